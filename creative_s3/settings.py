@@ -1,0 +1,296 @@
+"""The settings: one frozen value, and where each part of it came from.
+
+A flag wins over the environment, the environment over ``.env``, ``.env`` over the default. AWS credentials are no
+settings of ours: boto3's own chain (environment, profiles, SSO, roles) finds them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from creative_s3.errors import SettingsError
+
+STORAGE_CLASSES = (
+    "STANDARD",
+    "INTELLIGENT_TIERING",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "REDUCED_REDUNDANCY",
+)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+DEFAULT_REGION = "us-east-1"
+
+ENVIRONMENT_NAMES: Mapping[str, str] = {
+    "bucket_name": "S3_BUCKET_NAME",
+    "region": "S3_REGION",
+    "storage_class": "S3_STORAGE_CLASS",
+    "prefix": "S3_PREFIX",
+    "endpoint_url": "S3_ENDPOINT_URL",
+    "kms_key_id": "S3_KMS_KEY_ID",
+    "max_parallel_uploads": "S3_MAX_PARALLEL_UPLOADS",
+    "enable_versioning": "S3_ENABLE_VERSIONING",
+    "enable_encryption": "S3_ENABLE_ENCRYPTION",
+    "cloudfront_distribution_id": "CLOUDFRONT_DISTRIBUTION_ID",
+    "log_level": "LOG_LEVEL",
+    "cache_dir": "CACHE_DIR",
+}
+_ALLOWED: Mapping[str, str] = {
+    "storage_class": ", ".join(STORAGE_CLASSES),
+    "log_level": ", ".join(LOG_LEVELS),
+    "max_parallel_uploads": "a whole number from 1 to 256",
+    "enable_versioning": "true or false",
+    "enable_encryption": "true or false",
+    "endpoint_url": "http://HOST[:PORT] or https://HOST[:PORT], without a user name or a path",
+    "bucket_name": "3 to 63 lowercase letters, digits, dots and hyphens, beginning and ending with a letter or digit",
+    "prefix": "key characters without empty, '.' or '..' parts, for example creative-assets",
+    "region": "an AWS region name such as us-east-1",
+}
+
+
+def _bucket_name(value: str) -> str:
+    """Check the general rules for bucket names (S3 User Guide, "General purpose bucket naming rules")."""
+    ascii_name = all(character in "abcdefghijklmnopqrstuvwxyz0123456789.-" for character in value)
+    if not 3 <= len(value) <= 63:  # noqa: PLR2004 - the rule's own numbers
+        raise ValueError("must have 3 to 63 characters")
+    if not ascii_name:
+        raise ValueError("has characters that a bucket name cannot have")
+    if not (value[0].isalnum() and value[-1].isalnum()) or ".." in value:
+        raise ValueError("must begin and end with a letter or digit and have no two dots in a row")
+    return value
+
+
+def _endpoint_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not an http or https address")
+    if parts.username or parts.password:
+        raise ValueError("must not contain credentials")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("must have no path")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has a port that is no number from 0 to 65535") from None
+    return value.rstrip("/")
+
+
+def _prefix(value: str) -> str:
+    stripped = value.strip("/")
+    if any(part in {"", ".", ".."} for part in stripped.split("/")) and stripped:
+        raise ValueError("has an empty, '.' or '..' part")
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in stripped):  # noqa: PLR2004 - ASCII controls
+        raise ValueError("has control characters")
+    return stripped
+
+
+def _region(value: str) -> str:
+    if not all(character.isascii() and (character.isalnum() or character == "-") for character in value):
+        raise ValueError("is not a region name")
+    return value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+class _AwsRegionSource(EnvSettingsSource):
+    """The region from AWS's own environment variables, when none of ours names one."""
+
+    def __call__(self) -> dict[str, Any]:
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        return {"region": region} if region else {}
+
+
+class S3Config(BaseSettings):
+    """Everything that can be set, checked and frozen.
+
+    ``S3Config.from_env()`` reads the environment and ``.env``; keyword arguments win over both. Building one never
+    touches the network or a bucket.
+
+    Attributes:
+        bucket_name: The bucket; commands that need one say so when it is missing.
+        region: The bucket's region; ``AWS_REGION`` or ``AWS_DEFAULT_REGION`` count when ``S3_REGION`` is not set.
+        storage_class: For new objects.
+        prefix: What all keys begin with, without slashes at the ends; may be empty.
+        endpoint_url: An S3-compatible server instead of AWS.
+        kms_key_id: Encrypt uploads with this KMS key; without it the bucket's own default applies.
+        max_parallel_uploads: Requests in flight, 1 to 256.
+        enable_versioning: Whether the bucket is meant to keep versions; ``doctor`` checks it.
+        enable_encryption: Whether the bucket is meant to have default encryption; ``doctor`` checks it.
+        cloudfront_distribution_id: The distribution in front of the bucket.
+        log_level: For the log on standard error.
+        cache_dir: The pipeline's cache directory, relative to the current directory or absolute.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="S3_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    bucket_name: Annotated[str, AfterValidator(_bucket_name)] | None = None
+    region: Annotated[str, AfterValidator(_region)] = DEFAULT_REGION
+    storage_class: Annotated[
+        Literal[
+            "STANDARD",
+            "INTELLIGENT_TIERING",
+            "STANDARD_IA",
+            "ONEZONE_IA",
+            "GLACIER_IR",
+            "GLACIER",
+            "DEEP_ARCHIVE",
+            "REDUCED_REDUNDANCY",
+        ],
+        BeforeValidator(_upper),
+    ] = "STANDARD"
+    prefix: Annotated[str, AfterValidator(_prefix)] = "creative-assets"
+    endpoint_url: Annotated[str, AfterValidator(_endpoint_url)] | None = None
+    kms_key_id: str | None = None
+    max_parallel_uploads: Annotated[int, Field(ge=1, le=256)] = 10
+    enable_versioning: bool = True
+    enable_encryption: bool = True
+    cloudfront_distribution_id: str | None = Field(default=None, validation_alias="cloudfront_distribution_id")
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
+    ] = Field(default="INFO", validation_alias="log_level")
+    cache_dir: Path = Field(default=Path("cache"), validation_alias="cache_dir")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: keyword arguments, environment, ``.env``, AWS's own region."""
+        return init_settings, env_settings, dotenv_settings, _AwsRegionSource(settings_cls)
+
+    @classmethod
+    def from_env(cls, env_file: str | Path | None = ".env", **overrides: Any) -> Self:  # noqa: ANN401 - any field
+        """Read the environment and an env file; `overrides` that are not None win.
+
+        Raises:
+            SettingsError: A value is wrong; names the setting, the problem and the allowed values.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls(_env_file=env_file, **given)
+        except ValidationError as error:
+            raise _explain(error, given, env_file) from None
+        except UnicodeDecodeError:
+            raise SettingsError(
+                f"{env_file} is not UTF-8 text", item=str(env_file), hint="save it as UTF-8, then run again"
+            ) from None
+
+    @property
+    def workspace(self) -> Path:
+        """The parent of the cache directory, absolute: index paths are relative to it."""
+        return Path(os.path.abspath(self.cache_dir)).parent  # noqa: PTH100 - resolve() would follow links
+
+    def require_bucket(self) -> str:
+        """Return the bucket's name.
+
+        Raises:
+            SettingsError: None is set.
+        """
+        if self.bucket_name is None:
+            raise SettingsError(
+                "no bucket is set",
+                item="S3_BUCKET_NAME",
+                hint="set S3_BUCKET_NAME in .env or the environment, or pass --bucket NAME",
+            )
+        return self.bucket_name
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A setting's value and where it came from.
+
+    Attributes:
+        name: The environment variable's name.
+        value: As text; None when it is not set.
+        source: ``flag``, ``environment``, ``.env`` (the file's path) or ``default``.
+    """
+
+    name: str
+    value: str | None
+    source: str
+
+
+def origins(config: S3Config, *, flags: Mapping[str, object], env_file: str | Path | None = ".env") -> tuple[Origin, ...]:
+    """Tell for each setting of `config` where it came from, in the order of ``ENVIRONMENT_NAMES``."""
+    return tuple(
+        Origin(
+            name=name,
+            value=_as_text(getattr(config, field)),
+            source=_source(field, flags, env_file),
+        )
+        for field, name in ENVIRONMENT_NAMES.items()
+    )
+
+
+def _as_text(value: object) -> str | None:
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _source(field: str, flags: Mapping[str, object], env_file: str | Path | None) -> str:
+    if flags.get(field) is not None:
+        return "flag"
+    from_environment = EnvSettingsSource(S3Config)()
+    if _lookup(from_environment, field) is not None:
+        return "environment"
+    if env_file and Path(env_file).is_file():
+        from_file = DotEnvSettingsSource(S3Config, env_file=env_file)()
+        if _lookup(from_file, field) is not None:
+            return str(env_file)
+    if field == "region" and (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
+        return "AWS_REGION" if os.environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+    return "default"
+
+
+def _lookup(values: Mapping[str, Any], field: str) -> object:
+    return values.get(field)
+
+
+def _explain(error: ValidationError, given: Mapping[str, object], env_file: str | Path | None) -> SettingsError:
+    """Turn pydantic's error into ours; the wrong value itself is left out, it might be a secret in the wrong place."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = str(first["loc"][0]) if first["loc"] else "settings"
+    name = ENVIRONMENT_NAMES.get(field, field)
+    problem = first["msg"].removeprefix("Value error, ")
+    source = _source(field, given, env_file)
+    allowed = _ALLOWED.get(field)
+    return SettingsError(
+        f"{name} (from {source}): {problem}",
+        item=name,
+        hint=f"allowed: {allowed}" if allowed else f"correct {name}, then run: creative-s3 config",
+    )
+
+
+__all__ = ["ENVIRONMENT_NAMES", "Origin", "S3Config", "origins"]
