@@ -1,0 +1,263 @@
+"""The only sink: what a command returns becomes text, JSON or plain lines.
+
+Standard output is data; standard error is everything else. Commands return a `Report`; they never print.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from functools import cached_property
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from creative_s3.cli.log import redact
+from creative_s3.cli.terminal import ClosedPipeError, SafeConsole, console, is_terminal
+from creative_s3.cli.text import printable
+from creative_s3.errors import CreativeS3Error, ExitCode, RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+SCHEMA_VERSION = 1
+_JSON_INDENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command returns: the same result for scripts and for people.
+
+    Attributes:
+        data: For ``--json``: values that `to_plain` knows. Sizes in bytes, times as ISO 8601.
+        human: What a person sees on standard output: a rich renderable, or a callable that makes one when needed.
+        lines: What ``--quiet`` prints, one item a line, such as keys.
+        exit_code: What the process ends with; anything but 0 makes ``ok`` false.
+        warnings: Sentences for standard error and the envelope.
+        next_steps: Commands worth running now, shown to a person; ``command  # why`` shows the reason dimmed.
+    """
+
+    data: Mapping[str, object] = field(default_factory=dict)
+    human: RenderableType | Callable[[], RenderableType] | None = None
+    lines: Iterable[str] = ()
+    exit_code: ExitCode = ExitCode.OK
+    warnings: Sequence[str] = ()
+    next_steps: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the user wants to be told.
+
+    Attributes:
+        json: One JSON object on standard output.
+        quiet: Only data lines and errors.
+        verbose: Debug messages, and the traceback of a bug.
+        no_color: No colours and no other terminal styles.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+
+    @classmethod
+    def from_arguments(cls, arguments: Sequence[str]) -> Look:
+        """Read it off a command line that may be wrong everywhere else."""
+        given = list(arguments)
+        given = given[: given.index("--")] if "--" in given else given
+        short = {letter for word in given if re.fullmatch(r"-[A-Za-z]+", word) for letter in word[1:]}
+        return cls(
+            json="--json" in given,
+            quiet="--quiet" in given or "q" in short,
+            verbose="--verbose" in given or "--debug" in given or "v" in short,
+            no_color="--no-color" in given,
+        )
+
+    def with_more(self, other: Look) -> Look:
+        """Return what either of the two asks for."""
+        return Look(
+            json=self.json or other.json,
+            quiet=self.quiet or other.quiet,
+            verbose=self.verbose or other.verbose,
+            no_color=self.no_color or other.no_color,
+        )
+
+
+class Output:
+    """Writes to the two standard streams in the way that `look` asks for."""
+
+    def __init__(self, look: Look | None = None) -> None:
+        self.look = look or Look()
+
+    @cached_property
+    def out(self) -> SafeConsole:
+        """The console for data a person reads."""
+        return console(stderr=False, no_color=self.look.no_color)
+
+    @cached_property
+    def err(self) -> SafeConsole:
+        """The console for everything else."""
+        return console(stderr=True, no_color=self.look.no_color)
+
+    @property
+    def for_people(self) -> bool:
+        """Whether a person reads along: neither ``--json`` nor ``--quiet``."""
+        return not (self.look.json or self.look.quiet)
+
+    @property
+    def animated(self) -> bool:
+        """Whether bars may move: a person reads along at a terminal that can redraw."""
+        return self.for_people and is_terminal(sys.stderr) and not self.err.is_dumb_terminal
+
+    def note(self, text: str) -> None:
+        """Tell a person something in passing."""
+        if self.for_people:
+            self.err.print(Text(printable(text), style="dim"), soft_wrap=not self.animated)
+
+    def warn(self, text: str) -> None:
+        """Tell a person what deserves attention and stops nothing."""
+        if self.for_people:
+            mark = Text("! ", style="bold yellow")
+            self.err.print(mark.append(printable(text), style="default not bold"), soft_wrap=not self.animated)
+
+    def confirm(self, question: str, *, assume_yes: bool, flag: str = "--yes") -> None:
+        """Ask before a step that changes something; return when the answer is yes.
+
+        Raises:
+            UsageError: Nobody can answer; names `flag`, which gives the answer beforehand.
+            RefusedError: The answer was no.
+        """
+        if assume_yes:
+            return
+        if self.look.json or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+            raise UsageError(
+                f"this needs a confirmation and nobody is there to ask: {question}",
+                hint=f"add {flag} to the command to say yes beforehand",
+            )
+        self.err.print(Text(printable(question)).append(" [y/N] ", style="bold"), end="")
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise RefusedError("not confirmed, so nothing was done")
+
+    def finish(self, command: str | None, report: Report) -> None:
+        """Write a command's report."""
+        if self.look.json:
+            self._write_json(envelope(command, report.exit_code, data=report.data, warnings=report.warnings))
+            return
+        if self.look.quiet:
+            self._write_lines(report.lines)
+            return
+        human = report.human() if callable(report.human) else report.human
+        if human is not None:
+            self.out.print(human)
+        for warning in report.warnings:
+            self.warn(warning)
+        for step in report.next_steps:
+            self._arrow(step)
+
+    def fail(self, command: str | None, error: CreativeS3Error, *, details: str | None = None) -> None:
+        """Write an error: the envelope for scripts, one paragraph for people; `details` is a traceback or None."""
+        if self.look.json:
+            self._write_json(envelope(command, error.exit_code, error=error))
+        else:
+            text = Text("Error: ", style="bold red")
+            text.append(printable(redact(_sentence(error))), style="default not bold")
+            self.err.print(text, soft_wrap=not is_terminal(sys.stderr))
+            for line in redact(error.hint or "").splitlines():
+                self._arrow(line)
+        if details:
+            self.err.print(Text(redact(details)), style="dim", soft_wrap=True)
+
+    def _arrow(self, line: str) -> None:
+        command, separator, reason = printable(line).partition("  # ")
+        text = Text("→ ", style="bold cyan").append(command, style="default not bold")
+        # Whatever the width, no line break of ours gets into a command that will be copied.
+        self.err.print(text.append(f"{separator}{reason}", style="dim"), soft_wrap=True)
+
+    def _write_json(self, value: Mapping[str, object]) -> None:
+        indent = _JSON_INDENT if is_terminal(sys.stdout) else None
+        self._write_data(json.dumps(value, default=to_plain, indent=indent, allow_nan=False).encode("ascii") + b"\n")
+
+    def _write_lines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._write_data(printable(line).encode() + b"\n")
+
+    @staticmethod
+    def _write_data(data: bytes) -> None:
+        """Write bytes: data is UTF-8 wherever it goes, also where the screen gets ASCII."""
+        try:
+            buffer = getattr(sys.stdout, "buffer", None)
+            if buffer is None:
+                sys.stdout.write(data.decode())
+            else:
+                buffer.write(data)
+        except BrokenPipeError:
+            raise ClosedPipeError from None
+
+
+def _sentence(error: CreativeS3Error) -> str:
+    message = error.message.rstrip(".")
+    return message if not error.item or error.item in message else f"{message} ({error.item})"
+
+
+def envelope(
+    command: str | None,
+    exit_code: ExitCode,
+    *,
+    data: Mapping[str, object] | None = None,
+    warnings: Sequence[str] = (),
+    error: CreativeS3Error | None = None,
+) -> dict[str, object]:
+    """Return the one object that ``--json`` prints; its shape is a public contract."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "ok": exit_code == ExitCode.OK,
+        "exit_code": int(exit_code),
+        "data": data,
+        "warnings": list(warnings),
+        "error": error
+        and {
+            "code": error.code,
+            "message": redact(error.message),
+            "item": error.item,
+            "hint": error.hint,
+        },
+    }
+
+
+def to_plain(value: object) -> object:
+    """Turn a value that JSON does not know into one it does.
+
+    Raises:
+        TypeError: There is no obvious way.
+    """
+    plain: object
+    if isinstance(value, Enum):
+        plain = value.value
+    elif isinstance(value, PurePath):
+        plain = str(value)
+    elif isinstance(value, date):  # a datetime is a date
+        plain = value.isoformat()
+    elif isinstance(value, Decimal):
+        plain = float(value)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        plain = {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}
+    elif isinstance(value, Mapping):
+        plain = dict(value)
+    elif isinstance(value, (set, frozenset)):
+        plain = sorted(value, key=str)
+    elif isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
+        plain = list(value)
+    else:
+        raise TypeError(f"{type(value).__name__} has no JSON form")
+    return plain

@@ -1,0 +1,128 @@
+"""`Run`: all that a command gets from the command line besides its own options.
+
+Settings and AWS are touched only when a command asks for them, so that commands which need neither start at once.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from creative_s3.cli import log
+from creative_s3.cli.output import Output
+
+if TYPE_CHECKING:
+    from creative_s3.cli.live import Live
+    from creative_s3.core.aws import Connection
+    from creative_s3.settings import S3Config
+
+PROGRAM = "creative-s3"
+
+
+@dataclass(slots=True)
+class Session:
+    """One call of the program, from its arguments to its exit code; it rides on Typer's context.
+
+    Attributes:
+        arguments: The command line as typed, without the program's name.
+        output: Where this call writes; replaced once the options are parsed.
+        command: Such as ``migrate upload``; None until it is known.
+    """
+
+    arguments: tuple[str, ...]
+    output: Output = field(default_factory=Output)
+    command: str | None = None
+
+    @property
+    def again(self) -> str:
+        """The command line that runs this call once more, ready to be pasted into a shell."""
+        return shlex.join((PROGRAM, *self.arguments))
+
+
+class Run:
+    """A command's hand on the world.
+
+    Attributes:
+        session: The call.
+        flags: The settings given by options, by their names in `S3Config`; only those that were given.
+        insecure_endpoint: Whether plain http to another machine is allowed.
+    """
+
+    def __init__(self, session: Session, *, flags: Mapping[str, object], insecure_endpoint: bool = False) -> None:
+        self.session = session
+        self.flags = flags
+        self.insecure_endpoint = insecure_endpoint
+
+    @property
+    def output(self) -> Output:
+        """The sink; commands need it for `note`, `warn` and `confirm` only."""
+        return self.session.output
+
+    @property
+    def command(self) -> str | None:
+        """The command's name as typed, such as ``migrate upload``."""
+        return self.session.command
+
+    @property
+    def again(self) -> str:
+        """The command line that runs this call once more."""
+        return self.session.again
+
+    @cached_property
+    def config(self) -> S3Config:
+        """The settings: flag, environment, ``.env``, default.
+
+        Raises:
+            SettingsError: A value is wrong.
+        """
+        from creative_s3.settings import S3Config
+
+        config = S3Config.from_env(**self.flags)
+        look = self.output.look
+        log.configure(
+            config.log_level, verbose=look.verbose, hushed=look.quiet or look.json, write=self._write_log
+        )
+        return config
+
+    def connection(self) -> Connection:
+        """Connect to S3 with the settings.
+
+        Raises:
+            SettingsError: The endpoint is refused.
+            CredentialsError: There are no credentials.
+        """
+        from creative_s3.core.aws import connect
+
+        return connect(self.config, insecure_endpoint=self.insecure_endpoint)
+
+    def live(self) -> AbstractContextManager[Live]:
+        """Show events while they come: ``with run.live() as live: manager.execute(plan, emit=live.emit)``."""
+        from creative_s3.cli.live import live
+
+        return live(self.output)
+
+    def confirm(self, question: str, *, assume_yes: bool = False) -> None:
+        """Ask before a step that changes something.
+
+        Raises:
+            UsageError: Nobody can answer; names ``--yes``.
+            RefusedError: The answer was no.
+        """
+        self.output.confirm(question, assume_yes=assume_yes)
+
+    def _write_log(self, text: str) -> None:
+        self.output.err.print(Text(text, style="dim"), soft_wrap=True)
+
+
+def flags_of(settings: Mapping[str, object]) -> dict[str, object]:
+    """Keep what was really given."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+__all__: Sequence[str] = ("PROGRAM", "Run", "Session", "flags_of")

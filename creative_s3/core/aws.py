@@ -1,0 +1,166 @@
+"""The connection to S3: the only place that makes boto3 clients.
+
+The table that turns what S3, botocore and the AWS Common Runtime report into our errors is
+`creative_s3.core.faults`; its names are importable from here. No object is read or written here, and making a
+connection sends no request.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from creative_s3.core.faults import ends_run, is_retryable, translate
+from creative_s3.errors import CredentialsError, RefusedError, SettingsError
+
+if TYPE_CHECKING:
+    from creative_s3.settings import S3Config
+
+__all__ = ["Connection", "connect", "ends_run", "is_insecure", "is_retryable", "no_credentials", "translate"]
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 60
+TOTAL_ATTEMPTS = 5
+"""Attempts that botocore makes of one request, the first included; the engine queues again what still fails."""
+
+_SPARE_CONNECTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client for one endpoint with one set of credentials; any thread may use it.
+
+    Attributes:
+        config: The settings it was made from.
+        session: The botocore session behind the client: credentials, profile, region.
+        client: The boto3 S3 client.
+        endpoint_url: The S3-compatible server's address; None for AWS itself.
+        client_options: What makes another client of `session` equal to this one.
+    """
+
+    config: S3Config
+    session: botocore.session.Session = field(repr=False)
+    client: Any = field(repr=False)
+    endpoint_url: str | None
+    client_options: dict[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name.
+
+        Raises:
+            SettingsError: None is set.
+        """
+        return self.config.require_bucket()
+
+    @property
+    def region(self) -> str:
+        """The region that requests are signed for."""
+        return self.config.region
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether this is AWS itself and not a compatible server."""
+        return self.endpoint_url is None
+
+
+def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
+    """Make a connection; send nothing.
+
+    Args:
+        config: The settings.
+        insecure_endpoint: Accept a plain-http endpoint on another machine.
+
+    Raises:
+        CredentialsError: boto3's chain finds no credentials, or the profile does not exist.
+        RefusedError: The endpoint is plain http and not this machine.
+        SettingsError: The AWS configuration or the endpoint cannot be used.
+    """
+    session = botocore.session.Session()
+    try:
+        if session.get_credentials() is None:
+            raise no_credentials()
+        connection = _connect(session, config, endpoint_url=config.endpoint_url)
+        if config.endpoint_url is None and not _is_aws(connection.client.meta.endpoint_url):
+            # AWS_ENDPOINT_URL_S3 or the profile names a server, which botocore uses by itself.
+            connection = _connect(session, config, endpoint_url=connection.client.meta.endpoint_url)
+    except BotoCoreError as error:
+        raise translate(error, endpoint_url=config.endpoint_url) from error
+    except ValueError as error:  # botocore's word for an endpoint that it cannot parse
+        raise SettingsError(
+            f"the endpoint cannot be used: {error}",
+            item="S3_ENDPOINT_URL",
+            hint="write it as http://HOST[:PORT] or https://HOST[:PORT]",
+        ) from error
+    if connection.endpoint_url and is_insecure(connection.endpoint_url) and not insecure_endpoint:
+        raise RefusedError(
+            "the endpoint is plain http on another machine: keys and content would cross the network unprotected",
+            item=connection.endpoint_url,
+            hint="use https, or repeat the command with --insecure-endpoint",
+        )
+    return connection
+
+
+def no_credentials() -> CredentialsError:
+    """Return the error for an empty credential chain."""
+    return CredentialsError(
+        "no AWS credentials were found",
+        hint='run `aws configure`, or set AWS_PROFILE; for the embedded server: eval "$(creative-s3 local env)"',
+    )
+
+
+def is_insecure(endpoint_url: str) -> bool:
+    """Tell whether `endpoint_url` is plain http to another machine."""
+    parts = urlsplit(endpoint_url)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761: always this machine
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_aws(endpoint_url: str) -> bool:
+    host = urlsplit(endpoint_url).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+
+
+def _connect(session: botocore.session.Session, config: S3Config, *, endpoint_url: str | None) -> Connection:
+    options: dict[str, Any] = {
+        "region_name": config.region,
+        "endpoint_url": endpoint_url,
+        "config": _client_config(config, endpoint_url),
+    }
+    return Connection(
+        config=config,
+        session=session,
+        client=boto3.Session(botocore_session=session).client("s3", **options),
+        endpoint_url=endpoint_url,
+        client_options=options,
+    )
+
+
+def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
+    from creative_s3 import __version__  # noqa: PLC0415 - the package loads its modules lazily, and so do we
+
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS},
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        max_pool_connections=config.max_parallel_uploads + _SPARE_CONNECTIONS,
+        request_checksum_calculation="when_supported",
+        response_checksum_validation="when_supported",
+        user_agent_extra=f"creative-s3/{__version__}",
+        s3={"addressing_style": "path"} if endpoint_url else None,
+    )

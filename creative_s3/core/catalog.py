@@ -1,0 +1,268 @@
+"""The catalog: what we know of each file's content and of each object we proved, in SQLite.
+
+Everything in it can be found out again from the cache and the bucket; it saves the asking. What it says of a remote
+object is a hint: a LIST that shows another ETag wins. One connection, used from one thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+
+from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
+from creative_s3.errors import CatalogError
+
+CATALOG_NAME = "catalog.sqlite3"
+SCHEMA_VERSION = 1
+_BUSY_TIMEOUT_S = 30
+_MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE file (
+        path TEXT PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        ctime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        crc64nvme TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE object (
+        bucket TEXT NOT NULL,
+        key TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        etag TEXT NOT NULL,
+        crc64nvme TEXT NOT NULL,
+        version_id TEXT,
+        storage_class TEXT NOT NULL,
+        owner TEXT,
+        proof TEXT NOT NULL,
+        proved_at TEXT NOT NULL,
+        PRIMARY KEY (bucket, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE assigned (
+        bucket TEXT NOT NULL,
+        cache_key TEXT NOT NULL,
+        key TEXT NOT NULL,
+        PRIMARY KEY (bucket, cache_key)
+    ) WITHOUT ROWID;
+    CREATE TABLE published (
+        bucket TEXT NOT NULL,
+        section TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        ours TEXT NOT NULL,
+        merged TEXT NOT NULL,
+        PRIMARY KEY (bucket, section, entry)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedObject:
+    """An object whose content we proved.
+
+    Attributes:
+        key: The full key.
+        size_bytes: Its length.
+        etag: The version token it had when it was proved.
+        crc64nvme: Base64, of the whole content.
+        version_id: In a versioned bucket.
+        storage_class: When it was proved.
+        owner: The cache key in its metadata.
+        proof: How it was proved.
+        proved_at: ISO 8601, UTC.
+    """
+
+    key: str
+    size_bytes: int
+    etag: str
+    crc64nvme: str
+    version_id: str | None
+    storage_class: str
+    owner: str | None
+    proof: str
+    proved_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedDigests:
+    """What an index entry was when we last published: on our side, and in the merged result."""
+
+    ours: str
+    merged: str
+
+
+class Catalog:
+    """An open catalog for one bucket. Use it as a context manager.
+
+    Args:
+        path: The database file; its directory is made when it is missing.
+        bucket: Names the remote side: endpoint, bucket and prefix, so that two of them never mix.
+
+    Raises:
+        CatalogError: It is damaged, or newer than this version.
+    """
+
+    def __init__(self, path: Path, *, bucket: str) -> None:
+        self.path = path
+        self._bucket = bucket
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        try:
+            # A rollback journal: this range of SQLite versions has a WAL bug that can lose committed rows.
+            database.execute("PRAGMA journal_mode = DELETE")
+            database.execute("PRAGMA synchronous = FULL")
+            _migrate(database)
+        except sqlite3.DatabaseError as error:
+            database.close()
+            raise CatalogError(
+                f"the catalog cannot be used: {error}",
+                item=str(self.path),
+                hint=f"move it aside (nothing in it is the only copy): mv {self.path} {self.path}.damaged",
+            ) from error
+        except CatalogError:
+            database.close()
+            raise
+        return database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def crc_of_file(self, path: str, signature: Signature) -> str | None:
+        """Return the known CRC64NVME of a file, if it is still the file that was read."""
+        row = self._database.execute(
+            "SELECT crc64nvme FROM file WHERE path=? AND size_bytes=? AND mtime_ns=? AND ctime_ns=? AND inode=?",
+            (path, signature.size_bytes, signature.mtime_ns, signature.ctime_ns, signature.inode),
+        ).fetchone()
+        return row[0] if row else None
+
+    def remember_files(self, files: Iterable[tuple[str, Signature, str]]) -> None:
+        """Remember the content of files: relative path, signature, CRC64NVME."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (path, known.size_bytes, known.mtime_ns, known.ctime_ns, known.inode, crc)
+                    for path, known, crc in files
+                ],
+            )
+
+    def objects(self) -> dict[str, ProvedObject]:
+        """Return all proved objects of the bucket by key."""
+        rows = self._database.execute(
+            "SELECT key, size_bytes, etag, crc64nvme, version_id, storage_class, owner, proof, proved_at"
+            " FROM object WHERE bucket=?",
+            (self._bucket,),
+        )
+        return {row[0]: ProvedObject(*row) for row in rows}
+
+    def remember_objects(self, objects: Iterable[ProvedObject]) -> None:
+        """Record what was proved, durably before this returns."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self._bucket,
+                        proved.key,
+                        proved.size_bytes,
+                        proved.etag,
+                        proved.crc64nvme,
+                        proved.version_id,
+                        proved.storage_class,
+                        proved.owner,
+                        proved.proof,
+                        proved.proved_at,
+                    )
+                    for proved in objects
+                ],
+            )
+
+    def assignments(self) -> dict[str, str]:
+        """Return the keys that assets were given: cache key -> key."""
+        return dict(
+            self._database.execute("SELECT cache_key, key FROM assigned WHERE bucket=?", (self._bucket,))
+        )
+
+    def remember_assignments(self, keys: Mapping[str, str]) -> None:
+        """Record the keys of assets: cache key -> key."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO assigned VALUES (?, ?, ?)",
+                [(self._bucket, cache_key, key) for cache_key, key in keys.items()],
+            )
+
+    def published(self) -> dict[tuple[str, str], PublishedDigests]:
+        """Return what each index entry was when we last published: (section, entry) -> digests."""
+        rows = self._database.execute(
+            "SELECT section, entry, ours, merged FROM published WHERE bucket=?", (self._bucket,)
+        )
+        return {(section, entry): PublishedDigests(ours, merged) for section, entry, ours, merged in rows}
+
+    def remember_published(self, digests: Mapping[tuple[str, str], PublishedDigests]) -> None:
+        """Replace the record of the published index."""
+        with self._transaction():
+            self._database.execute("DELETE FROM published WHERE bucket=?", (self._bucket,))
+            self._database.executemany(
+                "INSERT INTO published VALUES (?, ?, ?, ?, ?)",
+                [
+                    (self._bucket, section, entry, known.ours, known.merged)
+                    for (section, entry), known in digests.items()
+                ],
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+def catalog_path(cache_dir: Path) -> Path:
+    """Return where the catalog of a cache lies: inside it, or in the user's state directory if it is read-only."""
+    inside = cache_dir / PRIVATE_DIRECTORY
+    if os.access(inside if inside.exists() else cache_dir, os.W_OK):
+        return inside / CATALOG_NAME
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(cache_dir))).hexdigest()[:16]
+    return platformdirs.user_state_path("creative-s3", appauthor=False) / "caches" / digest / CATALOG_NAME
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    if database.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
+        return
+    database.execute("BEGIN IMMEDIATE")
+    # Asked again under the lock: another process may have migrated meanwhile.
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        database.execute("ROLLBACK")
+        raise CatalogError(
+            f"the catalog has schema version {version}, and this creative-s3 knows {SCHEMA_VERSION}",
+            hint="update creative-s3: pipx upgrade creative-s3",
+        )
+    for statements in _MIGRATIONS[version:]:
+        for statement in statements.split(";"):
+            if statement.strip():
+                database.execute(statement)
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    database.execute("COMMIT")

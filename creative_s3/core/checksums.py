@@ -1,0 +1,77 @@
+"""CRC64NVME: S3's default checksum, over the whole object also for multipart uploads. Computing, no transferring.
+
+As S3 has it, the text form is the base64 of the eight bytes, most significant first (AWS: "Checking object
+integrity in Amazon S3").
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import TYPE_CHECKING
+
+from awscrt.checksums import crc64nvme
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHUNK_BYTES = 1 << 20
+
+
+class Crc64:
+    """A CRC64NVME that grows chunk by chunk."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Add `data`."""
+        self._value = crc64nvme(data, self._value)
+
+    @property
+    def base64(self) -> str:
+        """S3's text form."""
+        return base64.b64encode(self._value.to_bytes(8, "big")).decode("ascii")
+
+    @property
+    def hex(self) -> str:
+        """16 lowercase hexadecimal digits."""
+        return f"{self._value:016x}"
+
+
+def crc64nvme_of_file(path: Path) -> str:
+    """Return S3's text form of the CRC64NVME of a file's content.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return crc64nvme_of_descriptor(descriptor)[0]
+    finally:
+        os.close(descriptor)
+
+
+def crc64nvme_of_descriptor(descriptor: int) -> tuple[str, int]:
+    """Read an open file to its end; return the CRC64NVME in S3's text form and the number of bytes read."""
+    crc = Crc64()
+    size_bytes = 0
+    # readinto would save an allocation per chunk, but a small file is then dearer than one plain read.
+    while chunk := os.read(descriptor, CHUNK_BYTES):
+        crc.update(chunk)
+        size_bytes += len(chunk)
+    return crc.base64, size_bytes
+
+
+def crc64_hex(text: str) -> str:
+    """Return S3's text form as 16 hexadecimal digits.
+
+    Raises:
+        ValueError: `text` is not the base64 of eight bytes.
+    """
+    raw = base64.b64decode(text, validate=True)
+    if len(raw) != 8:  # noqa: PLR2004 - 64 bits
+        raise ValueError(f"not the base64 of eight bytes: {text!r}")
+    return raw.hex()

@@ -1,0 +1,169 @@
+"""Local files in a transfer: telling whether one changed, reading it safely, putting a download in its place.
+
+Nothing here knows of S3. Writes are atomic and durable: a hidden temporary file in the same directory, fsync,
+then the final name, then fsync of the directory.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creative_s3.core.checksums import crc64nvme_of_descriptor
+from creative_s3.core.faults import translate
+from creative_s3.errors import FileChangedError, FileUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MARK = ".creative-s3-"
+_PARTIAL = re.compile(r"^\..*\.creative-s3-[0-9a-f]{8}\.part(?:\.[0-9A-Za-z]{1,16})?$")
+_NAME_BYTES = 200
+"""What is kept of a long name in a temporary one, so that all of it stays under 255 bytes."""
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells one state of a file from another without reading it.
+
+    The change time cannot be set by programs, so an edit of the same size with its modification time put back shows.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """Return the present fingerprint of a regular file.
+
+    Raises:
+        FileVanishedError: It is gone.
+        FileUnreadableError: It cannot be reached, or is no regular file any more.
+    """
+    try:
+        return _of(path.stat(), path)
+    except OSError as error:
+        raise translate(error, item=str(path)) from error
+
+
+def read(path: Path) -> tuple[Fingerprint, str]:
+    """Read a regular file; return its fingerprint and the CRC64NVME of exactly the content read.
+
+    A FIFO or a device never blocks: the file is opened without waiting and refused before it is read.
+
+    Raises:
+        FileVanishedError: It is gone.
+        FileUnreadableError: It cannot be opened or read, or is no regular file.
+        FileChangedError: It changed while it was read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            before = _of(os.fstat(descriptor), path)
+            crc64nvme, size_bytes = crc64nvme_of_descriptor(descriptor)
+            after = _of(os.fstat(descriptor), path)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise translate(error, item=str(path)) from error
+    if before != after or size_bytes != before.size_bytes:
+        raise changed(path)
+    return before, crc64nvme
+
+
+def changed(path: Path) -> FileChangedError:
+    """Return the error for a file that does not hold still."""
+    return FileChangedError(
+        "the file changed while it was transferred",
+        item=str(path),
+        hint="run the same command again when nothing writes to it",
+    )
+
+
+def _of(status: os.stat_result, path: Path) -> Fingerprint:
+    if not stat.S_ISREG(status.st_mode):
+        raise FileUnreadableError("this is not a regular file", item=str(path), hint="only regular files are transferred")
+    return Fingerprint(
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+        inode=status.st_ino,
+        device=status.st_dev,
+    )
+
+
+def partial_path(destination: Path) -> Path:
+    """Return a new temporary name beside `destination`."""
+    kept = os.fsdecode(os.fsencode(destination.name)[:_NAME_BYTES])
+    return destination.with_name(f".{kept}{_MARK}{secrets.token_hex(4)}.part")
+
+
+def sweep_partials(directory: Path, *, older_than_s: float, now_s: float) -> tuple[Path, ...]:
+    """Remove what killed downloads left in `directory`, and return it; `now_s` is the time since the epoch.
+
+    Younger files are left alone: another run may be writing them.
+    """
+    removed = []
+    for entry in os.scandir(directory):
+        if _PARTIAL.match(entry.name) and entry.is_file(follow_symlinks=False):
+            try:
+                if entry.stat(follow_symlinks=False).st_mtime < now_s - older_than_s:
+                    Path(entry.path).unlink()
+                    removed.append(Path(entry.path))
+            except FileNotFoundError:
+                continue  # its run has just finished with it
+    return tuple(removed)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content durable."""
+    _sync(path, os.O_RDONLY)
+
+
+def install_new(partial: Path, destination: Path) -> bool:
+    """Give `partial` its final name unless something has that name: then change nothing and return False."""
+    try:
+        os.link(partial, destination)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _install_without_links(partial, destination)
+    partial.unlink()
+    _sync(destination.parent, os.O_RDONLY | os.O_DIRECTORY)
+    return True
+
+
+def install_over(partial: Path, destination: Path) -> None:
+    """Give `partial` its final name in place of whatever file has it."""
+    partial.replace(destination)
+    _sync(destination.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _install_without_links(partial: Path, destination: Path) -> bool:
+    """Reserve the name with an empty file of our own, then replace that: FAT and some network disks have no links."""
+    try:
+        os.close(os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+    except FileExistsError:
+        return False
+    install_over(partial, destination)
+    return True
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,303 @@
+"""The layout: asset to key, key to parts, and the metadata and tags that let an object rebuild its asset.
+
+Pure. What is in a bucket, and which asset wins a contested key, is decided elsewhere (`core.keys`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import TypeVar
+from urllib.parse import quote, unquote
+
+from creative_s3.core.models import (
+    KIND_OF_TYPE,
+    Asset,
+    AssetType,
+    Kind,
+    ProductCategory,
+    Season,
+    SemanticMetadata,
+    VisualStyle,
+)
+from creative_s3.core.slugs import slug, slug_leaf, slug_or_unspecified, split_extension
+from creative_s3.errors import RefusedError
+
+E = TypeVar("E", bound=StrEnum)
+
+KEY_LIMIT_BYTES = 1024
+METADATA_LIMIT_BYTES = 2048
+TAG_LIMIT = 10
+TAG_VALUE_LIMIT = 256
+PUBLISHED_INDEX = "metadata/index.json"
+_TAG_PUNCTUATION = frozenset(" +-=._:/@")
+_METADATA_SAFE = "/:,+=@#()!*'&;$?"
+_DROPPABLE = ("color-palette", "dimensions", "tags")
+
+_FOLDERS: Mapping[AssetType, tuple[str, ...]] = {
+    AssetType.PRODUCT_TRANSPARENT: ("products", "transparent", "{category}", "{slug}"),
+    AssetType.PRODUCT_ORIGINAL: ("products", "original", "{category}", "{slug}"),
+    AssetType.SCENE_BACKGROUND: ("backgrounds", "scene", "{region}", "{season}"),
+    AssetType.CONTEXTUAL_BACKGROUND: ("backgrounds", "contextual", "{category}", "{region}", "{season}"),
+    AssetType.GRADIENT_BACKGROUND: ("backgrounds", "gradient", "{style}"),
+    AssetType.SOLID_BACKGROUND: ("backgrounds", "solid", "{color}"),
+    AssetType.COMPOSITE: ("composites", "{campaign}", "{slug}", "{ratio}"),
+}
+_CACHE_FOLDER = ("cache", "{type}", "{campaign}")
+_UNSORTED = "unsorted"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """A key taken apart.
+
+    Attributes:
+        kind: The coarse sort.
+        asset_type: None for a cache entry or an unsorted file.
+        fields: The variable parts by name (``category``, ``slug``, ``region``, ``season``, ``style``, ``color``,
+            ``campaign``, ``ratio``, ``type``), each slugged as it stands in the key.
+        leaf: The last part; for an unsorted file, its whole relative path.
+    """
+
+    kind: Kind
+    asset_type: AssetType | None
+    fields: Mapping[str, str]
+    leaf: str
+
+
+def parts_of(asset: Asset) -> KeyParts:
+    """Return the parts that the layout gives `asset`, before any clash is settled."""
+    path = PurePosixPath(asset.file_path)
+    if not asset.indexed:
+        leaf = "/".join([*(slug(part) for part in path.parts[:-1]), slug_leaf(path.name)])
+        return KeyParts(Kind.UNSORTED, None, {}, leaf)
+    if asset.metadata is None:
+        fields = {
+            "type": slug_or_unspecified(asset.cache_type),
+            "campaign": slug_or_unspecified(asset.campaign_id),
+        }
+        return KeyParts(Kind.CACHE, None, fields, slug_leaf(path.name))
+    metadata = asset.metadata
+    values = {
+        "category": metadata.product_category,
+        "slug": asset.product_slug,
+        "region": metadata.region,
+        "season": metadata.season,
+        "style": metadata.visual_style,
+        "color": metadata.color_palette[0] if metadata.color_palette else None,
+        "campaign": asset.campaign_id,
+        "ratio": metadata.aspect_ratio,
+    }
+    names = _names(_FOLDERS[metadata.asset_type])
+    fields = {name: slug_or_unspecified(values[name]) for name in names}
+    return KeyParts(KIND_OF_TYPE[metadata.asset_type], metadata.asset_type, fields, slug_leaf(path.name))
+
+
+def format_parts(parts: KeyParts, prefix: str) -> str:
+    """Return the key for `parts` under `prefix`.
+
+    Raises:
+        RefusedError: The key would be longer than S3 allows even after shortening.
+    """
+    if parts.kind is Kind.UNSORTED:
+        folder: tuple[str, ...] = (_UNSORTED,)
+    else:
+        folder = _FOLDERS[parts.asset_type] if parts.asset_type else _CACHE_FOLDER
+    key = "/".join(
+        [*([prefix] if prefix else []), *(part.format_map(parts.fields) for part in folder), parts.leaf]
+    )
+    if len(key.encode()) > KEY_LIMIT_BYTES:
+        # Only a deep unsorted path or a very long prefix gets here: the single parts are already short.
+        shortened = "/".join([*([prefix] if prefix else []), folder[0], slug_leaf(parts.leaf.replace("/", "-"))])
+        if len(shortened.encode()) > KEY_LIMIT_BYTES:
+            raise RefusedError(
+                "the key would be longer than 1,024 bytes", item=key[:200], hint="choose a shorter S3_PREFIX"
+            )
+        return shortened
+    return key
+
+
+def key_of(asset: Asset, prefix: str) -> str:
+    """Return the plain key of `asset`: the one it has when no other asset wants it."""
+    return format_parts(parts_of(asset), prefix)
+
+
+def parse_key(key: str, prefix: str) -> KeyParts | None:
+    """Take a key apart; None when it is not of this layout. Inverts `format_parts`."""
+    if prefix:
+        if not key.startswith(prefix + "/"):
+            return None
+        key = key[len(prefix) + 1 :]
+    parts = key.split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        return None
+    if parts[0] == _UNSORTED and len(parts) > 1:
+        return KeyParts(Kind.UNSORTED, None, {}, "/".join(parts[1:]))
+    for asset_type, folder in ((None, _CACHE_FOLDER), *_FOLDERS.items()):
+        if len(parts) == len(folder) + 1 and all(
+            part == pattern or pattern.startswith("{") for part, pattern in zip(parts, folder, strict=False)
+        ):
+            fields = {
+                pattern[1:-1]: part
+                for part, pattern in zip(parts, folder, strict=False)
+                if pattern.startswith("{")
+            }
+            kind = KIND_OF_TYPE[asset_type] if asset_type else Kind.CACHE
+            return KeyParts(kind, asset_type, fields, parts[-1])
+    return None
+
+
+def suffixed(key: str, content: str) -> str:
+    """Return `key` with ``-{content}`` before the extension of its leaf; `content` is hex of the bytes' checksum."""
+    folder, slash, leaf = key.rpartition("/")
+    stem, extension = split_extension(leaf)
+    room = KEY_LIMIT_BYTES - len(folder) - len(slash) - len(content) - 1 - len(extension)
+    return f"{folder}{slash}{stem[:room]}-{content}{extension}"
+
+
+def object_metadata(asset: Asset) -> dict[str, str]:
+    """Return the user metadata to store: percent-encoded UTF-8, at most 2 KB.
+
+    The palette, the dimensions and the tags are left out, in this order, when the rest would not fit otherwise.
+
+    Raises:
+        RefusedError: What identifies the asset alone is over the limit.
+    """
+    semantic = asset.metadata
+    values: dict[str, str | None] = {
+        "cache-key": asset.cache_key,
+        "asset-type": asset.asset_type,
+        "product-slug": asset.product_slug,
+        "campaign-id": asset.campaign_id,
+        "file-path": asset.file_path,
+        "created-at": asset.created_at,
+    }
+    if semantic:
+        values |= {
+            "product-category": semantic.product_category,
+            "region": semantic.region,
+            "season": semantic.season,
+            "visual-style": semantic.visual_style,
+            "aspect-ratio": semantic.aspect_ratio,
+        }
+    encoded = {name: _encode(value) for name, value in values.items() if value}
+    if semantic:
+        lists = {
+            "tags": ",".join(_encode(tag, safe="/:") for tag in semantic.tags),
+            "color-palette": ",".join(_encode(color, safe="#") for color in semantic.color_palette),
+            "dimensions": "x".join(str(side) for side in semantic.dimensions or ()),
+        }
+        encoded |= {name: value for name, value in lists.items() if value}
+    for name in _DROPPABLE:
+        if _weight(encoded) <= METADATA_LIMIT_BYTES:
+            break
+        encoded.pop(name, None)
+    if _weight(encoded) > METADATA_LIMIT_BYTES:
+        raise RefusedError(
+            f"its metadata has {_weight(encoded):,} bytes and S3 takes {METADATA_LIMIT_BYTES:,}",
+            item=asset.cache_key[:200],
+            hint="shorten its cache_key, campaign_id or file_path in index.json",
+        )
+    return encoded
+
+
+def asset_of(key: str, metadata: Mapping[str, str], prefix: str) -> Asset | None:
+    """Rebuild the asset from a key and the user metadata stored with it; None when they do not say enough.
+
+    Inverts `key_of` and `object_metadata`, for assets whose metadata fitted.
+    """
+    parts = parse_key(key, prefix)
+    values = {name.lower(): value for name, value in metadata.items()}
+
+    def text(name: str) -> str | None:
+        return _decode(values[name]) if values.get(name) else None
+
+    cache_key, file_path = text("cache-key"), text("file-path")
+    if parts is None or cache_key is None or file_path is None:
+        return None
+    asset = Asset(
+        cache_key=cache_key,
+        file_path=file_path,
+        product_slug=text("product-slug"),
+        campaign_id=text("campaign-id"),
+        created_at=text("created-at"),
+        indexed=parts.kind is not Kind.UNSORTED,
+    )
+    if parts.asset_type is None:
+        declared = text("asset-type") if parts.kind is Kind.CACHE else None
+        return replace(asset, cache_type=None if declared == "unspecified" else declared)
+    width, _, height = (text("dimensions") or "").partition("x")
+    semantic = SemanticMetadata(
+        asset_type=parts.asset_type,
+        product_category=known(ProductCategory, text("product-category")),
+        region=text("region"),
+        visual_style=known(VisualStyle, text("visual-style")),
+        season=known(Season, text("season")) or Season.NONE,
+        color_palette=_split(values.get("color-palette")),
+        tags=_split(values.get("tags")),
+        dimensions=(int(width), int(height)) if width.isdecimal() and height.isdecimal() else None,
+        aspect_ratio=text("aspect-ratio"),
+    )
+    return replace(asset, metadata=semantic)
+
+
+def owner_of(metadata: Mapping[str, str] | None) -> str | None:
+    """Return the cache key that an object says it belongs to; None for an object that is not ours."""
+    value = (metadata or {}).get("cache-key")
+    return _decode(value) if value else None
+
+
+def object_tags(asset: Asset) -> dict[str, str]:
+    """Return the object's tags, at most 10, in characters that every AWS service takes."""
+    semantic = asset.metadata
+    values: dict[str, str | None] = {
+        "asset-type": asset.asset_type,
+        "campaign": asset.campaign_id,
+        "region": semantic.region if semantic else None,
+        "season": str(semantic.season) if semantic else None,
+        "product-category": str(semantic.product_category or "") if semantic else None,
+        "product": asset.product_slug,
+        "visual-style": str(semantic.visual_style or "") if semantic else None,
+        "aspect-ratio": semantic.aspect_ratio if semantic else None,
+    }
+    return {name: _tag_value(value) for name, value in values.items() if value}
+
+
+def known(enum: type[E], value: str | None) -> E | str | None:
+    """Return the enum's member for `value`, the text itself when the enum does not know it, None for nothing."""
+    if not value:
+        return None
+    try:
+        return enum(value)
+    except ValueError:
+        return value
+
+
+def _names(folder: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part[1:-1] for part in folder if part.startswith("{"))
+
+
+def _encode(value: str, safe: str = _METADATA_SAFE) -> str:
+    return quote(str(value), safe=safe, errors="surrogatepass")
+
+
+def _decode(value: str) -> str:
+    return unquote(value, errors="replace")
+
+
+def _split(value: str | None) -> tuple[str, ...]:
+    return tuple(_decode(part) for part in value.split(",")) if value else ()
+
+
+def _weight(metadata: Mapping[str, str]) -> int:
+    """Count as S3 does: the bytes of all names and values (S3 User Guide, "User-defined object metadata")."""
+    return sum(len(name) + len(value) for name, value in metadata.items())
+
+
+def _tag_value(value: str) -> str:
+    usable = all(
+        (character.isascii() and character.isalnum()) or character in _TAG_PUNCTUATION for character in value
+    )
+    return (value if usable and value == value.strip() else slug(value))[:TAG_VALUE_LIMIT]

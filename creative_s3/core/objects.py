@@ -1,0 +1,120 @@
+"""Single objects as S3 reports them: HEAD, decoding answers, reading content back to compare. No transfers to disk."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from creative_s3.core.aws import translate
+from creative_s3.core.checksums import CHUNK_BYTES, Crc64
+from creative_s3.core.models import StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from creative_s3.core.aws import Connection
+
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+def head(connection: Connection, key: str, *, version_id: str | None = None) -> StoredObject | None:
+    """Ask S3 for everything it knows of an object, its checksum included; None when there is none.
+
+    A bucket that does not exist gives None too: HEAD has no error body (AWS: "HeadObject").
+
+    Raises:
+        CreativeS3Error: The request failed.
+    """
+    arguments: dict[str, Any] = {"Bucket": connection.bucket, "Key": key, "ChecksumMode": "ENABLED"}
+    if version_id is not None:
+        arguments["VersionId"] = version_id
+    try:
+        answer = connection.client.head_object(**arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
+            return None
+        raise translate(error, item=key, endpoint_url=connection.endpoint_url) from error
+    except Exception as error:
+        raise translate(error, item=key, endpoint_url=connection.endpoint_url) from error
+    return from_answer(key, answer)
+
+
+def from_answer(key: str, answer: Mapping[str, Any]) -> StoredObject:
+    """Decode boto3's answer to HeadObject or GetObject."""
+    full = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    return StoredObject(
+        key=key,
+        size_bytes=int(answer["ContentLength"]),
+        etag=bare_etag(answer.get("ETag")),
+        last_modified=answer.get("LastModified"),
+        storage_class=answer.get("StorageClass") or "STANDARD",
+        version_id=bare_version(answer.get("VersionId")),
+        crc64nvme=answer.get("ChecksumCRC64NVME") if full else None,
+        metadata=MappingProxyType(dict(answer.get("Metadata") or {})),
+        content_type=answer.get("ContentType"),
+        restore=answer.get("Restore"),
+    )
+
+
+def bare_etag(text: str | None) -> str:
+    """Return an ETag without its quotes."""
+    return (text or "").strip().removeprefix("W/").strip('"')
+
+
+def bare_version(text: str | None) -> str | None:
+    """Return a version ID; None for the ``null`` version of an unversioned bucket."""
+    return None if text in {None, "", "null"} else text
+
+
+def http_date(text: str | None) -> datetime | None:
+    """Decode an HTTP date; None when it is missing or is none."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None
+
+
+def is_archived(stored: StoredObject) -> bool:
+    """Tell whether the object must be restored before it can be read (AWS: "Working with archived objects")."""
+    if stored.storage_class not in ARCHIVE_CLASSES and 'archive-status="' not in (stored.restore or ""):
+        return False
+    return 'ongoing-request="false"' not in (stored.restore or "")
+
+
+def same_md5(stored: StoredObject, path: Path) -> bool:
+    """Tell whether the object's ETag is the MD5 of the file, which proves that the content is equal.
+
+    Unequal proves nothing: the ETag of a multipart or KMS-encrypted object is no MD5 (AWS: "Object", ETag).
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if len(stored.etag) != hashlib.md5(usedforsecurity=False).digest_size * 2:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == stored.etag
+
+
+def read_back(connection: Connection, stored: StoredObject) -> str:
+    """Read an object's whole content and return its CRC64NVME: the proof when there is no usable checksum.
+
+    Raises:
+        CreativeS3Error: The request failed, or the object is no longer the one that `stored` describes.
+    """
+    crc = Crc64()
+    try:
+        answer = connection.client.get_object(
+            Bucket=connection.bucket, Key=stored.key, IfMatch=f'"{stored.etag}"', ChecksumMode="ENABLED"
+        )
+        with answer["Body"] as body:
+            for chunk in body.iter_chunks(CHUNK_BYTES):
+                crc.update(chunk)
+    except Exception as error:
+        raise translate(error, item=stored.key, endpoint_url=connection.endpoint_url) from error
+    return crc.base64

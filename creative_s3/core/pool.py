@@ -1,0 +1,59 @@
+"""Threads that never keep the process alive: for work that may hang on a dead server or disk.
+
+The standard ThreadPoolExecutor joins its threads when the interpreter ends, so that one stalled socket would hold
+up Ctrl-C until its time-out. Nothing here knows what the work is.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Task = tuple[Future[Any], "Callable[..., Any]", tuple[Any, ...]]
+
+
+class DaemonPool:
+    """A thread pool in the form that s3transfer's ``executor_cls`` expects."""
+
+    def __init__(self, max_workers: int) -> None:
+        self._max_workers = max_workers
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = threading.Semaphore(0)
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:  # noqa: ANN401 - any work
+        """Run ``function(*arguments)`` in one of the threads."""
+        future: Future[Any] = Future()
+        self._tasks.put((future, function, arguments))
+        if not self._idle.acquire(blocking=False):
+            with self._lock:
+                if self._threads < self._max_workers:
+                    self._threads += 1
+                    threading.Thread(target=self._work, name=f"transfer-{self._threads}", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - the executor's signature
+        """Let the threads end when the work given so far is done; return at once."""
+        with self._lock:
+            for _ in range(self._threads):
+                self._tasks.put(None)
+
+    def _work(self) -> None:
+        while True:
+            task = self._tasks.get()
+            if task is None:
+                return
+            future, function, arguments = task
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function(*arguments))
+                except BaseException as error:  # noqa: BLE001 - the future carries it to whoever asks
+                    future.set_exception(error)
+            del task, future, function, arguments  # an idle thread must not keep the last item's data
+            self._idle.release()

@@ -1,0 +1,158 @@
+"""What the tests share: a real S3 server, buckets on it, workspaces, and surroundings that hold nothing of the user's.
+
+Every worker of a parallel run has a server of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from hypothesis.configuration import set_hypothesis_home_dir
+
+import creative_s3
+from creative_s3.core import local
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+REFERENCE_WORKSPACE = CHECKOUT.parent / "shared" / "fixtures" / "reference-cache"
+
+# Tests run in temporary directories; hypothesis would leave its examples there.
+set_hypothesis_home_dir(CHECKOUT / ".hypothesis")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """A running S3 server and the keys of its one identity."""
+
+    endpoint_url: str
+    access_key: str
+    secret_key: str
+    region: str
+    local: local.LocalServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting, profile, credential or home directory of the user reaches a test."""
+    nowhere = tmp_path_factory.mktemp("nowhere")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(("AWS_", "S3_", "XDG_")) or name in _OTHER_SETTINGS:
+                patch.delenv(name)
+        patch.setenv("HOME", str(nowhere))
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "no-config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "no-credentials"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+_OTHER_SETTINGS = ("CLOUDFRONT_DISTRIBUTION_ID", "LOG_LEVEL", "CACHE_DIR", "BOTO_CONFIG", "NO_COLOR", "FORCE_COLOR")
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test starts in its own empty directory, where no ``.env`` lies."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server, one for the whole session."""
+    directory = tmp_path_factory.mktemp("s3-server")
+    server = local.start(directory)
+    try:
+        access_key, secret_key = local.read_credentials(server)
+        yield S3Server(server.endpoint_url, access_key, secret_key, server.region, server)
+    finally:
+        local.remove(directory)
+
+
+@pytest.fixture(scope="session")
+def s3(s3_server: S3Server) -> Iterator[S3Client]:
+    """A boto3 client for the server, for looking at what the code under test did."""
+    session = boto3.session.Session(
+        aws_access_key_id=s3_server.access_key,
+        aws_secret_access_key=s3_server.secret_key,
+        region_name=s3_server.region,
+    )
+    client = session.client(
+        "s3", endpoint_url=s3_server.endpoint_url, config=Config(s3={"addressing_style": "path"})
+    )
+    with contextlib.closing(client):
+        yield client
+
+
+@pytest.fixture
+def bucket(s3: S3Client) -> Iterator[str]:
+    """A new, empty bucket of this test alone."""
+    name = f"test-{secrets.token_hex(6)}"
+    s3.create_bucket(Bucket=name)
+    yield name
+    # A test may have deleted it, or locked what is in it; the server goes at the end anyhow.
+    with contextlib.suppress(ClientError):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+        s3.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def server_env(s3_server: S3Server, bucket: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment for a subprocess that works on `bucket`, made from scratch."""
+    home = tmp_path_factory.mktemp("home")
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+        "PYTHONPATH": str(Path(creative_s3.__file__).parents[1]),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "AWS_CONFIG_FILE": str(home / "no-config"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **local.environment(s3_server.local),
+        "S3_BUCKET_NAME": bucket,
+    }
+
+
+@pytest.fixture(scope="session")
+def sample_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample workspace, made once: only for reading."""
+    from creative_s3.core import sample  # noqa: PLC0415 - until it exists
+
+    directory = tmp_path_factory.mktemp("sample") / "workspace"
+    sample.make_workspace(directory)
+    return directory
+
+
+@pytest.fixture
+def workspace(sample_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample workspace of this test alone."""
+    return _copy(sample_workspace, tmp_path_factory.mktemp("work") / "workspace")
+
+
+@pytest.fixture
+def reference_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the workspace that the pipeline's own code wrote; skips where there is none beside the checkout."""
+    if not REFERENCE_WORKSPACE.is_dir():
+        pytest.skip("the reference workspace does not lie beside this checkout")
+    return _copy(REFERENCE_WORKSPACE, tmp_path_factory.mktemp("reference") / "workspace")
+
+
+def _copy(source: Path, target: Path) -> Path:
+    shutil.copytree(source, target)
+    for path in (target, *target.rglob("*")):
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+    return target
