@@ -1,7 +1,7 @@
 """The settings: one frozen value, and where each part of it came from.
 
-A flag wins over the environment, the environment over ``.env``, ``.env`` over the default. AWS credentials are no
-settings of ours: boto3's own chain (environment, profiles, SSO, roles) finds them.
+A flag wins over the environment, the environment over ``.env``, ``.env`` over the default. AWS credentials
+come from boto3's own chain (environment, profiles, SSO, roles).
 """
 
 from __future__ import annotations
@@ -58,10 +58,26 @@ _ALLOWED: Mapping[str, str] = {
     "enable_versioning": "true or false",
     "enable_encryption": "true or false",
     "endpoint_url": "http://HOST[:PORT] or https://HOST[:PORT], without a user name or a path",
-    "bucket_name": "3 to 63 lowercase letters, digits, dots and hyphens, beginning and ending with a letter or digit",
+    "bucket_name": "3 to 63 lowercase letters, digits, dots and hyphens, a letter or digit at both ends",
     "prefix": "key characters without empty, '.' or '..' parts, for example creative-assets",
     "region": "an AWS region name such as us-east-1",
 }
+
+_PROBLEMS: Mapping[str, str] = {
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "int_type": "is not a whole number",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false",
+    "string_type": "is not text",
+    "path_type": "is not a path",
+    "extra_forbidden": "is not a setting",
+}
+"""What pydantic's error types mean to a person; the allowed values are in the hint."""
+_NOUNS: Mapping[str, str] = {"storage_class": "a storage class", "log_level": "a log level"}
+_LONGEST_WORD_SHOWN = 20
 
 
 def _bucket_name(value: str) -> str:
@@ -77,7 +93,10 @@ def _bucket_name(value: str) -> str:
 
 
 def _endpoint_url(value: str) -> str:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("is not an http or https address") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is not an http or https address")
     if parts.username or parts.password:
@@ -95,6 +114,8 @@ def _prefix(value: str) -> str:
     stripped = value.strip("/")
     if any(part in {"", ".", ".."} for part in stripped.split("/")) and stripped:
         raise ValueError("has an empty, '.' or '..' part")
+    if len(stripped.encode()) > 400:  # noqa: PLR2004 - leaves room for the longest layout within 1,024 bytes
+        raise ValueError("is longer than 400 bytes")
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in stripped):  # noqa: PLR2004 - ASCII controls
         raise ValueError("has control characters")
     return stripped
@@ -121,8 +142,8 @@ class _AwsRegionSource(EnvSettingsSource):
 class S3Config(BaseSettings):
     """Everything that can be set, checked and frozen.
 
-    ``S3Config.from_env()`` reads the environment and ``.env``; keyword arguments win over both. Building one never
-    touches the network or a bucket.
+    ``S3Config.from_env()`` reads the environment and ``.env``; keyword arguments win over both. Building one
+    never touches the network or a bucket.
 
     Attributes:
         bucket_name: The bucket; commands that need one say so when it is missing.
@@ -171,7 +192,9 @@ class S3Config(BaseSettings):
     max_parallel_uploads: Annotated[int, Field(ge=1, le=256)] = 10
     enable_versioning: bool = True
     enable_encryption: bool = True
-    cloudfront_distribution_id: str | None = Field(default=None, validation_alias="cloudfront_distribution_id")
+    cloudfront_distribution_id: str | None = Field(
+        default=None, validation_alias="cloudfront_distribution_id"
+    )
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
     ] = Field(default="INFO", validation_alias="log_level")
@@ -241,7 +264,9 @@ class Origin:
     source: str
 
 
-def origins(config: S3Config, *, flags: Mapping[str, object], env_file: str | Path | None = ".env") -> tuple[Origin, ...]:
+def origins(
+    config: S3Config, *, flags: Mapping[str, object], env_file: str | Path | None = ".env"
+) -> tuple[Origin, ...]:
     """Tell for each setting of `config` where it came from, in the order of ``ENVIRONMENT_NAMES``."""
     return tuple(
         Origin(
@@ -278,12 +303,15 @@ def _lookup(values: Mapping[str, Any], field: str) -> object:
     return values.get(field)
 
 
-def _explain(error: ValidationError, given: Mapping[str, object], env_file: str | Path | None) -> SettingsError:
-    """Turn pydantic's error into ours; the wrong value itself is left out, it might be a secret in the wrong place."""
+def _explain(
+    error: ValidationError, given: Mapping[str, object], env_file: str | Path | None
+) -> SettingsError:
+    """Turn pydantic's error into ours; values stay out, they might be secrets in the wrong place."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     field = str(first["loc"][0]) if first["loc"] else "settings"
     name = ENVIRONMENT_NAMES.get(field, field)
-    problem = first["msg"].removeprefix("Value error, ")
+    wrong = error.errors(include_url=False, include_context=False)[0]["input"]
+    problem = _problem(field, first["type"], first["msg"], wrong)
     source = _source(field, given, env_file)
     allowed = _ALLOWED.get(field)
     return SettingsError(
@@ -291,6 +319,20 @@ def _explain(error: ValidationError, given: Mapping[str, object], env_file: str 
         item=name,
         hint=f"allowed: {allowed}" if allowed else f"correct {name}, then run: creative-s3 config",
     )
+
+
+def _problem(field: str, kind: str, message: str, wrong: object) -> str:
+    """Say in plain words what is wrong; our own validators do so already, pydantic's do not."""
+    if kind == "literal_error":
+        # One short word is shown: it is nearly always a slip of the pen, and no key or token is that short.
+        word = str(wrong)
+        shown = len(word) <= _LONGEST_WORD_SHOWN and word.isidentifier()
+        shown = shown and not word.startswith(("AKIA", "ASIA"))
+        subject = f"'{word}'" if shown else "the value"
+        return f"{subject} is not {_NOUNS.get(field, 'allowed')}"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    return _PROBLEMS.get(kind, "has a value that cannot be used")
 
 
 __all__ = ["ENVIRONMENT_NAMES", "Origin", "S3Config", "origins"]

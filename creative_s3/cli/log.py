@@ -1,29 +1,36 @@
 """The log on standard error, and the removal of secrets from whatever is written about errors and requests.
 
-Set up when a command first reads the settings, so that ``--help`` pays nothing for it.
+The log is set up when a command first reads the settings, so that ``--help`` pays nothing for it.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import platform
 import re
-from collections.abc import Callable
+import traceback
 from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 REDACTED = "[redacted]"
 _LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3")
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _SHORTEST_SECRET = 8
+_KEPT_CRASHES = 20
 
 # The whole header, up to its closing quote or the end of the line: it holds blanks and commas.
 _AUTHORIZATION = re.compile(r"""(?i)(authorization["']?\s*[:=]\s*b?["']?)[^"'\r\n]+""")
 _NAMED = re.compile(
     r"""(?ix)
     (
-      (?: secret [_-]? (?:access)? [_-]? key | secret | (?:session|security|access|refresh|id|web[_-]?identity)
-          [_-]? token | x-amz-credential | credential | signature | password | passwd | client[_-]?secret
-        | customer-key )
+      (?: secret [_-]? (?:access)? [_-]? key | secret | password | passwd | credential | signature
+        | (?:session|security|access|refresh|id|web[_-]?identity) [_-]? token | customer-key )
       ["']? \s* (?: [:=>] | \\n | %3D ) \s* b? ["']?
     )
     [^\s"'<>&,;)}\]]+
@@ -81,3 +88,36 @@ def configure(level: str, *, verbose: bool, hushed: bool, write: Callable[[str],
     logging.getLogger("creative_s3").setLevel(logging.DEBUG if verbose else ours)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(chosen if chosen == logging.DEBUG else max(chosen, logging.WARNING))
+
+
+def write_crash(error: BaseException, command_line: str) -> Path | None:
+    """Write what a bug report needs, without values of variables, readable by the user alone.
+
+    Returns:
+        The file's path, or None where it cannot be written.
+    """
+    import platformdirs
+
+    from creative_s3 import __version__
+
+    now = datetime.now(UTC)
+    text = "".join(
+        (
+            f"creative-s3 {__version__}, Python {platform.python_version()}, {platform.platform()}\n",
+            f"{now.isoformat(timespec='seconds')}\n{command_line}\n\n",
+            *traceback.format_exception(error),
+        )
+    )
+    try:
+        directory = platformdirs.user_log_path("creative-s3", appauthor=False)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = directory / f"crash-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log"
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.write(redact(text).encode("utf-8", "backslashreplace").decode())
+        for old in sorted(directory.glob("crash-*.log"))[:-_KEPT_CRASHES]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return None
+    return path

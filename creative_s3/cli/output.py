@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -39,11 +38,11 @@ class Report:
 
     Attributes:
         data: For ``--json``: values that `to_plain` knows. Sizes in bytes, times as ISO 8601.
-        human: What a person sees on standard output: a rich renderable, or a callable that makes one when needed.
+        human: What a person sees on standard output: a rich renderable, or a callable that makes one.
         lines: What ``--quiet`` prints, one item a line, such as keys.
         exit_code: What the process ends with; anything but 0 makes ``ok`` false.
         warnings: Sentences for standard error and the envelope.
-        next_steps: Commands worth running now, shown to a person; ``command  # why`` shows the reason dimmed.
+        next_steps: Commands worth running now, shown to a person; ``command  # why`` shows why, dimmed.
     """
 
     data: Mapping[str, object] = field(default_factory=dict)
@@ -128,7 +127,9 @@ class Output:
         """Tell a person what deserves attention and stops nothing."""
         if self.for_people:
             mark = Text("! ", style="bold yellow")
-            self.err.print(mark.append(printable(text), style="default not bold"), soft_wrap=not self.animated)
+            self.err.print(
+                mark.append(printable(text), style="default not bold"), soft_wrap=not self.animated
+            )
 
     def confirm(self, question: str, *, assume_yes: bool, flag: str = "--yes") -> None:
         """Ask before a step that changes something; return when the answer is yes.
@@ -165,7 +166,7 @@ class Output:
             self._arrow(step)
 
     def fail(self, command: str | None, error: CreativeS3Error, *, details: str | None = None) -> None:
-        """Write an error: the envelope for scripts, one paragraph for people; `details` is a traceback or None."""
+        """Write an error: the envelope for scripts, one paragraph for people; `details` is a traceback."""
         if self.look.json:
             self._write_json(envelope(command, error.exit_code, error=error))
         else:
@@ -185,7 +186,9 @@ class Output:
 
     def _write_json(self, value: Mapping[str, object]) -> None:
         indent = _JSON_INDENT if is_terminal(sys.stdout) else None
-        self._write_data(json.dumps(value, default=to_plain, indent=indent, allow_nan=False).encode("ascii") + b"\n")
+        self._write_data(
+            json.dumps(value, default=to_plain, indent=indent, allow_nan=False).encode("ascii") + b"\n"
+        )
 
     def _write_lines(self, lines: Iterable[str]) -> None:
         for line in lines:

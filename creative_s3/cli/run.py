@@ -1,16 +1,15 @@
 """`Run`: all that a command gets from the command line besides its own options.
 
-Settings and AWS are touched only when a command asks for them, so that commands which need neither start at once.
+Settings and AWS are touched only when a command asks for them, so that commands which need neither start
+at once.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -18,6 +17,9 @@ from creative_s3.cli import log
 from creative_s3.cli.output import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
     from creative_s3.cli.live import Live
     from creative_s3.core.aws import Connection
     from creative_s3.settings import S3Config
@@ -33,11 +35,15 @@ class Session:
         arguments: The command line as typed, without the program's name.
         output: Where this call writes; replaced once the options are parsed.
         command: Such as ``migrate upload``; None until it is known.
+        flags: The settings given so far, by their names in `S3Config`.
+        insecure_endpoint: Whether plain http to another machine is allowed.
     """
 
     arguments: tuple[str, ...]
     output: Output = field(default_factory=Output)
     command: str | None = None
+    flags: dict[str, Any] = field(default_factory=dict)
+    insecure_endpoint: bool = False
 
     @property
     def again(self) -> str:
@@ -46,23 +52,20 @@ class Session:
 
 
 class Run:
-    """A command's hand on the world.
+    """A command's hand on the world; `session` is the call it belongs to."""
 
-    Attributes:
-        session: The call.
-        flags: The settings given by options, by their names in `S3Config`; only those that were given.
-        insecure_endpoint: Whether plain http to another machine is allowed.
-    """
-
-    def __init__(self, session: Session, *, flags: Mapping[str, object], insecure_endpoint: bool = False) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.flags = flags
-        self.insecure_endpoint = insecure_endpoint
 
     @property
     def output(self) -> Output:
         """The sink; commands need it for `note`, `warn` and `confirm` only."""
         return self.session.output
+
+    @property
+    def flags(self) -> Mapping[str, Any]:
+        """The settings given by options, by their names in `S3Config`; only those that were given."""
+        return self.session.flags
 
     @property
     def command(self) -> str | None:
@@ -99,7 +102,7 @@ class Run:
         """
         from creative_s3.core.aws import connect
 
-        return connect(self.config, insecure_endpoint=self.insecure_endpoint)
+        return connect(self.config, insecure_endpoint=self.session.insecure_endpoint)
 
     def live(self) -> AbstractContextManager[Live]:
         """Show events while they come: ``with run.live() as live: manager.execute(plan, emit=live.emit)``."""
@@ -118,11 +121,3 @@ class Run:
 
     def _write_log(self, text: str) -> None:
         self.output.err.print(Text(text, style="dim"), soft_wrap=True)
-
-
-def flags_of(settings: Mapping[str, object]) -> dict[str, object]:
-    """Keep what was really given."""
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-__all__: Sequence[str] = ("PROGRAM", "Run", "Session", "flags_of")

@@ -1,7 +1,7 @@
 """Signals: Ctrl-C, SIGTERM and SIGHUP become one exception that unwinds the work; a second one ends it now.
 
-A signal is announced at once. The work then has a few seconds to finish what is in flight; after that the process
-leaves by itself, whatever still runs. That is safe at any moment: every write of ours is atomic.
+A signal is announced at once. The work then has a few seconds to finish what is in flight; after that the
+process leaves by itself, whatever still runs. That is safe at any moment: every write of ours is atomic.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
+from typing import TYPE_CHECKING
 
 from creative_s3.cli.terminal import is_terminal
 from creative_s3.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
 DRAIN_S = 5.0
 """Seconds that the work may take to finish what is in flight."""
@@ -23,10 +26,10 @@ _GRACE_S = 1.0  # for the report after the drain
 _SHOW_CURSOR = "\x1b[?25h"
 
 _EXIT_CODES = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HANGUP}
-_NAMES = {"SIGINT": "Interrupted", "SIGTERM": "Asked to stop", "SIGHUP": "The terminal went away"}
+_NAMES = {"SIGINT": "interrupted", "SIGTERM": "asked to end", "SIGHUP": "the terminal went away"}
 
 
-class Stopped(KeyboardInterrupt):  # noqa: N818 - no error: someone wants the process to end
+class Stopped(KeyboardInterrupt):
     """A signal asks the process to end; a KeyboardInterrupt, so that no ``except Exception`` holds it up."""
 
     def __init__(self, exit_code: ExitCode, what: str) -> None:
@@ -55,9 +58,12 @@ class _Watch:
             self.leave(code, "Leaving now.")
         self.stopping = True
         self.tell(
-            f"{_NAMES[name]}: finishing what is in flight, at most {DRAIN_S:.0f} s. Press Ctrl-C again to leave now."
+            f"{_NAMES[name].capitalize()}: finishing what is in flight, at most {DRAIN_S:.0f} s."
+            " Press Ctrl-C again to leave now."
         )
-        guard = threading.Timer(DRAIN_S + _GRACE_S, self.leave, [code, "Still busy after that time: leaving now."])
+        guard = threading.Timer(
+            DRAIN_S + _GRACE_S, self.leave, [code, "Still busy after that time: leaving now."]
+        )
         guard.daemon = True
         guard.start()
         raise Stopped(code, _NAMES[name])

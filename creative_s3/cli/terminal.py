@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import codecs
 import os
-import re
 import sys
-from collections.abc import Iterable, Mapping
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
 from rich.segment import Segment
@@ -18,6 +16,8 @@ from rich.segment import Segment
 from creative_s3.cli.text import screen_safe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from rich.console import ConsoleOptions, RenderableType
 
 PIPE_WIDTH = 200
@@ -104,8 +104,8 @@ def is_terminal(stream: IO[str] | None) -> bool:
 def ascii_wanted(environ: Mapping[str, str]) -> bool:
     """Tell whether the locale is the plain C one.
 
-    Python itself would write UTF-8 there (PEP 538 and 540), which such a terminal cannot show. It also sets LC_CTYPE
-    to C.UTF-8 by itself, so that LC_CTYPE speaks only when it names something else.
+    Python itself would write UTF-8 there (PEP 538 and 540), which such a terminal cannot show. It also sets
+    LC_CTYPE to C.UTF-8 by itself, so that LC_CTYPE speaks only when it names something else.
     """
     if environ.get("PYTHONIOENCODING") or environ.get("PYTHONUTF8"):
         return False
@@ -146,3 +146,8 @@ def discard_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
+
+
+def no_colors() -> None:
+    """Forbid colours to everything in this process; Typer's help reads only the environment."""
+    os.environ["NO_COLOR"] = "1"

@@ -13,9 +13,11 @@ _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86400
 
-# C0 and C1 controls, line and paragraph separators, marks that turn the direction of writing (a name could pose as
+# C0 and C1 controls, line and paragraph separators, marks that turn the direction of writing (a name can pose as
 # another with them), and lone surrogates (bytes of a file name that are no UTF-8).
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 # The same, without what a rendered screen needs: line ends and tabs.
 _UNPRINTABLE_ON_SCREEN = re.compile(_UNPRINTABLE.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
@@ -23,7 +25,7 @@ _ONE_BYTE = 0xFF
 
 
 def printable(text: object) -> str:
-    """Return `text` on one line, with everything that could act on a terminal written out (``\\x1b``)."""
+    r"""Return `text` on one line, with everything that could act on a terminal written out: ``\x1b``."""
     return _UNPRINTABLE.sub(_escape, str(text))
 
 
@@ -39,7 +41,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def size(size_bytes: float) -> str:
-    """Return a number of bytes as ``"512 B"``, ``"1.2 MiB"``, ``"3.0 GiB"``; negative numbers keep their sign."""
+    """Return a number of bytes as ``"512 B"``, ``"1.2 MiB"``, ``"3.0 GiB"``; a sign is kept."""
     amount = abs(size_bytes)
     sign = "-" if size_bytes < 0 else ""
     if round(amount) < _STEP:

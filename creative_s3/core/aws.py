@@ -28,7 +28,7 @@ __all__ = ["Connection", "connect", "ends_run", "is_insecure", "is_retryable", "
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
 TOTAL_ATTEMPTS = 5
-"""Attempts that botocore makes of one request, the first included; the engine queues again what still fails."""
+"""Attempts that botocore makes of one request; the engine queues again what still fails."""
 
 _SPARE_CONNECTIONS = 8
 
@@ -101,7 +101,7 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
         ) from error
     if connection.endpoint_url and is_insecure(connection.endpoint_url) and not insecure_endpoint:
         raise RefusedError(
-            "the endpoint is plain http on another machine: keys and content would cross the network unprotected",
+            "the endpoint is plain http on another machine: content would cross the network unprotected",
             item=connection.endpoint_url,
             hint="use https, or repeat the command with --insecure-endpoint",
         )
@@ -112,7 +112,7 @@ def no_credentials() -> CredentialsError:
     """Return the error for an empty credential chain."""
     return CredentialsError(
         "no AWS credentials were found",
-        hint='run `aws configure`, or set AWS_PROFILE; for the embedded server: eval "$(creative-s3 local env)"',
+        hint='run `aws configure` or set AWS_PROFILE; embedded server: eval "$(creative-s3 local env)"',
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from creative_s3.errors import CatalogError
 CATALOG_NAME = "catalog.sqlite3"
 SCHEMA_VERSION = 1
 _BUSY_TIMEOUT_S = 30
+_SETTLED_NS = 2_000_000_000
 _MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE file (
@@ -153,29 +155,31 @@ class Catalog:
         ).fetchone()
         return row[0] if row else None
 
-    def remember_files(self, files: Iterable[tuple[str, Signature, str]]) -> None:
-        """Remember the content of files: relative path, signature, CRC64NVME."""
+    def remember(
+        self,
+        *,
+        objects: Iterable[ProvedObject] = (),
+        assignments: Mapping[str, str] | None = None,
+        files: Iterable[tuple[str, Signature, str]] = (),
+    ) -> None:
+        """Record what was found out, in one transaction that is durable before this returns.
+
+        Args:
+            objects: Proved objects.
+            assignments: The keys of assets: cache key -> key.
+            files: The content of files: path relative to the workspace, signature, CRC64NVME. A file changed less
+                than two seconds ago is not recorded: another edit within the clock's step would not show.
+        """
+        settled_ns = time.time_ns() - _SETTLED_NS
         with self._transaction():
             self._database.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (path, known.size_bytes, known.mtime_ns, known.ctime_ns, known.inode, crc)
                     for path, known, crc in files
+                    if known.ctime_ns < settled_ns
                 ],
             )
-
-    def objects(self) -> dict[str, ProvedObject]:
-        """Return all proved objects of the bucket by key."""
-        rows = self._database.execute(
-            "SELECT key, size_bytes, etag, crc64nvme, version_id, storage_class, owner, proof, proved_at"
-            " FROM object WHERE bucket=?",
-            (self._bucket,),
-        )
-        return {row[0]: ProvedObject(*row) for row in rows}
-
-    def remember_objects(self, objects: Iterable[ProvedObject]) -> None:
-        """Record what was proved, durably before this returns."""
-        with self._transaction():
             self._database.executemany(
                 "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -194,20 +198,25 @@ class Catalog:
                     for proved in objects
                 ],
             )
+            self._database.executemany(
+                "INSERT OR REPLACE INTO assigned VALUES (?, ?, ?)",
+                [(self._bucket, cache_key, key) for cache_key, key in (assignments or {}).items()],
+            )
+
+    def objects(self) -> dict[str, ProvedObject]:
+        """Return all proved objects of the bucket by key."""
+        rows = self._database.execute(
+            "SELECT key, size_bytes, etag, crc64nvme, version_id, storage_class, owner, proof, proved_at"
+            " FROM object WHERE bucket=?",
+            (self._bucket,),
+        )
+        return {row[0]: ProvedObject(*row) for row in rows}
 
     def assignments(self) -> dict[str, str]:
         """Return the keys that assets were given: cache key -> key."""
         return dict(
             self._database.execute("SELECT cache_key, key FROM assigned WHERE bucket=?", (self._bucket,))
         )
-
-    def remember_assignments(self, keys: Mapping[str, str]) -> None:
-        """Record the keys of assets: cache key -> key."""
-        with self._transaction():
-            self._database.executemany(
-                "INSERT OR REPLACE INTO assigned VALUES (?, ?, ?)",
-                [(self._bucket, cache_key, key) for cache_key, key in keys.items()],
-            )
 
     def published(self) -> dict[tuple[str, str], PublishedDigests]:
         """Return what each index entry was when we last published: (section, entry) -> digests."""

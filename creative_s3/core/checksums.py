@@ -1,4 +1,4 @@
-"""CRC64NVME: S3's default checksum, over the whole object also for multipart uploads. Computing, no transferring.
+"""CRC64NVME: S3's default checksum, over the whole object also for multipart uploads. Only computing.
 
 As S3 has it, the text form is the base64 of the eight bytes, most significant first (AWS: "Checking object
 integrity in Amazon S3").

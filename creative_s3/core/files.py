@@ -13,14 +13,10 @@ import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from creative_s3.core.checksums import crc64nvme_of_descriptor
 from creative_s3.core.faults import translate
 from creative_s3.errors import FileChangedError, FileUnreadableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _MARK = ".creative-s3-"
 _PARTIAL = re.compile(r"^\..*\.creative-s3-[0-9a-f]{8}\.part(?:\.[0-9A-Za-z]{1,16})?$")
@@ -33,7 +29,7 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, e
 class Fingerprint:
     """What tells one state of a file from another without reading it.
 
-    The change time cannot be set by programs, so an edit of the same size with its modification time put back shows.
+    Programs cannot set the change time: an edit of the same size with its modification time put back shows.
     """
 
     size_bytes: int
@@ -92,7 +88,9 @@ def changed(path: Path) -> FileChangedError:
 
 def _of(status: os.stat_result, path: Path) -> Fingerprint:
     if not stat.S_ISREG(status.st_mode):
-        raise FileUnreadableError("this is not a regular file", item=str(path), hint="only regular files are transferred")
+        raise FileUnreadableError(
+            "this is not a regular file", item=str(path), hint="only regular files are transferred"
+        )
     return Fingerprint(
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
@@ -152,7 +150,7 @@ def install_over(partial: Path, destination: Path) -> None:
 
 
 def _install_without_links(partial: Path, destination: Path) -> bool:
-    """Reserve the name with an empty file of our own, then replace that: FAT and some network disks have no links."""
+    """Reserve the name with an empty file of our own, then replace that: FAT, for one, has no links."""
     try:
         os.close(os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
     except FileExistsError:

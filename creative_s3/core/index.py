@@ -70,6 +70,11 @@ class IndexProblem:
     reason: str
 
     @property
+    def stops(self) -> bool:
+        """Whether the entry's file stays out of the bucket because of it."""
+        return self.kind is not ProblemKind.WARNING
+
+    @property
     def item(self) -> str:
         """Name the entry as a person would look for it in the file."""
         return f"{self.section}.{self.entry}" if self.section else self.entry

@@ -71,7 +71,8 @@ def parts_of(asset: Asset) -> KeyParts:
     """Return the parts that the layout gives `asset`, before any clash is settled."""
     path = PurePosixPath(asset.file_path)
     if not asset.indexed:
-        leaf = "/".join([*(slug(part) for part in path.parts[:-1]), slug_leaf(path.name)])
+        # Unindexed files lie in the cache directory, so their path begins with its name, which says nothing.
+        leaf = "/".join([*(slug(part) for part in path.parts[1:-1]), slug_leaf(path.name)])
         return KeyParts(Kind.UNSORTED, None, {}, leaf)
     if asset.metadata is None:
         fields = {

@@ -1,34 +1,30 @@
-"""The embedded S3 server: SeaweedFS (``weed mini``) as a background process that only this machine can reach.
+"""The embedded S3 server: SeaweedFS (``weed mini``), a background process that only this machine can reach.
 
-One directory is one server: its data, credentials, log, and the record of its process. What the process itself
-needs (binary, ports, arguments, identity) lives in ``local_process``; nothing here knows of commands or screens.
+One directory is one server: its data, credentials, log and the record of its process. The directory's files
+live in ``local_home``, the process in ``local_process``; nothing here knows of commands or screens.
 """
 
 from __future__ import annotations
 
-import configparser
 import contextlib
-import fcntl
-import json
-import os
-import secrets
 import shlex
-import shutil
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import platformdirs
 
 from creative_s3.core import local_process
+from creative_s3.core.local_home import PROFILE, Home
+from creative_s3.core.local_ports import HOST, remove_sockets, remove_stale_sockets
 from creative_s3.core.local_process import find_weed
 from creative_s3.errors import LockedError, RefusedError, SettingsError, TemporaryError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
 DEFAULT_BUCKET = "creative-assets-local"
-PROFILE = "creative-s3-local"
 REGION = "us-east-1"
 OVERRIDING_NAMES = (
     "AWS_ACCESS_KEY_ID",
@@ -41,17 +37,8 @@ OVERRIDING_NAMES = (
 )
 """Environment variables that boto3 would follow rather than the profile that `environment` names."""
 
-READY_WITHIN_S = 20.0
-_LOCK_WITHIN_S = 60.0
+_READY_WITHIN_S = 20.0
 _ATTEMPTS = 5
-
-_MARKER = "creative-s3-local.json"
-_LOCK = "creative-s3-local.lock"
-_STATE = "server.json"
-_CREDENTIALS = "credentials"
-_DATA = "data"
-_STATE_FIELDS = {"pid", "process_started", "ports", "bucket", "started_at"}
-_KIND = "creative-s3 local server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,42 +87,47 @@ def start(directory: Path, *, bucket: str = DEFAULT_BUCKET) -> LocalServer:
         TemporaryError: The server does not come up; nothing is left running.
     """
     weed = find_weed()
-    home = _canonical(directory)
-    _claim(home)
-    with _locked(home):
-        _mark(home)
-        keys = _credentials(home)
-        state = _running_state(home)
+    home = Home(directory)
+    home.claim()
+    with home.locked():
+        home.mark()
+        keys = home.credentials()
+        state = _running(home)
         if state is None:
-            local_process.end_leftover(home, home / _DATA)
+            local_process.end_leftover(home.path, home.data)
             state = _bring_up(weed, home, keys, bucket)
         elif state["bucket"] != bucket:
-            local_process.ensure_bucket(state["ports"], keys, bucket, REGION)
-            state |= {"bucket": bucket}
-            _write_json(home / _STATE, state)
+            if not local_process.ensure_bucket(state["ports"], keys, bucket, REGION):
+                raise SettingsError(
+                    f"the local server did not accept the bucket name {bucket!r}", item=bucket
+                )
+            state["bucket"] = bucket
+            home.write_state(state)
         return _server(home, state)
 
 
 def status(directory: Path) -> LocalServer | None:
-    """Return the server of `directory` when it runs, else None; a record of a process that is gone is removed."""
-    home = _canonical(directory)
-    state = _read_state(home)
-    if state is None:
-        return None
-    if _is_ours(home, state):
-        return _server(home, state)
+    """Return the server of `directory` when it runs, else None.
+
+    The record of a process that is gone is removed; whatever process has its number now is left alone.
+    """
+    home = Home(directory)
+    state = home.read_state()
+    if state is None or _is_ours(home, state):
+        return _server(home, state) if state else None
     # A start may be writing a new record at this moment: only who holds the lock may remove one.
-    with contextlib.suppress(LockedError), _locked(home, within_s=0):
-        return _server(home, found) if (found := _running_state(home)) else None
+    with contextlib.suppress(LockedError), home.locked(within_s=0):
+        found = _running(home)
+        return _server(home, found) if found else None
     return None
 
 
 def stop(directory: Path) -> bool:
     """Stop the server of `directory`; return whether it ran. Its data stays."""
-    home = _canonical(directory)
-    if not _is_marked(home):
+    home = Home(directory)
+    if not home.is_ours:
         return False
-    with _locked(home):
+    with home.locked():
         return _stop(home)
 
 
@@ -154,24 +146,18 @@ def remove(directory: Path) -> tuple[Path, ...]:
             item=str(directory),
             hint=f"name the directory itself: {directory.resolve()}",
         )
-    home = _canonical(directory)
-    if not home.exists():
+    home = Home(directory)
+    if not home.path.exists():
         return ()
-    if not _is_marked(home):
+    if not home.is_ours:
         raise RefusedError(
-            f"{home} was not made by the local server, so nothing was deleted",
-            item=str(home),
+            f"{home.path} was not made by the local server, so nothing was deleted",
+            item=str(home.path),
             hint="name the directory that `creative-s3 local up --dir` was given",
         )
-    with _locked(home):
+    with home.locked():
         _stop(home)
-        # The marker goes last but one: a removal that is interrupted can be repeated. Links are not followed.
-        for name in (_DATA, *local_process.OWN_NAMES, _STATE, _CREDENTIALS, _MARKER, _LOCK):
-            _delete(home / name)
-    left = tuple(sorted(home.iterdir()))
-    if not left:
-        home.rmdir()
-    return left
+        return home.delete()
 
 
 def environment(server: LocalServer) -> dict[str, str]:
@@ -202,17 +188,15 @@ def shell_exports(server: LocalServer, shell: Literal["sh", "fish"] = "sh") -> s
 
 def read_credentials(server: LocalServer) -> tuple[str, str]:
     """Return access key and secret key of `server`, for a client that takes no profile."""
-    return _credentials(server.directory)
+    return Home(server.directory).credentials()
 
 
-def _bring_up(weed: Path, home: Path, keys: tuple[str, str], bucket: str) -> dict[str, Any]:
-    marker = _read_json(home / _MARKER) or {}
-    wanted: Mapping[str, int] = marker.get("ports", {})
-    (home / _DATA).mkdir(mode=0o700, exist_ok=True)
+def _bring_up(weed: Path, home: Home, keys: tuple[str, str], bucket: str) -> dict[str, Any]:
+    wanted: Mapping[str, int] = home.read_ports()
     for _ in range(_ATTEMPTS):
         ready = False
         try:
-            with local_process.launched(weed, home, home / _DATA, keys=keys, wanted=wanted) as launched:
+            with local_process.launched(weed, home.path, home.data, keys=keys, wanted=wanted) as launched:
                 state = {
                     "pid": launched.pid,
                     "process_started": launched.process_started,
@@ -220,177 +204,53 @@ def _bring_up(weed: Path, home: Path, keys: tuple[str, str], bucket: str) -> dic
                     "bucket": bucket,
                     "started_at": datetime.now(UTC).isoformat(),
                 }
-                _write_json(home / _STATE, state)
-                local_process.wait_until_ready(launched, keys, bucket, REGION, within_s=READY_WITHIN_S)
+                home.write_state(state)
+                local_process.wait_until_ready(launched, keys, bucket, REGION, within_s=_READY_WITHIN_S)
                 # The next start tries the same ports, so that what `environment` said stays true.
-                _write_json(home / _MARKER, {"kind": _KIND, "format": 1, "ports": launched.ports})
+                home.write_ports(launched.ports)
                 ready = True
                 return state
         except local_process.PortTakenError:
             wanted = {}
         finally:
             if not ready:
-                (home / _STATE).unlink(missing_ok=True)
+                home.forget_state()
     raise TemporaryError("the local server found no free ports", hint="run again: creative-s3 local up")
 
 
-def _stop(home: Path) -> bool:
-    state = _running_state(home)
-    if state is None:
-        return local_process.end_leftover(home, home / _DATA)
-    local_process.end(state["pid"], home / _DATA)
-    local_process.remove_sockets(home, state["ports"])
-    (home / _STATE).unlink(missing_ok=True)
-    return True
+def _stop(home: Home) -> bool:
+    state = _running(home)
+    if state is not None:
+        local_process.end(state["pid"], home.data)
+        remove_sockets(home.path, state["ports"])
+        home.forget_state()
+    return local_process.end_leftover(home.path, home.data) or state is not None
 
 
-def _running_state(home: Path) -> dict[str, Any] | None:
-    """Return the record of a process that is ours and lives; remove any other record. The lock must be held."""
-    state = _read_state(home)
+def _running(home: Home) -> dict[str, Any] | None:
+    """Return the record of a process that is ours and lives; clear away any other. The lock must be held."""
+    state = home.read_state()
     if state is not None and _is_ours(home, state):
         return state
-    (home / _STATE).unlink(missing_ok=True)
+    remove_stale_sockets(home.path, home.read_ports())
+    home.forget_state()
     return None
 
 
-def _read_state(home: Path) -> dict[str, Any] | None:
-    state = _read_json(home / _STATE)
-    return state if state is not None and state.keys() >= _STATE_FIELDS else None
+def _is_ours(home: Home, state: Mapping[str, Any]) -> bool:
+    return bool(local_process.process_started(state["pid"], home.data) == state["process_started"])
 
 
-def _is_ours(home: Path, state: Mapping[str, Any]) -> bool:
-    return bool(local_process.process_started(state["pid"], home / _DATA) == state["process_started"])
-
-
-def _server(home: Path, state: Mapping[str, Any]) -> LocalServer:
+def _server(home: Home, state: Mapping[str, Any]) -> LocalServer:
     return LocalServer(
         pid=state["pid"],
-        endpoint_url=f"http://{local_process.HOST}:{state['ports']['s3.port']}",
+        endpoint_url=f"http://{HOST}:{state['ports']['s3.port']}",
         bucket=state["bucket"],
-        directory=home,
-        credentials_file=home / _CREDENTIALS,
-        log_file=home / local_process.LOG_NAME,
+        directory=home.path,
+        credentials_file=home.credentials_file,
+        log_file=home.log_file,
         started_at=datetime.fromisoformat(state["started_at"]),
     )
-
-
-def _canonical(directory: Path) -> Path:
-    """Two names of one directory are one server."""
-    return directory.expanduser().resolve()
-
-
-def _claim(home: Path) -> None:
-    """Make the directory, or refuse one that holds something else."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _is_marked(home):
-        # The lock alone may be there: another start is a few milliseconds ahead of us, or was killed.
-        foreign = [path.name for path in home.iterdir() if not path.name.startswith((_LOCK, _MARKER))]
-        if foreign:
-            raise RefusedError(
-                f"{home} holds other things ({foreign[0]} …): the local server wants a directory of its own",
-                item=str(home),
-                hint="name a new or an empty directory with --dir",
-            )
-    home.chmod(0o700)
-
-
-def _mark(home: Path) -> None:
-    if not _is_marked(home):
-        _write_json(home / _MARKER, {"kind": _KIND, "format": 1})
-
-
-def _is_marked(home: Path) -> bool:
-    path = home / _MARKER
-    return not path.is_symlink() and (_read_json(path) or {}).get("kind") == _KIND
-
-
-def _credentials(home: Path) -> tuple[str, str]:
-    """Read the directory's keys, or make them once."""
-    path = home / _CREDENTIALS
-    if not path.exists():
-        access, secret = f"LOCAL{secrets.token_hex(8).upper()}", secrets.token_hex(20)
-        _write(path, f"[{PROFILE}]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n")
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read(path, encoding="utf-8")
-        return parser.get(PROFILE, "aws_access_key_id"), parser.get(PROFILE, "aws_secret_access_key")
-    except configparser.Error:
-        raise SettingsError(
-            f"the local server's credentials have no usable profile {PROFILE}",
-            item=str(path),
-            hint="delete the file, then run: creative-s3 local down && creative-s3 local up",
-        ) from None
-
-
-@contextlib.contextmanager
-def _locked(home: Path, *, within_s: float = _LOCK_WITHIN_S) -> Iterator[None]:
-    """Hold the directory's lock; the system frees it when this process dies."""
-    deadline = time.monotonic() + within_s
-    while (descriptor := _try_lock(home / _LOCK)) is None:
-        if time.monotonic() >= deadline:
-            raise LockedError(
-                "another command is starting or stopping this local server",
-                item=str(home),
-                hint="wait for it, then run: creative-s3 local status",
-            )
-        time.sleep(0.02)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(path: Path) -> int | None:
-    """Return the descriptor that holds the lock, or None when another process has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # `remove` may have deleted the file between our open and our lock: then we hold nothing.
-        if path.stat().st_ino == os.fstat(descriptor).st_ino:
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(descriptor)
-    return None
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    _write(path, json.dumps(content, indent=2) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write atomically and durably, readable by the user alone from its first moment on."""
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    parent = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
 
 
 def _fish_quote(text: str) -> str:

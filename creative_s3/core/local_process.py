@@ -11,31 +11,29 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from creative_s3.core.local_ports import HOST, SOCKET_NAMES, remove_sockets, reserve_ports
 from creative_s3.errors import TemporaryError, UnsupportedError
 
-HOST = "127.0.0.1"
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 LOG_NAME = "weed.log"
 PID_NAME = "weed.pid"
 SCRATCH_NAME = "tmp"
-OWN_NAMES = (LOG_NAME, PID_NAME, SCRATCH_NAME, "filer.sock", "s3.sock")
+OWN_NAMES = (LOG_NAME, PID_NAME, SCRATCH_NAME, *SOCKET_NAMES)
 """What the process leaves in its directory, besides its data."""
 
-_SERVICES = ("master", "volume", "filer", "s3", "admin")
-# weed's own worker looks for the admin service at its HTTP port plus this, whatever -admin.port.grpc says.
-_ADMIN_GRPC_OFFSET = 10_000
-_HIGHEST_PORT = 65_535
 # The system's limit for a unix socket's path is 104 bytes on macOS, 108 on Linux.
 _LONGEST_SOCKET_PATH = 100
 _POLL_S = 0.02
@@ -105,7 +103,7 @@ def launched(
         keys: Access key and secret key of the one identity.
         wanted: Ports of an earlier run, taken again when all of them are free.
     """
-    sockets = _reserve_ports(wanted)
+    sockets = reserve_ports(wanted)
     ports = {name: reserved.getsockname()[1] for name, reserved in sockets.items()}
     try:
         # Nobody else has these ports now, so sockets of that name are leftovers of a killed server.
@@ -190,7 +188,11 @@ def process_started(pid: int, data: Path) -> str | None:
 
 
 def end(pid: int, data: Path) -> None:
-    """End process `pid` if it is a server of `data`: ask, and after ten seconds force it."""
+    """End process `pid` if it is a server of `data`: ask, and after ten seconds force it.
+
+    Raises:
+        TemporaryError: The system does not end it.
+    """
     for number, within_s in ((signal.SIGTERM, _TERMINATE_WITHIN_S), (signal.SIGKILL, _TERMINATE_WITHIN_S)):
         # Asked again right before each signal: the pid may have become another process.
         if process_started(pid, data) is None:
@@ -200,6 +202,8 @@ def end(pid: int, data: Path) -> None:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline and process_started(pid, data) is not None:
             time.sleep(_POLL_S)
+    if process_started(pid, data) is not None:
+        raise TemporaryError(f"the local server (pid {pid}) does not end", item=str(pid), hint="run it again")
 
 
 def end_leftover(home: Path, data: Path) -> bool:
@@ -212,65 +216,6 @@ def end_leftover(home: Path, data: Path) -> bool:
     end(pid, data)
     (home / PID_NAME).unlink(missing_ok=True)
     return found
-
-
-def remove_sockets(home: Path, ports: Mapping[str, int]) -> None:
-    """Remove the unix sockets that a server on `ports` leaves behind, there and in the system's ``/tmp``."""
-    paths = [home / "filer.sock", home / "s3.sock"]
-    for service in _SERVICES:
-        paths.append(Path(f"/tmp/seaweedfs-{service}-grpc-{ports[f'{service}.port.grpc']}.sock"))  # noqa: S108 - weed's own names
-        paths.append(Path(f"/tmp/seaweedfs-{service}-{ports[f'{service}.port']}.sock"))  # noqa: S108 - the same
-    for path in paths:
-        with contextlib.suppress(OSError):  # another user's, or gone
-            path.unlink()
-
-
-def _reserve_ports(wanted: Mapping[str, int]) -> dict[str, socket.socket]:
-    """Hold one listening socket per port that weed needs, all distinct: those wanted, or any free ones."""
-    held: dict[str, socket.socket] = {}
-    names = [f"{service}.port{kind}" for service in _SERVICES for kind in ("", ".grpc")]
-    if set(names) == set(wanted):
-        try:
-            for name in names:
-                held[name] = _listen(wanted[name])
-        except OSError:
-            _close(held)
-        else:
-            return held
-    held = {name: _listen(0) for name in names if not name.startswith("admin.")}
-    rejected: dict[str, socket.socket] = {}
-    while "admin.port.grpc" not in held:
-        admin = _listen(0)
-        port = admin.getsockname()[1] + _ADMIN_GRPC_OFFSET
-        try:
-            if port > _HIGHEST_PORT:
-                raise OSError  # noqa: TRY301 - the same as a port that is taken
-            held["admin.port.grpc"] = _listen(port)
-            held["admin.port"] = admin
-        except OSError:
-            # Held on to, so that the next port is another one.
-            rejected[str(port)] = admin
-    _close(rejected)
-    return held
-
-
-def _close(sockets: dict[str, socket.socket]) -> None:
-    while sockets:
-        sockets.popitem()[1].close()
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    try:
-        if port:
-            # A port of our last run may have connections that linger; a listening process still excludes us.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen(1)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _command(weed: Path, home: Path, data: Path, ports: Mapping[str, int]) -> list[str]:
@@ -291,10 +236,9 @@ def _command(weed: Path, home: Path, data: Path, ports: Mapping[str, int]) -> li
         "volume.max": 1000,
         "volume.preStopSeconds": 0,
     }
-    for service in ("filer", "s3"):
-        path = home / f"{service}.sock"
-        if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
-            flags[f"{service}.localSocket"] = path
+    for name in SOCKET_NAMES:
+        if len(os.fsencode(home / name)) <= _LONGEST_SOCKET_PATH:
+            flags[f"{name.removesuffix('.sock')}.localSocket"] = home / name
     return [str(weed), "mini", *(f"-{name}={value}" for name, value in flags.items())]
 
 
@@ -326,7 +270,7 @@ def _spawn(command: list[str], home: Path, keys: tuple[str, str]) -> int:
 
 
 def _wait_until_started(pid: int, home: Path, data: Path) -> str:
-    """Return the new process's identity. While the shell turns into weed, the system shows no arguments at all."""
+    """Return the new process's identity; while the shell turns into weed, the system shows no arguments."""
     deadline = time.monotonic() + _EXEC_WITHIN_S
     while (started := process_started(pid, data)) is None:
         try:

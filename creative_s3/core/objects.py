@@ -1,4 +1,4 @@
-"""Single objects as S3 reports them: HEAD, decoding answers, reading content back to compare. No transfers to disk."""
+"""Single objects as S3 reports them: HEAD, decoding answers, reading content back. No transfers to disk."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def http_date(text: str | None) -> datetime | None:
 
 
 def is_archived(stored: StoredObject) -> bool:
-    """Tell whether the object must be restored before it can be read (AWS: "Working with archived objects")."""
+    """Tell whether the object must be restored to be read (AWS: "Working with archived objects")."""
     if stored.storage_class not in ARCHIVE_CLASSES and 'archive-status="' not in (stored.restore or ""):
         return False
     return 'ongoing-request="false"' not in (stored.restore or "")
@@ -98,7 +98,9 @@ def same_md5(stored: StoredObject, path: Path) -> bool:
     if len(stored.etag) != hashlib.md5(usedforsecurity=False).digest_size * 2:
         return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == stored.etag
+        return (
+            hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == stored.etag
+        )
 
 
 def read_back(connection: Connection, stored: StoredObject) -> str:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from creative_s3.core.index import IndexProblem
+from creative_s3.core.layout import object_metadata
 from creative_s3.core.models import Asset, Kind, StoredObject
 from creative_s3.core.workspace import FileState, LocalFile
+from creative_s3.errors import RefusedError
 
 MIB = 1024 * 1024
 
@@ -205,6 +207,10 @@ def _decide(candidate: Candidate) -> Operation:
         return _operation(candidate, Reason.MISSING, detail)
     if local.state is not FileState.PRESENT:
         return _operation(candidate, Reason.REFUSED, local.reason)
+    try:
+        object_metadata(candidate.asset)
+    except RefusedError as error:
+        return _operation(candidate, Reason.REFUSED, error.message)
     if remote is None:
         return _operation(candidate, Reason.NEW, "not in the bucket")
     if candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:

@@ -1,7 +1,7 @@
 """Threads that never keep the process alive: for work that may hang on a dead server or disk.
 
-The standard ThreadPoolExecutor joins its threads when the interpreter ends, so that one stalled socket would hold
-up Ctrl-C until its time-out. Nothing here knows what the work is.
+The standard ThreadPoolExecutor joins its threads when the interpreter ends: one stalled socket would hold up
+Ctrl-C until its time-out. Nothing here knows what the work is.
 """
 
 from __future__ import annotations

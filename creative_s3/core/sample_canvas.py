@@ -1,8 +1,8 @@
-"""A small canvas that paints real PNG files with the standard library alone; what is painted is decided elsewhere.
+"""A small canvas that makes real PNG files with the standard library alone; others decide what is painted.
 
-Pure Python is slow per pixel, so no pixel is ever computed alone. A picture is a plane of ink numbers, painted in
-spans, and an ink is a gradient along one axis. Rendering is one table look-up and one strided copy per line and
-channel, both done in C.
+Pure Python is slow per pixel, so hardly a pixel is computed alone. A picture is a plane of ink numbers,
+painted in spans, and an ink is a gradient along one axis. Rendering is one table look-up and one strided copy
+per line and channel, both done in C.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
@@ -20,6 +22,7 @@ Colour = tuple[int, int, int]
 _STEP = 2  # gradients have one colour per two pixels
 _COVERAGE = 5  # steps in which a pixel at an edge is covered
 _MOST_INKS = 256
+_HALO = 48  # steps of a halo
 _OPAQUE = 255
 
 
@@ -42,8 +45,8 @@ def mix(one: Colour, other: Colour, weight: float) -> Colour:
 class Canvas:
     """A plane of ink numbers.
 
-    Spans run along `axis`, and the gradients of the inks too: ``y`` suits landscapes (a line is a column), ``x``
-    round bodies (a line is a row). Without a `background` the canvas is transparent.
+    Spans run along `axis`, and the gradients of the inks too: ``y`` suits landscapes (a line is a column),
+    ``x`` round bodies (a line is a row). Without a `background` the canvas is transparent.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class Canvas:
     def ink(
         self, colours: Sequence[Colour], *, alpha: int = _OPAQUE, extent: tuple[float, float] = (0, 1)
     ) -> int:
-        """Add an ink that runs evenly through `colours`, over the part `extent` of the axis; return its number."""
+        """Add an ink that runs through `colours`, over the part `extent` of the axis; return its number."""
         begin, end = extent
         last = max(len(colours) - 1, 0)
         samples = []
@@ -90,25 +93,37 @@ class Canvas:
             self._mixed[front, behind, step] = self._add(colours, alpha)
         return self._mixed[front, behind, step]
 
-    def glow(self, centre: tuple[float, float], radius: float, colour: Colour, *, reach: float) -> None:
-        """Paint a disc with a halo on the bare background; the canvas must run along ``y``."""
-        steps = 30
+    def tinted(self, ground: int, colour: Colour, weight: float) -> int:
+        """Add an ink: `ground` with a little of `colour`; over transparency, `colour` with a little alpha."""
+        if ground == 0 and self._transparent:
+            return self.ink([colour], alpha=round(_OPAQUE * weight))
+        blended, alpha = self._blend(self.ink([colour]), ground, round(weight * 100), of=100)
+        return self._add(blended, alpha)
+
+    def glow(self, centre: tuple[int, int], radius: float, colour: Colour, *, reach: int) -> None:
+        """Paint a disc with a halo of `reach` on the bare background; the canvas must run along ``y``."""
         sun = self.ink([colour])
         halo = [0]
-        for step in range(1, steps):
-            blended, alpha = self._blend(sun, 0, step, of=steps)
-            halo.append(self._add(blended, alpha))
+        for step in range(1, _HALO):
+            halo.append(self._add(*self._blend(sun, 0, step, of=_HALO)))
             self._plain[halo[-1]] = 0
-        for line in range(max(0, int(centre[0] - reach)), min(len(self._lines), int(centre[0] + reach) + 1)):
-            column = self._lines[line]
-            for place in range(max(0, int(centre[1] - reach)), min(self._length, int(centre[1] + reach) + 1)):
-                distance = math.hypot(line - centre[0], place - centre[1])
-                if distance <= radius + 1:
-                    cover = min(1.0, radius + 1 - distance)
-                    column[place] = sun if cover >= 1 else halo[max(1, int(cover * (steps - 1)))]
-                elif distance < reach:
-                    fade = 1 - (distance - radius) / (reach - radius)
-                    column[place] = halo[int(0.5 * fade * fade * (steps - 1))]
+        across, down = centre
+        for aside in range(reach + 1):
+            # A quarter is computed, the rest is its mirror image.
+            half = bytearray()
+            for below in range(reach + 1):
+                distance = math.hypot(aside, below)
+                fade = max(0.0, 1 - (distance - radius) / (reach - radius))
+                cover = radius + 1 - distance if distance > radius else 1.0
+                share = max(cover, 0.5 * min(fade, 1.0) ** 2)
+                half.append(sun if share >= 1 else halo[int(share * (_HALO - 1))])
+            column = half[:0:-1] + half
+            cut = max(0, reach - down)
+            for line in {across - aside, across + aside}:
+                if 0 <= line < len(self._lines):
+                    begin = down - reach + cut
+                    end = min(down + reach + 1, self._length)
+                    self._lines[line][begin:end] = column[cut : cut + end - begin]
 
     def span(self, line: int, start: float, end: float, ink: int) -> None:
         """Paint from `start` to `end` on one line; pixels that are covered in part are blended."""
@@ -178,7 +193,7 @@ class Canvas:
     def _add(self, colours: Iterable[bytes], alpha: bytes) -> int:
         number = self._count
         for plane, samples in zip(self._planes, (*colours, alpha), strict=True):
-            plane += samples
+            plane.extend(samples)
         return number
 
     def _blend(self, front: int, behind: int, step: int, of: int = _COVERAGE) -> tuple[list[bytes], bytes]:
@@ -195,7 +210,7 @@ class Canvas:
 
 
 def place_over(scene: Picture, cutout: Picture, left: int, top: int) -> Picture:
-    """Return `scene` with the transparent picture `cutout` on it; what sticks out is cut off at the bottom."""
+    """Return `scene` with the transparent picture `cutout` on it; what is below its edge is cut off."""
     pixels = bytearray(scene.pixels)
     for row in range(min(cutout.height, scene.height - top)):
         source = cutout.pixels[row * cutout.width * 4 : (row + 1) * cutout.width * 4]

@@ -1,0 +1,188 @@
+"""The root of the command line, and the one place where an error becomes an exit code.
+
+The groups are registered here; what they do is in their own modules.
+"""
+
+import errno
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import typer
+from typer.main import get_command
+
+from creative_s3.cli import config, log, options, stops
+from creative_s3.cli.output import Look, Output
+from creative_s3.cli.run import PROGRAM, Session
+from creative_s3.cli.terminal import ClosedPipeError, discard_stdout, no_colors, prepare_streams
+from creative_s3.errors import CreativeS3Error, ExitCode, SettingsError, TemporaryError, UsageError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class EndedBySignalError(CreativeS3Error):
+    """A signal asked the run to end."""
+
+    code = "interrupted"
+
+    def __init__(self, what: str, exit_code: ExitCode, *, hint: str) -> None:
+        super().__init__(what, hint=hint)
+        self.exit_code = exit_code
+
+
+class BugError(CreativeS3Error):
+    """Something that nobody foresaw."""
+
+    code = "unexpected"
+
+
+class Root(options.Group):
+    """The root command: every outcome leaves through its `main`, as an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,  # noqa: ARG002 - Typer's signature
+        **extra: Any,  # noqa: ANN401 - Typer's signature
+    ) -> Any:  # noqa: ANN401 - Typer's signature
+        """Run the command line; return its exit code, or end the process with it."""
+        arguments = tuple(sys.argv[1:] if args is None else args)
+        program = prog_name or PROGRAM
+        self._main_shell_completion(extra, program, complete_var)
+        session = Session(arguments, Output(Look.from_arguments(arguments)))
+        code = self._guarded(session, program, extra)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def _guarded(self, session: Session, program: str, extra: dict[str, Any]) -> int:
+        try:
+            try:
+                return self._run(session, program, extra)
+            except (Exception, KeyboardInterrupt) as error:
+                if isinstance(error, (ClosedPipeError, BrokenPipeError)):
+                    raise
+                return _report(session, error, program)
+        except (ClosedPipeError, BrokenPipeError):
+            discard_stdout()
+            return ExitCode.BROKEN_PIPE
+
+    def _run(self, session: Session, program: str, extra: dict[str, Any]) -> int:
+        code = 0
+        try:
+            with self.make_context(program, list(session.arguments), obj=session, **extra) as context:
+                self.invoke(context)
+        except typer.Exit as done:
+            code = done.exit_code
+        except SystemExit as done:
+            # rich, printing Typer's help, answers a closed pipe with SystemExit.
+            if isinstance(done.__context__, BrokenPipeError):
+                raise ClosedPipeError from None
+            raise
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            discard_stdout()
+            raise
+        return code
+
+
+def _report(session: Session, error: BaseException, program: str) -> int:
+    """Write an error and return its exit code."""
+    explained = explain(error, session, program)
+    details = None
+    if isinstance(explained, BugError) and session.output.look.verbose:
+        details = "".join(traceback.format_exception(error))
+    session.output.fail(session.command or _command_of(error, program), explained, details=details)
+    sys.stdout.flush()
+    return explained.exit_code
+
+
+def explain(error: BaseException, session: Session, program: str = PROGRAM) -> CreativeS3Error:
+    """Turn whatever ended the run into one of our errors."""
+    if isinstance(error, CreativeS3Error):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        stop = (
+            error if isinstance(error, stops.Stopped) else stops.Stopped(ExitCode.INTERRUPTED, "interrupted")
+        )
+        return EndedBySignalError(
+            f"{stop.what} before the work was done",
+            stop.exit_code,
+            hint=f"{session.again}  # goes on where this stopped",
+        )
+    if isinstance(error, typer.TyperException):
+        command = _command_of(error, program) or session.command
+        return UsageError(
+            error.format_message().rstrip("."), hint=" ".join(filter(None, (PROGRAM, command, "--help")))
+        )
+    if isinstance(error, OSError) and error.errno in _FULL | _NO_ACCESS:
+        return _explain_system(error, session)
+    path = log.write_crash(error, session.again)
+    return BugError(
+        f"unexpected error, a bug in {PROGRAM}: {_one_line(error)}",
+        hint=f"the log {path} tells more; please report it" if path else "repeat it with -v to see more",
+    )
+
+
+def _explain_system(error: OSError, session: Session) -> CreativeS3Error:
+    item = str(error.filename) if error.filename is not None else "standard output"
+    reason = (error.strerror or "not possible").lower()
+    if error.errno in _FULL:
+        return TemporaryError(reason, item=item, hint=f"{session.again}  # after making room")
+    return SettingsError(reason, item=item, hint=f"check the rights with: ls -ld {item}")
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def _command_of(error: BaseException, program: str) -> str | None:
+    """Return the command that Typer was parsing when it gave up, such as ``migrate upload``."""
+    context = getattr(error, "ctx", None)
+    return (context.command_path.removeprefix(program).strip() or None) if context is not None else None
+
+
+def new_app() -> typer.Typer:
+    """Make a root without commands."""
+    made = typer.Typer(
+        name=PROGRAM,
+        cls=Root,
+        help="Move a creative pipeline's asset cache to S3, prove every byte, and price every step first.",
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback(
+        invoke_without_command=True,
+        epilog=options.epilog(
+            (
+                ("Watch the whole journey on a server of your own", f"{PROGRAM} demo"),
+                ("See what an upload would do and cost", f"{PROGRAM} migrate upload --dry-run"),
+                ("Ask for a command's options", f"{PROGRAM} migrate upload --help"),
+            )
+        ),
+    )(options.root_callback())
+    return made
+
+
+app = new_app()
+config.register(app)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and end the process; `argv` is the command line without the program's name."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    prepare_streams()
+    if Look.from_arguments(arguments).no_color:
+        no_colors()
+    stops.install()
+    sys.exit(get_command(app).main(args=arguments, prog_name=PROGRAM))

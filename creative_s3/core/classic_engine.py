@@ -1,0 +1,137 @@
+"""The classic engine: s3transfer's manager over botocore; slower, and it serves wherever botocore does.
+
+s3transfer accepts no conditions on a write and shows no answer's headers. Both are added by a thin layer around the
+boto3 client that it is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from s3transfer.manager import TransferConfig, TransferManager
+from s3transfer.subscribers import BaseSubscriber
+
+from creative_s3.core.flights import MULTIPART_FROM_BYTES, PART_BYTES, Answer, Flight, Reply
+from creative_s3.core.objects import bare_etag, bare_version
+from creative_s3.core.pool import DaemonPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import ThreadPoolExecutor
+
+    from botocore.client import BaseClient
+
+    from creative_s3.core.aws import Connection
+
+
+class ClassicEngine:
+    """Slower, with more Python per object; takes proxies and anything else that botocore takes."""
+
+    name = "classic"
+
+    def __init__(self, connection: Connection) -> None:
+        self._bucket = connection.bucket
+        self._client = _ObservedClient(connection.client)
+        self._manager = TransferManager(
+            cast("BaseClient", self._client),
+            TransferConfig(
+                multipart_threshold=MULTIPART_FROM_BYTES,
+                multipart_chunksize=PART_BYTES,
+                max_request_concurrency=connection.config.max_parallel_uploads,
+            ),
+            executor_cls=cast(
+                "type[ThreadPoolExecutor]", DaemonPool
+            ),  # only its submit and shutdown are used
+        )
+
+    def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
+        """Begin an upload."""
+        self._client.puts[flight.key] = flight
+        future = self._manager.upload(
+            str(flight.path),
+            self._bucket,
+            flight.key,
+            extra_args=dict(arguments),
+            subscribers=[_Observer(flight, self._client.puts)],
+        )
+        return future.cancel
+
+    def get(self, flight: Flight) -> Callable[[], None]:
+        """Begin a download."""
+        self._client.gets[flight.key] = flight
+        future = self._manager.download(
+            self._bucket,
+            flight.key,
+            str(flight.path),
+            extra_args={"ChecksumMode": "ENABLED"},
+            subscribers=[_DownloadObserver(flight, self._client.gets)],
+        )
+        return future.cancel
+
+    def close(self) -> None:
+        """End the manager's threads."""
+        self._manager.shutdown()
+
+
+class _Observer(BaseSubscriber):
+    """A subscriber in s3transfer's form that reports to its flight."""
+
+    def __init__(self, flight: Flight, flights: dict[str, Flight]) -> None:
+        self._flight = flight
+        self._flights = flights
+
+    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:  # noqa: ANN401, ARG002
+        self._flight.progress(bytes_transferred)
+
+    def on_done(self, future: Any, **_: Any) -> None:  # noqa: ANN401
+        error: BaseException | None = None
+        try:
+            future.result()
+        except BaseException as caught:  # noqa: BLE001 - the reply carries it on, cancellation included
+            error = caught
+        self._flights.pop(self._flight.key, None)
+        self._flight.done(Reply(answer=self._flight.answer, error=error))
+
+
+class _DownloadObserver(_Observer):
+    """The same; it also tells the size, which saves s3transfer's own HEAD."""
+
+    def on_queued(self, future: Any, **_: Any) -> None:  # noqa: ANN401
+        future.meta.provide_transfer_size(self._flight.size_bytes)
+        future.meta.provide_object_etag(f'"{self._flight.if_match}"')
+
+
+@dataclass(slots=True)
+class _ObservedClient:
+    """A boto3 client that adds the conditions of a key's flight and notes what S3 answers."""
+
+    client: Any
+    puts: dict[str, Flight] = field(default_factory=dict)
+    gets: dict[str, Flight] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+        return getattr(self.client, name)
+
+    def put_object(self, **arguments: Any) -> Any:  # noqa: ANN401
+        flight = self.puts[arguments["Key"]]
+        return _noted(flight, self.client.put_object(**arguments, **flight.conditions()))
+
+    def complete_multipart_upload(self, **arguments: Any) -> Any:  # noqa: ANN401
+        flight = self.puts[arguments["Key"]]
+        return _noted(flight, self.client.complete_multipart_upload(**arguments, **flight.conditions()))
+
+    def get_object(self, **arguments: Any) -> Any:  # noqa: ANN401
+        flight = self.gets[arguments["Key"]]
+        answer = self.client.get_object(**(arguments | flight.conditions()))
+        return answer if "Range" in arguments else _noted(flight, answer)
+
+
+def _noted(flight: Flight, answer: Any) -> Any:  # noqa: ANN401 - boto3's answer
+    full = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    flight.answer = Answer(
+        etag=bare_etag(answer.get("ETag")),
+        version_id=bare_version(answer.get("VersionId")),
+        crc64nvme=answer.get("ChecksumCRC64NVME") if full else None,
+    )
+    return answer

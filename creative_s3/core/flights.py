@@ -1,0 +1,118 @@
+"""One transfer under way, in the words that both engines share: what is sent, what S3 answers.
+
+How bytes move is in `crt_engine` and `classic_engine`; what a transfer is for is known to neither.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+MIB = 1 << 20
+PART_BYTES = 8 * MIB
+"""Also the smallest part; both managers raise it where a file would need more than 10,000 parts."""
+MULTIPART_FROM_BYTES = 16 * MIB
+MAX_PARTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What S3 said of the object it stored or sent.
+
+    Attributes:
+        etag: Without quotes.
+        version_id: None in an unversioned bucket.
+        crc64nvme: Of the full object, as the server reports it in this answer; None where it does not.
+    """
+
+    etag: str
+    version_id: str | None
+    crc64nvme: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The end of one transfer: an answer, or the error as the library raised it."""
+
+    answer: Answer | None = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One transfer under way; any thread calls its callables, also before ``put`` or ``get`` returns.
+
+    Attributes:
+        key: The object's key.
+        path: The file that is read or written.
+        size_bytes: The file's or the object's size.
+        progress: Takes the bytes that moved since the last call; negative when they have to be sent again.
+        done: Called once, with the reply.
+        if_none_match: ``*`` to create only.
+        if_match: The ETag that the object must have.
+    """
+
+    key: str
+    path: Path
+    size_bytes: int
+    progress: Callable[[int], None]
+    done: Callable[[Reply], None]
+    if_none_match: str | None = None
+    if_match: str | None = None
+    answer: Answer | None = None
+    begun: bool = False
+
+    def conditions(self) -> dict[str, str]:
+        """Return the conditions as boto3's parameters."""
+        conditions = {}
+        if self.if_none_match:
+            conditions["IfNoneMatch"] = self.if_none_match
+        if self.if_match:
+            conditions["IfMatch"] = f'"{self.if_match}"'
+        return conditions
+
+
+class Engine(Protocol):
+    """What moves bytes."""
+
+    name: str
+
+    def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
+        """Begin an upload with s3transfer's ``extra_args``; return what cancels it."""
+
+    def get(self, flight: Flight) -> Callable[[], None]:
+        """Begin a download; return what cancels it."""
+
+    def close(self) -> None:
+        """Let go of threads; call it when nothing is under way. Does not wait."""
+
+
+class RequestTally:
+    """Counts requests by S3 operation name, as far as the engines show them; any thread may add."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, operation: str, count: int = 1) -> None:
+        """Count `count` requests."""
+        with self._lock:
+            self._counts[operation] += count
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted so far."""
+        with self._lock:
+            return dict(self._counts)
+
+
+def part_count(size_bytes: int) -> int:
+    """Return how many parts a multipart upload of `size_bytes` has."""
+    part_bytes = max(PART_BYTES, math.ceil(size_bytes / MAX_PARTS))
+    return max(1, math.ceil(size_bytes / part_bytes))
