@@ -7,10 +7,9 @@ come from boto3's own chain (environment, profiles, SSO, roles).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -23,6 +22,9 @@ from pydantic_settings import (
 )
 
 from creative_s3.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 STORAGE_CLASSES = (
     "STANDARD",
@@ -147,7 +149,7 @@ class S3Config(BaseSettings):
 
     Attributes:
         bucket_name: The bucket; commands that need one say so when it is missing.
-        region: The bucket's region; ``AWS_REGION`` or ``AWS_DEFAULT_REGION`` count when ``S3_REGION`` is not set.
+        region: The bucket's region; ``AWS_REGION`` or ``AWS_DEFAULT_REGION`` count when it is not set.
         storage_class: For new objects.
         prefix: What all keys begin with, without slashes at the ends; may be empty.
         endpoint_url: An S3-compatible server instead of AWS.

@@ -1,4 +1,4 @@
-"""What the tests share: a real S3 server, buckets on it, workspaces, and surroundings that hold nothing of the user's.
+"""What the tests share: a real S3 server, buckets on it, workspaces, surroundings without the user's own.
 
 Every worker of a parallel run has a server of its own.
 """
@@ -11,7 +11,6 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,13 +22,26 @@ from botocore.exceptions import ClientError
 from hypothesis.configuration import set_hypothesis_home_dir
 
 import creative_s3
-from creative_s3.core import local
+from creative_s3.core import local, sample
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from types_boto3_s3 import S3Client
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 REFERENCE_WORKSPACE = CHECKOUT.parent / "shared" / "fixtures" / "reference-cache"
+
+PREFIXES = ("AWS_", "S3_", "XDG_")
+OTHER_SETTINGS = {
+    "BOTO_CONFIG",
+    "CACHE_DIR",
+    "CLOUDFRONT_DISTRIBUTION_ID",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "LOG_LEVEL",
+    "NO_COLOR",
+}
 
 # Tests run in temporary directories; hypothesis would leave its examples there.
 set_hypothesis_home_dir(CHECKOUT / ".hypothesis")
@@ -52,16 +64,13 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     nowhere = tmp_path_factory.mktemp("nowhere")
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
-            if name.startswith(("AWS_", "S3_", "XDG_")) or name in _OTHER_SETTINGS:
+            if name.startswith(PREFIXES) or name.lower().endswith("_proxy") or name in OTHER_SETTINGS:
                 patch.delenv(name)
         patch.setenv("HOME", str(nowhere))
         patch.setenv("AWS_CONFIG_FILE", str(nowhere / "no-config"))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "no-credentials"))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
-
-
-_OTHER_SETTINGS = ("CLOUDFRONT_DISTRIBUTION_ID", "LOG_LEVEL", "CACHE_DIR", "BOTO_CONFIG", "NO_COLOR", "FORCE_COLOR")
 
 
 @pytest.fixture(autouse=True)
@@ -130,8 +139,6 @@ def server_env(s3_server: S3Server, bucket: str, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def sample_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample workspace, made once: only for reading."""
-    from creative_s3.core import sample  # noqa: PLC0415 - until it exists
-
     directory = tmp_path_factory.mktemp("sample") / "workspace"
     sample.make_workspace(directory)
     return directory
@@ -145,7 +152,7 @@ def workspace(sample_workspace: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def reference_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the workspace that the pipeline's own code wrote; skips where there is none beside the checkout."""
+    """A copy of the workspace that the pipeline itself wrote; skips where none lies beside the checkout."""
     if not REFERENCE_WORKSPACE.is_dir():
         pytest.skip("the reference workspace does not lie beside this checkout")
     return _copy(REFERENCE_WORKSPACE, tmp_path_factory.mktemp("reference") / "workspace")

@@ -128,7 +128,7 @@ class Output:
         if self.for_people:
             mark = Text("! ", style="bold yellow")
             self.err.print(
-                mark.append(printable(text), style="default not bold"), soft_wrap=not self.animated
+                mark.append(printable(redact(text)), style="default not bold"), soft_wrap=not self.animated
             )
 
     def confirm(self, question: str, *, assume_yes: bool, flag: str = "--yes") -> None:
@@ -227,13 +227,13 @@ def envelope(
         "ok": exit_code == ExitCode.OK,
         "exit_code": int(exit_code),
         "data": data,
-        "warnings": list(warnings),
+        "warnings": [redact(warning) for warning in warnings],
         "error": error
         and {
             "code": error.code,
             "message": redact(error.message),
-            "item": error.item,
-            "hint": error.hint,
+            "item": None if error.item is None else redact(error.item),
+            "hint": None if error.hint is None else redact(error.hint),
         },
     }
 

@@ -13,8 +13,8 @@ _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86400
 
-# C0 and C1 controls, line and paragraph separators, marks that turn the direction of writing (a name can pose as
-# another with them), and lone surrogates (bytes of a file name that are no UTF-8).
+# C0 and C1 controls, line and paragraph separators, marks that turn the direction of writing (a name might
+# pose as another with them), and lone surrogates (bytes of a file name that are no UTF-8).
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )

@@ -1,7 +1,7 @@
 """The classic engine: s3transfer's manager over botocore; slower, and it serves wherever botocore does.
 
-s3transfer accepts no conditions on a write and shows no answer's headers. Both are added by a thin layer around the
-boto3 client that it is given.
+s3transfer accepts no conditions on a write and shows no answer's headers. Both are added by a thin layer
+around the boto3 client that it is given.
 """
 
 from __future__ import annotations

@@ -20,20 +20,29 @@ from botocore import exceptions as boto
 from botocore.utils import parse_timestamp
 from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
+from creative_s3.core.fault_table import (
+    BROKEN,
+    CLOCK,
+    DOCTOR,
+    FAST,
+    NO_BUCKET,
+    OF_BOTOCORE,
+    OF_CODE,
+    OF_CRT,
+    PLAN_AGAIN,
+    REGION,
+    RENEW,
+    RUN_AGAIN,
+    Row,
+)
 from creative_s3.errors import (
-    AccessDeniedError,
-    ArchivedError,
     BucketNotFoundError,
-    ChecksumMismatchError,
     ClockError,
     CreativeS3Error,
     CredentialsError,
-    FileChangedError,
     FileUnreadableError,
     FileVanishedError,
     ItemError,
-    ObjectNotFoundError,
-    PreconditionFailedError,
     SettingsError,
     TemporaryError,
     UnsupportedError,
@@ -41,169 +50,6 @@ from creative_s3.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-_RUN_AGAIN = "run the same command again"
-_DOCTOR = "run `creative-s3 doctor`"
-_SSO = "run `aws sso login`, then the same command again"
-_RENEW = "renew the credentials (`aws sso login`, or `aws configure`), then run the same command again"
-_PLAN_AGAIN = "run the same command again: it plans from what is there now"
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What one error code becomes."""
-
-    kind: type[CreativeS3Error]
-    message: str
-    hint: str
-
-
-_NO_BUCKET = _Row(
-    BucketNotFoundError,
-    "the bucket does not exist",
-    "check S3_BUCKET_NAME and S3_REGION with `creative-s3 config`",
-)
-_NO_OBJECT = _Row(
-    ObjectNotFoundError, "the object does not exist", "see what is there with `creative-s3 assets list`"
-)
-_DENIED = _Row(AccessDeniedError, "S3 denies access", f"{_DOCTOR}: it names the permission that is missing")
-_BAD_KEY_ID = _Row(CredentialsError, "S3 does not know this access key", f"{_DOCTOR}; check AWS_PROFILE")
-_BAD_SECRET = _Row(
-    CredentialsError,
-    "S3 refuses the signature: the secret access key does not match",
-    "check AWS_SECRET_ACCESS_KEY",
-)
-_EXPIRED = _Row(CredentialsError, "the credentials have expired", _RENEW)
-_CLOCK = _Row(ClockError, "this machine's clock is wrong", "set the clock (`timedatectl set-ntp true`)")
-_REGION = _Row(SettingsError, "the bucket is in another region", "set S3_REGION to the bucket's region")
-_BUSY = _Row(TemporaryError, "S3 asks to slow down", _RUN_AGAIN)
-_BROKEN = _Row(TemporaryError, "S3 failed on its side", _RUN_AGAIN)
-_LATE = _Row(TemporaryError, "the request took too long", _RUN_AGAIN)
-_FAST = _Row(
-    PreconditionFailedError, "another writer was faster: the object is not what the plan saw", _PLAN_AGAIN
-)
-_DIGEST = _Row(ChecksumMismatchError, "S3 received other content than was sent and refused it", _RUN_AGAIN)
-_ARCHIVED = _Row(
-    ArchivedError,
-    "the object is archived",
-    "restore it first: `aws s3api restore-object`, then wait until it is there",
-)
-_LACKS = _Row(UnsupportedError, "the server does not support this request", _DOCTOR)
-
-_OF_CODE: Mapping[str, _Row] = {
-    "NoSuchBucket": _NO_BUCKET,
-    "NoSuchKey": _NO_OBJECT,
-    "NoSuchVersion": _NO_OBJECT,
-    "NotFound": _NO_OBJECT,
-    "404": _NO_OBJECT,
-    "NoSuchUpload": _Row(TemporaryError, "the multipart upload is gone", _RUN_AGAIN),
-    "AccessDenied": _DENIED,
-    "AllAccessDisabled": _DENIED,
-    "AccountProblem": _DENIED,
-    "403": _DENIED,
-    "InvalidAccessKeyId": _BAD_KEY_ID,
-    "SignatureDoesNotMatch": _BAD_SECRET,
-    "ExpiredToken": _EXPIRED,
-    "TokenRefreshRequired": _EXPIRED,
-    "InvalidToken": _Row(CredentialsError, "S3 does not accept the session token", _RENEW),
-    "401": _Row(CredentialsError, "S3 does not accept the credentials", _DOCTOR),
-    "400": _Row(
-        CredentialsError, "S3 refuses the request; expired credentials are the usual reason", _DOCTOR
-    ),
-    "RequestTimeTooSkewed": _CLOCK,
-    "RequestExpired": _CLOCK,
-    "PermanentRedirect": _REGION,
-    "TemporaryRedirect": _REGION,
-    "AuthorizationHeaderMalformed": _REGION,
-    "IllegalLocationConstraintException": _REGION,
-    "301": _REGION,
-    "307": _REGION,
-    "SlowDown": _BUSY,
-    "Throttling": _BUSY,
-    "ThrottlingException": _BUSY,
-    "TooManyRequests": _BUSY,
-    "ServiceUnavailable": _BUSY,
-    "429": _BUSY,
-    "503": _BUSY,
-    "InternalError": _BROKEN,
-    "OperationAborted": _BROKEN,
-    "500": _BROKEN,
-    "502": _BROKEN,
-    "504": _BROKEN,
-    "RequestTimeout": _LATE,
-    "IncompleteBody": _LATE,
-    "408": _LATE,
-    "InvalidObjectState": _ARCHIVED,
-    "PreconditionFailed": _FAST,
-    "ConditionalRequestConflict": _FAST,
-    "412": _FAST,
-    "409": _FAST,
-    "BadDigest": _DIGEST,
-    "InvalidDigest": _DIGEST,
-    "XAmzContentChecksumMismatch": _DIGEST,
-    "XAmzContentSHA256Mismatch": _DIGEST,
-    "NotImplemented": _LACKS,
-    "MethodNotAllowed": _LACKS,
-    "501": _LACKS,
-    "405": _LACKS,
-    "KMS.NotFoundException": _Row(SettingsError, "the KMS key does not exist", "check S3_KMS_KEY_ID"),
-    "KMS.DisabledException": _Row(SettingsError, "the KMS key is disabled", "check S3_KMS_KEY_ID"),
-    "EntityTooLarge": _Row(ItemError, "the file is larger than an S3 object can be", "split it"),
-    "QuotaExceeded": _Row(ItemError, "the server's quota is used up", _DOCTOR),
-}
-
-_OF_BOTOCORE: tuple[tuple[type[Exception], _Row], ...] = (
-    (
-        boto.ProfileNotFound,
-        _Row(
-            CredentialsError,
-            "the AWS profile does not exist",
-            "list profiles with `aws configure list-profiles`",
-        ),
-    ),
-    (boto.UnauthorizedSSOTokenError, _Row(CredentialsError, "the SSO session has expired", _SSO)),
-    (boto.SSOError, _Row(CredentialsError, "the SSO session cannot be used", _SSO)),
-    (boto.TokenRetrievalError, _Row(CredentialsError, "the SSO session has expired", _SSO)),
-    (
-        boto.NoCredentialsError,
-        _Row(CredentialsError, "no AWS credentials were found", "run `aws configure`, or set AWS_PROFILE"),
-    ),
-    (
-        boto.PartialCredentialsError,
-        _Row(CredentialsError, "the AWS credentials are incomplete", "run `aws configure`"),
-    ),
-    (boto.CredentialRetrievalError, _Row(CredentialsError, "the credentials could not be fetched", _RENEW)),
-    (
-        boto.SSLError,
-        _Row(SettingsError, "the server's TLS certificate is not trusted", "check AWS_CA_BUNDLE"),
-    ),
-    (boto.ConnectTimeoutError, _Row(TemporaryError, "the server did not answer in time", _RUN_AGAIN)),
-    (boto.ReadTimeoutError, _Row(TemporaryError, "the server stopped answering", _RUN_AGAIN)),
-    (boto.FlexibleChecksumError, _Row(ChecksumMismatchError, "what arrived is not what S3 sent", _RUN_AGAIN)),
-    (boto.ChecksumError, _Row(ChecksumMismatchError, "what arrived is not what S3 sent", _RUN_AGAIN)),
-    (boto.HTTPClientError, _Row(TemporaryError, "the connection broke", _RUN_AGAIN)),
-    (boto.IncompleteReadError, _Row(TemporaryError, "the answer was cut short", _RUN_AGAIN)),
-)
-
-_OF_CRT: Mapping[str, _Row] = {
-    "AWS_ERROR_S3_INCORRECT_CONTENT_LENGTH": _Row(
-        FileChangedError, "the file changed while it was read", _RUN_AGAIN
-    ),
-    "AWS_ERROR_S3_FILE_MODIFIED": _Row(FileChangedError, "the file changed while it was read", _RUN_AGAIN),
-    "AWS_ERROR_S3_OBJECT_MODIFIED": _FAST,
-    "AWS_ERROR_S3_RESPONSE_CHECKSUM_MISMATCH": _Row(
-        ChecksumMismatchError, "what arrived is not what S3 sent", _RUN_AGAIN
-    ),
-    "AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED": _CLOCK,
-    "AWS_ERROR_S3_SLOW_DOWN": _BUSY,
-    "AWS_ERROR_FILE_READ_FAILURE": _Row(FileUnreadableError, "the file cannot be read", "check the disk"),
-    "AWS_ERROR_FILE_OPEN_FAILURE": _Row(
-        FileUnreadableError, "the file cannot be opened", "check its permissions"
-    ),
-    "AWS_ERROR_FILE_WRITE_FAILURE": _Row(
-        ItemError, "the file cannot be written", "check the disk's free space"
-    ),
-}
 
 
 def translate(
@@ -247,9 +93,7 @@ class _About:
     endpoint_url: str | None
 
 
-def _made(
-    row: _Row, item: str | None, message: str | None = None, hint: str | None = None
-) -> CreativeS3Error:
+def _made(row: Row, item: str | None, message: str | None = None, hint: str | None = None) -> CreativeS3Error:
     return row.kind(message or row.message, item=item, hint=hint or row.hint)
 
 
@@ -258,7 +102,7 @@ def _of_client(error: boto.ClientError, about: _About) -> CreativeS3Error:
 
 
 def _of_download(_error: S3DownloadFailedError, about: _About) -> CreativeS3Error:
-    return _made(_FAST, about.item)
+    return _made(FAST, about.item)
 
 
 def _of_crt_response(error: awscrt.s3.S3ResponseError, about: _About) -> CreativeS3Error:
@@ -270,21 +114,21 @@ def _of_response(response: Mapping[str, Any], item: str | None) -> CreativeS3Err
     about: Mapping[str, Any] = response.get("ResponseMetadata", {})
     code = str(fields.get("Code", ""))
     status = int(about.get("HTTPStatusCode") or 0)
-    row = _OF_CODE.get(code)
+    row = OF_CODE.get(code)
     region = fields.get("Region") or about.get("HTTPHeaders", {}).get("x-amz-bucket-region")
     if code == "400" and region:
-        row = _REGION
+        row = REGION
     if row is None and (code == "" or status >= 500):  # noqa: PLR2004 - HTTP's own classes
-        row = _OF_CODE.get(str(status), _BROKEN if status >= 500 else None)  # noqa: PLR2004 - the same
+        row = OF_CODE.get(str(status), BROKEN if status >= 500 else None)  # noqa: PLR2004 - the same
     if row is None:
         return ItemError(
-            f"S3 answered {code}: {_clean(str(fields.get('Message', '')))}", item=item, hint=_DOCTOR
+            f"S3 answered {code}: {_clean(str(fields.get('Message', '')))}", item=item, hint=DOCTOR
         )
-    if row is _REGION and region:
-        return _made(row, item, f"the bucket is in the region {region}", f"set S3_REGION={region}")
-    if row is _NO_BUCKET and fields.get("BucketName"):
+    if row is REGION and region:
+        return _made(row, item, f"the bucket is in the region {region}", f"set S3REGION={region}")
+    if row is NO_BUCKET and fields.get("BucketName"):
         return _made(row, str(fields["BucketName"]))
-    if row is _CLOCK:
+    if row is CLOCK:
         return _made(row, item, _clock_message(fields, about))
     return _made(row, item)
 
@@ -311,12 +155,12 @@ def _clock_message(fields: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Say how far the clock is off when the response tells the server's time."""
     server = fields.get("ServerTime") or about.get("HTTPHeaders", {}).get("date")
     if not server:
-        return _CLOCK.message
+        return CLOCK.message
     try:
         ours = parse_timestamp(fields["RequestTime"]) if fields.get("RequestTime") else datetime.now(UTC)
         minutes = round((ours - parse_timestamp(server)).total_seconds() / 60)
     except (ValueError, TypeError):
-        return _CLOCK.message
+        return CLOCK.message
     return f"this machine's clock is {abs(minutes)} minutes {'fast' if minutes > 0 else 'slow'}"
 
 
@@ -339,7 +183,7 @@ def _unknown_host(endpoint_url: str | None) -> CreativeS3Error:
             hint="check its spelling",
         )
     return TemporaryError(
-        "the name of the S3 endpoint does not resolve", hint="check the network connection, and S3_REGION"
+        "the name of the S3 endpoint does not resolve", hint="check the network connection, and S3REGION"
     )
 
 
@@ -357,23 +201,23 @@ def _no_answer(endpoint_url: str | None) -> CreativeS3Error:
 
 def _of_botocore(error: Exception, about: _About) -> CreativeS3Error:
     item = about.item
-    for kind, row in _OF_BOTOCORE:
+    for kind, row in OF_BOTOCORE:
         if isinstance(error, kind):
             return _made(row, item)
     if isinstance(error, urllib3.exceptions.HTTPError) or type(error).__name__ == "ResponseParserError":
-        return TemporaryError("the answer was cut short", item=item, hint=_RUN_AGAIN)
+        return TemporaryError("the answer was cut short", item=item, hint=RUN_AGAIN)
     if isinstance(error, boto.ParamValidationError):
-        return ItemError(_clean(str(error)), item=item, hint=_DOCTOR)
-    return SettingsError(_clean(str(error)), item=item, hint=_DOCTOR)
+        return ItemError(_clean(str(error)), item=item, hint=DOCTOR)
+    return SettingsError(_clean(str(error)), item=item, hint=DOCTOR)
 
 
 def _of_crt(error: awscrt.exceptions.AwsCrtError, about: _About) -> CreativeS3Error:
     item = about.item
     name: str = error.name
-    if row := _OF_CRT.get(name):
+    if row := OF_CRT.get(name):
         return _made(row, item)
     if name.startswith("AWS_AUTH_"):
-        return CredentialsError("the credentials could not be fetched", item=item, hint=_RENEW)
+        return CredentialsError("the credentials could not be fetched", item=item, hint=RENEW)
     if name in {"AWS_IO_DNS_INVALID_NAME", "AWS_IO_DNS_QUERY_FAILED", "AWS_IO_DNS_NO_ADDRESS_FOR_HOST"}:
         return _unknown_host(about.endpoint_url)
     if name.startswith("AWS_IO_TLS_") and ("CERTIFICATE" in name or name.endswith("NEGOTIATION_FAILURE")):
@@ -382,7 +226,7 @@ def _of_crt(error: awscrt.exceptions.AwsCrtError, about: _About) -> CreativeS3Er
         )
     if name.startswith("AWS_IO_SOCKET_"):
         return _no_answer(about.endpoint_url)
-    return TemporaryError(f"the connection broke ({name})", item=item, hint=_RUN_AGAIN)
+    return TemporaryError(f"the connection broke ({name})", item=item, hint=RUN_AGAIN)
 
 
 def _of_os(error: OSError, about: _About) -> CreativeS3Error:
@@ -390,7 +234,7 @@ def _of_os(error: OSError, about: _About) -> CreativeS3Error:
     what = error.strerror or str(error)
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR:
-            return FileVanishedError("the file is gone", item=path, hint=_PLAN_AGAIN)
+            return FileVanishedError("the file is gone", item=path, hint=PLAN_AGAIN)
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
             return ItemError(
                 f"there is no room on the disk: {what}", item=path, hint="free some space, then run again"
@@ -400,7 +244,7 @@ def _of_os(error: OSError, about: _About) -> CreativeS3Error:
         case errno.EMFILE | errno.ENFILE:
             return TemporaryError("too many files are open", item=path, hint="lower S3_MAX_PARALLEL_UPLOADS")
     if isinstance(error, (ConnectionError, TimeoutError)):
-        return TemporaryError(f"the connection broke: {what}", item=path, hint=_RUN_AGAIN)
+        return TemporaryError(f"the connection broke: {what}", item=path, hint=RUN_AGAIN)
     return FileUnreadableError(
         f"the file cannot be used: {what}", item=path, hint="check its permissions and the disk"
     )

@@ -194,9 +194,12 @@ def read_credentials(server: LocalServer) -> tuple[str, str]:
 def _bring_up(weed: Path, home: Home, keys: tuple[str, str], bucket: str) -> dict[str, Any]:
     wanted: Mapping[str, int] = home.read_ports()
     for _ in range(_ATTEMPTS):
-        ready = False
         try:
             with local_process.launched(weed, home.path, home.data, keys=keys, wanted=wanted) as launched:
+                local_process.wait_until_ready(launched, keys, bucket, REGION, within_s=_READY_WITHIN_S)
+                # The next start tries the same ports, so that what `environment` said stays true.
+                home.write_ports(launched.ports)
+                # Last, so that what is recorded is ready; of a start that is killed, weed.pid tells.
                 state = {
                     "pid": launched.pid,
                     "process_started": launched.process_started,
@@ -205,16 +208,9 @@ def _bring_up(weed: Path, home: Home, keys: tuple[str, str], bucket: str) -> dic
                     "started_at": datetime.now(UTC).isoformat(),
                 }
                 home.write_state(state)
-                local_process.wait_until_ready(launched, keys, bucket, REGION, within_s=_READY_WITHIN_S)
-                # The next start tries the same ports, so that what `environment` said stays true.
-                home.write_ports(launched.ports)
-                ready = True
                 return state
         except local_process.PortTakenError:
             wanted = {}
-        finally:
-            if not ready:
-                home.forget_state()
     raise TemporaryError("the local server found no free ports", hint="run again: creative-s3 local up")
 
 
@@ -232,6 +228,8 @@ def _running(home: Home) -> dict[str, Any] | None:
     state = home.read_state()
     if state is not None and _is_ours(home, state):
         return state
+    if state is not None:
+        local_process.wait_until_gone(state["pid"])
     remove_stale_sockets(home.path, home.read_ports())
     home.forget_state()
     return None

@@ -193,17 +193,31 @@ def end(pid: int, data: Path) -> None:
     Raises:
         TemporaryError: The system does not end it.
     """
+    if process_started(pid, data) is None:
+        return
     for number, within_s in ((signal.SIGTERM, _TERMINATE_WITHIN_S), (signal.SIGKILL, _TERMINATE_WITHIN_S)):
-        # Asked again right before each signal: the pid may have become another process.
-        if process_started(pid, data) is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+        # Asked right before each signal: the pid may have become another process.
+        if process_started(pid, data) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline and process_started(pid, data) is not None:
             time.sleep(_POLL_S)
+    wait_until_gone(pid)
     if process_started(pid, data) is not None:
         raise TemporaryError(f"the local server (pid {pid}) does not end", item=str(pid), hint="run it again")
+
+
+def wait_until_gone(pid: int) -> None:
+    """Wait while process `pid` is dying: it holds ports and locks a little longer than its arguments."""
+    proc = Path(f"/proc/{pid}")
+    deadline = time.monotonic() + _EXEC_WITHIN_S
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        while time.monotonic() < deadline and not proc.joinpath("cmdline").read_bytes():
+            state = proc.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+            if state in "ZX" and len(list(proc.joinpath("task").iterdir())) <= 1:
+                return  # nobody fetches its exit status, that is all
+            time.sleep(_POLL_S / 10)
 
 
 def end_leftover(home: Path, data: Path) -> bool:
@@ -317,8 +331,10 @@ def _early_end(home: Path) -> Exception:
 
 
 def _not_up(home: Path, reason: str) -> TemporaryError:
-    lines = [re.sub(r"^[IWEF]\d{4} \S+ \S+\] ", "", line).strip() for line in _log(home).splitlines()]
-    last = " / ".join([line for line in lines if line][-3:])
+    lines = [line.strip() for line in _log(home).splitlines() if line.strip()]
+    # A fatal error is followed by a trace of a thousand lines that tells an operator nothing.
+    errors = [match[1] for line in lines if (match := re.match(r"[EF]\d{4} \S+ \S+:\d+\]? (.*)", line))]
+    last = errors[-1] if errors else " / ".join(lines[-3:])
     return TemporaryError(
         f"the local server did not come up: {reason}" + (f"; its last words: {last}" if last else ""),
         item=str(home / LOG_NAME),

@@ -31,7 +31,7 @@ from creative_s3.core.survey import (
 )
 from creative_s3.core.transfers import EngineName, TransferEngine
 from creative_s3.core.validation import Finding, State, ValidationReport, compare
-from creative_s3.core.workspace import Workspace
+from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import ExitCode, PreconditionFailedError, SettingsError, TemporaryError
 
 if TYPE_CHECKING:
@@ -241,7 +241,11 @@ class S3MigrationManager:
         assigned = catalog.assignments()
         if not (self.storage and remote and remote.published):
             return assigned
-        if all(asset.cache_key in assigned for asset in survey.assets):
+        if all(
+            asset.cache_key in assigned
+            for asset in survey.assets
+            if survey.files[asset.file_path].state is FileState.PRESENT
+        ):
             return assigned
         read = self.storage.read(remote.published.key)
         if read is None:

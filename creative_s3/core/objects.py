@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -114,7 +115,7 @@ def read_back(connection: Connection, stored: StoredObject) -> str:
         answer = connection.client.get_object(
             Bucket=connection.bucket, Key=stored.key, IfMatch=f'"{stored.etag}"', ChecksumMode="ENABLED"
         )
-        with answer["Body"] as body:
+        with closing(answer["Body"]) as body:
             for chunk in body.iter_chunks(CHUNK_BYTES):
                 crc.update(chunk)
     except Exception as error:

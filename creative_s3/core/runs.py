@@ -87,8 +87,10 @@ class Run:
         try:
             while True:
                 self._fill()
-                while self._ready:
+                if self._ready:
+                    # Hand over one by one and fill up again: when all ended at once, nothing else would wake us.
                     yield self._ready.popleft()
+                    continue
                 if self._is_over():
                     return
                 self._take(self._until_due())
@@ -114,7 +116,7 @@ class Run:
         if self._is_cancelled:
             self._cancel_active()
             return
-        while len(self._active) < self._terms.limit and not self._ready and (job := self._next()):
+        while len(self._active) < self._terms.limit and (job := self._next()):
             self._begin(job)
 
     def _next(self) -> Job | None:

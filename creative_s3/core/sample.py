@@ -1,8 +1,8 @@
 """A small creative workspace made on the spot, for the demo and the tests: 60 real images and their index.
 
-The index has the pipeline's own form, and the workspace the pipeline's hard cases on purpose: names in
-Japanese and French, a space, the same name with other bytes, the same bytes under two names, products and
-semantic assets that name one file, a file that is gone, a file that no entry names. What is shown is listed in
+The index has the pipeline's own form, and the workspace its hard cases on purpose: names in Japanese and
+French, a space, the same name with other bytes, the same bytes under two names, products and semantic assets
+that name one file, a file that is gone, a file that no entry names. What is shown is listed in
 ``sample_brands`` and painted in ``sample_art``.
 """
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 
-_STEP = 2  # gradients have one colour per two pixels
+_STEP = 3  # gradients have one colour per three pixels: finer steps are not seen
 _COVERAGE = 5  # steps in which a pixel at an edge is covered
 _MOST_INKS = 256
 _HALO = 48  # steps of a halo

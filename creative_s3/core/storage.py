@@ -6,6 +6,7 @@ Making one sends nothing and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.aws import connect, translate
@@ -105,7 +106,7 @@ class S3StorageManager:
         self._count("GetObject")
         try:
             answer = self.connection.client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 content: bytes = body.read()
         except Exception as error:
             translated = translate(error, item=key, endpoint_url=self.connection.endpoint_url)

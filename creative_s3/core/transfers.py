@@ -1,7 +1,7 @@
 """The transfer engine: many uploads or downloads at once, each proved, failures tried again, none silent.
 
-The thread that iterates drives everything; bytes move in the engines' own threads, and what may wait (a HEAD, a
-large file, an fsync) is done in a small pool. The steps of one upload or download are in `uploads` and
+The thread that iterates drives everything; bytes move in the engines' own threads, and what may wait (a HEAD,
+a large file, an fsync) is done in a small pool. The steps of one upload or download are in `uploads` and
 `downloads`, their order in `runs`, how bytes move in `engines`.
 """
 

@@ -1,0 +1,89 @@
+"""The project's chores, each in a virtual environment of its own: ``nox`` runs tests, lint and types.
+
+What the tools check, and how strictly, is in pyproject.toml; nothing here repeats it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.1"
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PACKED = ("creative_s3/py.typed", "creative_s3/core/data/prices.json")
+"""Files besides the modules that the wheel must hold."""
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests on the installed package; arguments after -- go to pytest."""
+    session.install(".", *_group("test"))
+    session.run("pytest", "--numprocesses=2", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style, the format and who imports whom."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    session.install(".", *_group("types"))
+    session.run("mypy")
+
+
+@nox.session(reuse_venv=False, venv_backend="virtualenv")
+def smoke(session: nox.Session) -> None:
+    """Build the wheel, install it as a user would, and run what a user runs first."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        session.install(f"{_wheel(session, home / 'wheel')}[local]")
+        # Away from the checkout, so that only what is installed can be imported, and from the user's own files.
+        session.chdir(home)
+        session.env.update(HOME=name, XDG_DATA_HOME=f"{name}/data", XDG_STATE_HOME=f"{name}/state")
+        session.run("creative-s3", "--version")
+        session.run("creative-s3", "--help", silent=True)
+        server, demo = f"--dir={home / 'server'}", f"--dir={home / 'demo'}"
+        try:
+            session.run("creative-s3", "local", "up", server)
+            session.run("creative-s3", "demo", demo)
+        finally:
+            session.run("creative-s3", "demo", "--clean", demo)
+            session.run("creative-s3", "local", "down", server)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that the package says it works with."""
+    oldest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
+    session.install(".", *oldest, *_group("test"))
+    session.run("pytest", "--numprocesses=2", *session.posargs)
+
+
+def _group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def _wheel(session: nox.Session, directory: Path) -> Path:
+    """Build the wheel and look at what is in it."""
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={directory}", ".")
+    (wheel,) = directory.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    missing = [name for name in PACKED if name not in names]
+    stray = [name for name in names if not name.startswith(("creative_s3/", "creative_s3-"))]
+    if missing or stray:
+        session.error(f"the wheel lacks {missing} and should not hold {stray}")
+    return wheel
