@@ -34,7 +34,7 @@ def lint(session: nox.Session) -> None:
     session.install(*_group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
-    session.run("lint-imports")
+    session.run("lint-imports", "--no-logo")
 
 
 @nox.session
@@ -50,7 +50,7 @@ def smoke(session: nox.Session) -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         session.install(f"{_wheel(session, home / 'wheel')}[local]")
-        # Away from the checkout, so that only what is installed can be imported, and from the user's own files.
+        # Away from the checkout, so that only the wheel can be imported, and from the user's own files.
         session.chdir(home)
         session.env.update(HOME=name, XDG_DATA_HOME=f"{name}/data", XDG_STATE_HOME=f"{name}/state")
         session.run("creative-s3", "--version")

@@ -200,3 +200,9 @@ class WouldOverwriteError(ItemError):
     """A file with other content is already there."""
 
     code = "would-overwrite"
+
+
+class UnsafeKeyError(ItemError):
+    """The key is no safe name for a local file."""
+
+    code = "unsafe-key"

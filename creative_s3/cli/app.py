@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.main import get_command
 
-from creative_s3.cli import config, log, options, stops
+from creative_s3.cli import config, demo, local, log, migrate, options, stops
 from creative_s3.cli.output import Look, Output
 from creative_s3.cli.run import PROGRAM, Session
 from creative_s3.cli.terminal import ClosedPipeError, discard_stdout, no_colors, prepare_streams
@@ -100,7 +100,7 @@ def _report(session: Session, error: BaseException, program: str) -> int:
     details = None
     if isinstance(explained, BugError) and session.output.look.verbose:
         details = "".join(traceback.format_exception(error))
-    session.output.fail(session.command or _command_of(error, program), explained, details=details)
+    session.output.fail(_command_of(error, program) or session.command, explained, details=details)
     sys.stdout.flush()
     return explained.exit_code
 
@@ -175,7 +175,10 @@ def new_app() -> typer.Typer:
 
 
 app = new_app()
+migrate.register(app)
+local.register(app)
 config.register(app)
+demo.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -6,6 +6,7 @@ events; `Live` joins them with one thread, so that an event costs its sender no 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from creative_s3.cli.output import Output
+
+_log = logging.getLogger(__name__)
 
 REDRAW_S = 0.1
 LINE_EVERY_S = 30.0
@@ -257,6 +260,7 @@ class Live:
         self._ended = threading.Event()
         self._redrawn: Redrawn | None = None
         self._next_line = clock() + LINE_EVERY_S
+        self._trouble: Exception | None = None
         self.notice = ""
         self.tally = Tally()
         self._thread = threading.Thread(target=self._consume, name="progress", daemon=True)
@@ -282,13 +286,15 @@ class Live:
         """Count what is left in the queue, and clear the screen; `tally` is final then."""
         self._ended.set()
         self._thread.join()
+        if self._trouble is not None:
+            _log.warning("the progress display stopped: %s: %s", type(self._trouble).__name__, self._trouble)
         if self._redrawn is not None:
-            self._redrawn.stop()
+            with suppress(OSError, ValueError):  # the screen is gone; the work is not to suffer for it
+                self._redrawn.stop()
         elif self._output.for_people and (self.tally.phase_files or self.tally.failed):
             self._output.note(line(self.tally))
 
     def _consume(self) -> None:
-        drawing = True
         while True:
             ending = self._ended.wait(REDRAW_S)
             now = self._clock()
@@ -298,12 +304,11 @@ class Live:
             self.tally = self._recorder.tally(now)
             if ending:
                 return
-            if drawing:
+            if self._trouble is None:
                 try:
                     self._draw(now)
-                except Exception as error:  # noqa: BLE001 - a broken picture must not lose the count
-                    drawing = False
-                    self._output.warn(f"the progress display stopped: {type(error).__name__}: {error}")
+                except Exception as error:  # noqa: BLE001 - a broken picture must not lose the count; told in end()
+                    self._trouble = error
 
     def _draw(self, now: float) -> None:
         if self._redrawn is not None:

@@ -118,6 +118,16 @@ class Output:
         """Whether bars may move: a person reads along at a terminal that can redraw."""
         return self.for_people and is_terminal(sys.stderr) and not self.err.is_dumb_terminal
 
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody is there to answer a question."""
+        return self.for_people and is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    def show(self, human: RenderableType | Callable[[], RenderableType]) -> None:
+        """Show a person something before the result, on standard error."""
+        if self.for_people:
+            self.err.print(human() if callable(human) else human)
+
     def note(self, text: str) -> None:
         """Tell a person something in passing."""
         if self.for_people:
@@ -140,7 +150,7 @@ class Output:
         """
         if assume_yes:
             return
-        if self.look.json or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        if not self.interactive:
             raise UsageError(
                 f"this needs a confirmation and nobody is there to ask: {question}",
                 hint=f"add {flag} to the command to say yes beforehand",

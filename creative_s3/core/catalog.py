@@ -10,16 +10,18 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
 from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
 from creative_s3.errors import CatalogError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 CATALOG_NAME = "catalog.sqlite3"
 SCHEMA_VERSION = 1

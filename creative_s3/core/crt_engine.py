@@ -18,6 +18,7 @@ from s3transfer.crt import BotocoreCRTRequestSerializer, CRTTransferManager
 from s3transfer.manager import TransferConfig
 
 from creative_s3.core.aws import CONNECT_TIMEOUT_S, no_credentials, translate
+from creative_s3.core.classic_engine import ClassicEngine
 from creative_s3.core.flights import (
     MULTIPART_FROM_BYTES,
     PART_BYTES,
@@ -46,6 +47,8 @@ class CrtEngine:
     name = "crt"
 
     def __init__(self, connection: Connection, *, tally: RequestTally) -> None:
+        self._connection = connection
+        self._fallback: ClassicEngine | None = None
         self._bucket = connection.bucket
         self._tally = tally
         self._flights: dict[int, Flight] = {}
@@ -64,6 +67,8 @@ class CrtEngine:
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Begin an upload."""
+        if not _is_utf8(flight):
+            return self._classic().put(flight, arguments)
         if flight.size_bytes > MULTIPART_FROM_BYTES:
             self._tally.add("CreateMultipartUpload")
             self._tally.add("UploadPart", part_count(flight.size_bytes))
@@ -81,6 +86,8 @@ class CrtEngine:
 
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
+        if not _is_utf8(flight):
+            return self._classic().get(flight)
         self._tally.add("GetObject", max(1, math.ceil(flight.size_bytes / PART_BYTES)))
         future = self._next_manager().download(
             self._bucket,
@@ -92,7 +99,15 @@ class CrtEngine:
         return _begun(flight, future)
 
     def close(self) -> None:
-        """Do nothing: the native client ends by itself when nothing refers to it."""
+        """End the fallback's threads; the native client ends by itself when nothing refers to it."""
+        if self._fallback is not None:
+            self._fallback.close()
+
+    def _classic(self) -> ClassicEngine:
+        """Return the engine for what the Common Runtime cannot open."""
+        if self._fallback is None:
+            self._fallback = ClassicEngine(self._connection)
+        return self._fallback
 
     def _new_manager(self) -> CRTTransferManager:
         return CRTTransferManager(self._client, self._serializer, config=self._config)
@@ -103,6 +118,15 @@ class CrtEngine:
         if self._submitted % _TRANSFERS_PER_MANAGER == 0:
             self._manager = self._new_manager()
         return self._manager
+
+
+def _is_utf8(flight: Flight) -> bool:
+    """Tell whether the path is text: the Common Runtime takes no other bytes."""
+    try:
+        str(flight.path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _begun(flight: Flight, future: Any) -> Callable[[], None]:  # noqa: ANN401 - s3transfer's future

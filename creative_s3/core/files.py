@@ -7,6 +7,7 @@ then the final name, then fsync of the directory.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import secrets
@@ -147,6 +148,23 @@ def install_over(partial: Path, destination: Path) -> None:
     """Give `partial` its final name in place of whatever file has it."""
     partial.replace(destination)
     _sync(destination.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def write_lines(destination: Path, values: Iterable[object]) -> None:
+    """Write values as JSON lines, whole and durable or not at all; a file of that name is replaced.
+
+    Raises:
+        OSError: It cannot be written; the old file is as it was.
+    """
+    partial = partial_path(destination)
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            for value in values:
+                file.write(json.dumps(value) + "\n")
+        sync(partial)
+        install_over(partial, destination)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _install_without_links(partial: Path, destination: Path) -> bool:

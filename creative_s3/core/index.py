@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.layout import key_of, known
 from creative_s3.core.models import (
@@ -27,6 +26,9 @@ from creative_s3.core.models import (
     VisualStyle,
 )
 from creative_s3.errors import IndexFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 INDEX_NAME = "index.json"
 SEMANTIC_SECTION = "semantic_assets"
@@ -122,7 +124,9 @@ def read_index(path: Path) -> Index:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise IndexFileError("there is no index.json", item=str(path), hint=f"check --cache-dir: {path.parent}") from None
+        raise IndexFileError(
+            "there is no index.json", item=str(path), hint=f"check --cache-dir: {path.parent}"
+        ) from None
     except OSError as error:
         raise IndexFileError(f"cannot be read: {error.strerror}", item=str(path), hint=hint) from None
     if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
@@ -163,7 +167,9 @@ def _parse(path: Path, text: str, hint: str) -> Index:
         document = json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         raise IndexFileError(
-            f"is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}", item=str(path), hint=hint
+            f"is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}",
+            item=str(path),
+            hint=hint,
         ) from None
     except RecursionError:
         raise IndexFileError("is nested too deeply: line 1, column 1", item=str(path), hint=hint) from None
@@ -198,7 +204,9 @@ def assets_of(found: list[Reference], prefix: str) -> tuple[Asset, ...]:
     for asset in sorted(candidates, key=lambda asset: asset.cache_key.encode()):
         place = (asset.file_path, key_of(asset, prefix))
         first = merged.get(place)
-        merged[place] = replace(first, also_known_as=(*first.also_known_as, asset.cache_key)) if first else asset
+        merged[place] = (
+            replace(first, also_known_as=(*first.also_known_as, asset.cache_key)) if first else asset
+        )
     with_products = (
         replace(
             asset,
@@ -206,7 +214,11 @@ def assets_of(found: list[Reference], prefix: str) -> tuple[Asset, ...]:
                 dict.fromkeys(
                     [
                         *asset.also_known_as,
-                        *(name for name in names_of_product.get(asset.file_path, ()) if name != asset.cache_key),
+                        *(
+                            name
+                            for name in names_of_product.get(asset.file_path, ())
+                            if name != asset.cache_key
+                        ),
                     ]
                 )
             ),

@@ -13,10 +13,13 @@ their plain key with digits of their content before the extension.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from creative_s3.core.layout import suffixed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 _SUFFIX_DIGITS = (8, 16)
 
@@ -102,7 +105,9 @@ def _winners(rivals: list[Claim], there: Occupant | None) -> list[Claim]:
 
 def _with_content_of(first: Claim, rivals: list[Claim]) -> list[Claim]:
     return [
-        claim for claim in rivals if claim is first or (claim.content is not None and claim.content == first.content)
+        claim
+        for claim in rivals
+        if claim is first or (claim.content is not None and claim.content == first.content)
     ]
 
 

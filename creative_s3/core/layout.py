@@ -5,11 +5,10 @@ Pure. What is in a bucket, and which asset wins a contested key, is decided else
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote
 
 from creative_s3.core.models import (
@@ -24,6 +23,9 @@ from creative_s3.core.models import (
 )
 from creative_s3.core.slugs import slug, slug_leaf, slug_or_unspecified, split_extension
 from creative_s3.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -111,7 +113,9 @@ def format_parts(parts: KeyParts, prefix: str) -> str:
     )
     if len(key.encode()) > KEY_LIMIT_BYTES:
         # Only a deep unsorted path or a very long prefix gets here: the single parts are already short.
-        shortened = "/".join([*([prefix] if prefix else []), folder[0], slug_leaf(parts.leaf.replace("/", "-"))])
+        shortened = "/".join(
+            [*([prefix] if prefix else []), folder[0], slug_leaf(parts.leaf.replace("/", "-"))]
+        )
         if len(shortened.encode()) > KEY_LIMIT_BYTES:
             raise RefusedError(
                 "the key would be longer than 1,024 bytes", item=key[:200], hint="choose a shorter S3_PREFIX"

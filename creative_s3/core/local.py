@@ -93,6 +93,9 @@ def start(directory: Path, *, bucket: str = DEFAULT_BUCKET) -> LocalServer:
         home.mark()
         keys = home.credentials()
         state = _running(home)
+        if state is not None and not local_process.answers(state["ports"]):
+            _stop(home)  # it hangs, or is dying at this moment
+            state = None
         if state is None:
             local_process.end_leftover(home.path, home.data)
             state = _bring_up(weed, home, keys, bucket)
@@ -229,7 +232,7 @@ def _running(home: Home) -> dict[str, Any] | None:
     if state is not None and _is_ours(home, state):
         return state
     if state is not None:
-        local_process.wait_until_gone(state["pid"])
+        local_process.settle(state["pid"])
     remove_stale_sockets(home.path, home.read_ports())
     home.forget_state()
     return None

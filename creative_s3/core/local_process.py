@@ -38,7 +38,10 @@ OWN_NAMES = (LOG_NAME, PID_NAME, SCRATCH_NAME, *SOCKET_NAMES)
 _LONGEST_SOCKET_PATH = 100
 _POLL_S = 0.02
 _ANSWER_WITHIN_S = 3.0
-_EXEC_WITHIN_S = 5.0
+_SETTLED_WITHIN_S = 5.0
+_LSTART_LENGTH = 24  # of the time that ps prints
+_SCRIPT = 'log=$1 pid=$2; shift 2; "$@" >"$log" 2>&1 </dev/null & echo $! >"$pid"'
+_SHELL = f"/bin/sh -c {_SCRIPT}"
 _TERMINATE_WITHIN_S = 10.0
 _PORT_TAKEN = ("Port allocation failed", "address already in use")
 
@@ -118,7 +121,8 @@ def launched(
             reserved.close()
     try:
         pid = _spawn(_command(weed, home, data, ports), home, keys)
-        started = _wait_until_started(pid, home, data)
+        settle(pid)
+        started = _started_or_raise(pid, home, data)
         yield Launched(pid, started, ports, home, data)
     except BaseException:
         end_leftover(home, data)
@@ -141,7 +145,7 @@ def wait_until_ready(
             raise _early_end(server.home)
         # The unsigned health check is cheap, and spares the process signing while nothing listens.
         if (
-            _answer("GET", f"http://{HOST}:{server.ports['s3.port']}/healthz") == HTTPStatus.OK
+            answers(server.ports)
             and ensure_bucket(server.ports, keys, bucket, region)
             and _answer("GET", f"http://{HOST}:{server.ports['master.port']}/dir/assign?collection={bucket}")
             == HTTPStatus.OK
@@ -149,6 +153,11 @@ def wait_until_ready(
             return
         time.sleep(_POLL_S)
     raise _not_up(server.home, f"it was not ready within {within_s:.0f} s")
+
+
+def answers(ports: Mapping[str, int]) -> bool:
+    """Return whether the S3 service on `ports` says that it is well."""
+    return _answer("GET", f"http://{HOST}:{ports['s3.port']}/healthz") == HTTPStatus.OK
 
 
 def ensure_bucket(ports: Mapping[str, int], keys: tuple[str, str], bucket: str, region: str) -> bool:
@@ -164,27 +173,22 @@ def ensure_bucket(ports: Mapping[str, int], keys: tuple[str, str], bucket: str, 
 
 def process_started(pid: int, data: Path) -> str | None:
     """Return when process `pid` began, as the system tells it; None when it is not a server of `data`."""
-    proc = Path(f"/proc/{pid}")
-    if sys.platform == "linux":
-        try:
-            command = (
-                proc.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="surrogateescape")
-            )
-            # The name in parentheses may hold anything; the start time is the 20th field after it (proc(5)).
-            started = proc.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()[19]
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            return None
-    else:
-        listed = subprocess.run(  # noqa: S603 - a fixed command and a number
-            ["/bin/ps", "-ww", "-o", "lstart=,command=", "-p", str(pid)],
-            env={"LC_ALL": "C"},
-            capture_output=True,
-            check=False,
-            text=True,
-            errors="surrogateescape",
-        ).stdout.strip()
-        started, command = listed[:24], listed[24:]
-    return started if f" -dir={data} " in f"{command} " else None
+    started, command = _look(pid) or ("", "")
+    ours = f" -dir={data} " in f"{command} " and not command.startswith(_SHELL)
+    return started if ours else None
+
+
+def settle(pid: int) -> None:
+    """Wait until process `pid` is what it will be.
+
+    While the shell turns into weed, and while weed dies, a process has no arguments; a dying one still holds
+    ports and locks.
+    """
+    deadline = time.monotonic() + _SETTLED_WITHIN_S
+    while (seen := _look(pid)) and (not seen[1] or seen[1].startswith(_SHELL)):
+        if time.monotonic() >= deadline:
+            return
+        time.sleep(_POLL_S / 10)
 
 
 def end(pid: int, data: Path) -> None:
@@ -203,21 +207,9 @@ def end(pid: int, data: Path) -> None:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline and process_started(pid, data) is not None:
             time.sleep(_POLL_S)
-    wait_until_gone(pid)
+    settle(pid)
     if process_started(pid, data) is not None:
         raise TemporaryError(f"the local server (pid {pid}) does not end", item=str(pid), hint="run it again")
-
-
-def wait_until_gone(pid: int) -> None:
-    """Wait while process `pid` is dying: it holds ports and locks a little longer than its arguments."""
-    proc = Path(f"/proc/{pid}")
-    deadline = time.monotonic() + _EXEC_WITHIN_S
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-        while time.monotonic() < deadline and not proc.joinpath("cmdline").read_bytes():
-            state = proc.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-            if state in "ZX" and len(list(proc.joinpath("task").iterdir())) <= 1:
-                return  # nobody fetches its exit status, that is all
-            time.sleep(_POLL_S / 10)
 
 
 def end_leftover(home: Path, data: Path) -> bool:
@@ -226,6 +218,7 @@ def end_leftover(home: Path, data: Path) -> bool:
         pid = int((home / PID_NAME).read_text(encoding="ascii"))
     except (FileNotFoundError, ValueError):
         return False
+    settle(pid)
     found = process_started(pid, data) is not None
     end(pid, data)
     (home / PID_NAME).unlink(missing_ok=True)
@@ -261,9 +254,8 @@ def _spawn(command: list[str], home: Path, keys: tuple[str, str]) -> int:
 
     The shell between us and it writes the pid down even if this process is killed meanwhile.
     """
-    script = 'log=$1 pid=$2; shift 2; "$@" >"$log" 2>&1 </dev/null & echo $! >"$pid"'
     subprocess.run(  # noqa: S603 - our own script, the values are its arguments
-        ["/bin/sh", "-c", script, "sh", LOG_NAME, PID_NAME, *command],
+        ["/bin/sh", "-c", _SCRIPT, "sh", LOG_NAME, PID_NAME, *command],
         cwd=home,
         # From scratch: weed takes buckets, URLs and whole configurations from AWS_*, S3_* and WEED_*
         # variables, and security settings from the home directory.
@@ -283,18 +275,35 @@ def _spawn(command: list[str], home: Path, keys: tuple[str, str]) -> int:
     return int((home / PID_NAME).read_text(encoding="ascii"))
 
 
-def _wait_until_started(pid: int, home: Path, data: Path) -> str:
-    """Return the new process's identity; while the shell turns into weed, the system shows no arguments."""
-    deadline = time.monotonic() + _EXEC_WITHIN_S
-    while (started := process_started(pid, data)) is None:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            raise _early_end(home) from None
-        if time.monotonic() >= deadline:
-            raise _early_end(home)
-        time.sleep(_POLL_S / 10)
+def _started_or_raise(pid: int, home: Path, data: Path) -> str:
+    started = process_started(pid, data)
+    if started is None:
+        raise _early_end(home)
     return started
+
+
+def _look(pid: int) -> tuple[str, str] | None:
+    """Return when process `pid` began and its command line; None when it is gone."""
+    if sys.platform != "linux":
+        listed = subprocess.run(  # noqa: S603 - a fixed command and a number
+            ["/bin/ps", "-ww", "-o", "lstart=,command=", "-p", str(pid)],
+            env={"LC_ALL": "C"},
+            capture_output=True,
+            check=False,
+            text=True,
+            errors="surrogateescape",
+        ).stdout.strip()
+        return (listed[:_LSTART_LENGTH], listed[_LSTART_LENGTH:].strip()) if listed else None
+    proc = Path(f"/proc/{pid}")
+    try:
+        command = proc.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="surrogateescape")
+        # The name in parentheses may hold anything; of what follows, 1 is the state, 20 the start (proc(5)).
+        fields = proc.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()
+        if fields[0] in "ZX" and len(list(proc.joinpath("task").iterdir())) <= 1:
+            return None
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return fields[19], command.strip()
 
 
 def _signature(method: str, url: str, keys: tuple[str, str], region: str) -> dict[str, str]:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import mimetypes
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.index import IndexProblem
 from creative_s3.core.layout import object_metadata
-from creative_s3.core.models import Asset, Kind, StoredObject
 from creative_s3.core.workspace import FileState, LocalFile
 from creative_s3.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from creative_s3.core.index import IndexProblem
+    from creative_s3.core.models import Asset, Kind, StoredObject
 
 MIB = 1024 * 1024
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog import PublishedDigests
 from creative_s3.core.index import SECTIONS, TOP_LEVEL, Reference
 from creative_s3.errors import IndexFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 KEY_FIELDS: Mapping[str, str] = {
     "file_path": "s3_key",

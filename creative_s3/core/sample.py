@@ -9,6 +9,7 @@ that name one file, a file that is gone, a file that no entry names. What is sho
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from creative_s3.core.sample_canvas import Picture
 
 FIRST_CREATED_AT = datetime(2025, 3, 1, 9, 0, 0)  # noqa: DTZ001 - the pipeline writes local time without a zone
+_MARKER = ".creative-s3-sample"
 _INTERVAL = timedelta(seconds=37, microseconds=104_729)
 
 
@@ -138,6 +140,7 @@ def make_workspace(directory: Path, *, created_at: datetime = FIRST_CREATED_AT) 
     """
     _refuse_used(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    (directory / _MARKER).write_text("A sample workspace of creative-s3; demo --clean removes it.\n", encoding="utf-8")
     workspace = _Workspace(directory, created_at)
     for section in _SECTIONS:
         section(workspace)
@@ -146,6 +149,24 @@ def make_workspace(directory: Path, *, created_at: datetime = FIRST_CREATED_AT) 
     (directory / "cache" / "index.json").write_bytes(index)
     indexed = {path: size for path, size in workspace.sizes.items() if path not in unindexed}
     return SampleSummary(directory, len(indexed), sum(indexed.values()), missing, unindexed)
+
+
+def remove_workspace(directory: Path) -> tuple[Path, ...]:
+    """Remove a sample workspace with all that was put into it; return what was removed.
+
+    Raises:
+        RefusedError: `directory` is not a sample workspace.
+    """
+    if not directory.exists() and not directory.is_symlink():
+        return ()
+    if directory.is_symlink() or not (directory / _MARKER).is_file():
+        raise RefusedError(
+            f"{directory} is not a sample workspace, so nothing was removed",
+            item=str(directory),
+            hint="name the directory that was given to: creative-s3 demo --dir",
+        )
+    shutil.rmtree(directory)
+    return (directory,)
 
 
 def _refuse_used(directory: Path) -> None:

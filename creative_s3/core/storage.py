@@ -156,6 +156,19 @@ class S3StorageManager:
             content_type=content_type,
         )
 
+    def tags(self, key: str) -> dict[str, str]:
+        """Return an object's tags.
+
+        Raises:
+            CreativeS3Error: The request failed; reading tags needs a permission of its own.
+        """
+        self._count("GetObjectTagging")
+        try:
+            answer = self.connection.client.get_object_tagging(Bucket=self.bucket, Key=key)
+        except Exception as error:
+            raise translate(error, item=key, endpoint_url=self.connection.endpoint_url) from error
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
     def presigned_url(self, key: str, *, expires_s: int = 3600) -> str:
         """Return an address that lets anybody read the object for a while, without credentials.
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.index import IndexProblem
-from creative_s3.core.models import StoredObject
-from creative_s3.core.planning import Candidate
 from creative_s3.core.workspace import FileState
 from creative_s3.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from creative_s3.core.index import IndexProblem
+    from creative_s3.core.models import StoredObject
+    from creative_s3.core.planning import Candidate
 
 
 class State(StrEnum):
@@ -146,7 +149,9 @@ def _judge(candidate: Candidate) -> Finding:
         detail = f"{local.size_bytes:,} bytes on disk, {remote.size_bytes:,} in the bucket"
         return _finding(candidate, State.DIFFERENT, detail)
     if candidate.remote_crc64nvme is None:
-        return _finding(candidate, State.DIFFERENT, "the object has no checksum and cannot be read to compare")
+        return _finding(
+            candidate, State.DIFFERENT, "the object has no checksum and cannot be read to compare"
+        )
     return _finding(candidate, State.DIFFERENT, "the same size, other content")
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from creative_s3.core.index import INDEX_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PRIVATE_DIRECTORY = ".creative-s3"
 """Our own directory inside the cache directory."""

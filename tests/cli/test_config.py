@@ -63,7 +63,9 @@ def test_quiet_prints_assignments_only() -> None:
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("S3_BUCKET_NAME=from-file\nS3_PREFIX=from-file\nS3_REGION=eu-west-1\n", encoding="utf-8")
+    Path(".env").write_text(
+        "S3_BUCKET_NAME=from-file\nS3_PREFIX=from-file\nS3_REGION=eu-west-1\n", encoding="utf-8"
+    )
     monkeypatch.setenv("S3_BUCKET_NAME", "from-environment")
     monkeypatch.setenv("S3_PREFIX", "from-environment")
     found = settings(invoke("config", "--json", "--bucket", "from-flag"))
@@ -127,7 +129,9 @@ def test_a_wrong_value_in_json_is_the_same_envelope(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("mode", [(), ("--json",), ("-q",), ("-v",)])
 def test_no_secret_is_ever_shown(mode: tuple[str, ...]) -> None:
-    Path(".env").write_text("AWS_SECRET_ACCESS_KEY=canary-in-the-file\nS3_REGION=eu-west-1\n", encoding="utf-8")
+    Path(".env").write_text(
+        "AWS_SECRET_ACCESS_KEY=canary-in-the-file\nS3_REGION=eu-west-1\n", encoding="utf-8"
+    )
     Path("credentials").write_text(
         "[default]\naws_access_key_id = AKIACANARY0000000001\naws_secret_access_key = canary-in-the-profile\n",
         encoding="utf-8",
@@ -167,7 +171,11 @@ def test_the_source_of_the_credentials_is_named_in_json(monkeypatch: pytest.Monk
         ({"AWS_PROFILE": "work"}, {"role_arn": "x", "aws_access_key_id": "y"}, "assumed role, profile work"),
         ({"AWS_PROFILE": "work"}, {"aws_access_key_id": "y"}, "access key in the AWS files, profile work"),
         ({"AWS_PROFILE": "work"}, {"credential_process": "x"}, "credential process, profile work"),
-        ({"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "k"}, {"sso_session": "x"}, "environment (AWS_ACCESS_KEY_ID)"),
+        (
+            {"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "k"},
+            {"sso_session": "x"},
+            "environment (AWS_ACCESS_KEY_ID)",
+        ),
         ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x"}, None, "container role"),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "f"}, None, "web identity token (AWS_WEB_IDENTITY_TOKEN_FILE)"),
     ],

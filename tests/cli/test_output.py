@@ -120,9 +120,7 @@ def test_a_person_gets_data_on_stdout_and_the_rest_on_stderr(capsys: pytest.Capt
     Output().finish("migrate upload", REPORT)
     captured = capsys.readouterr()
     assert captured.out == "two files\n"
-    assert captured.err == (
-        "! one is missing\n→ creative-s3 migrate validate  # prove every object\n"
-    )
+    assert captured.err == ("! one is missing\n→ creative-s3 migrate validate  # prove every object\n")
 
 
 def test_quiet_prints_the_data_lines_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,9 +260,7 @@ def test_columns_is_respected(capsys: pytest.CaptureFixture[str], monkeypatch: p
         ({"LANG": "fr_FR.UTF-8"}, False),
     ],
 )
-def test_the_plain_locale_is_recognised_behind_pythons_own_utf8(
-    environ: dict[str, str], plain: bool
-) -> None:
+def test_the_plain_locale_is_recognised_behind_pythons_own_utf8(environ: dict[str, str], plain: bool) -> None:
     assert ascii_wanted(environ) is plain
 
 

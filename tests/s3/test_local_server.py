@@ -208,6 +208,7 @@ def test_a_killed_server_is_noticed_and_starts_again_on_other_ports_if_it_must(d
     with contextlib.closing(client(killed)) as s3:
         s3.put_object(Bucket=killed.bucket, Key="a", Body=b"survives")
     os.kill(killed.pid, signal.SIGKILL)
+    wait_until(lambda: not servers_of(directory))
 
     assert local.status(directory) is None
     with socket.socket() as taken:

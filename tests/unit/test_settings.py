@@ -52,18 +52,26 @@ def test_every_setting_can_be_given_in_the_environment(monkeypatch: pytest.Monke
 
 
 def test_every_setting_can_be_given_in_the_env_file() -> None:
-    Path(".env").write_text("".join(f"{name}={value}\n" for name, value in EVERYTHING.items()), encoding="utf-8")
+    Path(".env").write_text(
+        "".join(f"{name}={value}\n" for name, value in EVERYTHING.items()), encoding="utf-8"
+    )
     config = S3Config.from_env()
     found = {entry.name: (entry.value, entry.source) for entry in origins(config, flags={})}
     assert found == {name: (value, ".env") for name, value in EVERYTHING.items()}
 
 
 def test_arguments_win_over_the_environment_and_that_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("S3_BUCKET_NAME=from-file\nS3_PREFIX=from-file\nS3_REGION=eu-west-1\n", encoding="utf-8")
+    Path(".env").write_text(
+        "S3_BUCKET_NAME=from-file\nS3_PREFIX=from-file\nS3_REGION=eu-west-1\n", encoding="utf-8"
+    )
     monkeypatch.setenv("S3_BUCKET_NAME", "from-environment")
     monkeypatch.setenv("S3_PREFIX", "from-environment")
     config = S3Config.from_env(bucket_name="from-flag", prefix=None)
-    assert (config.bucket_name, config.prefix, config.region) == ("from-flag", "from-environment", "eu-west-1")
+    assert (config.bucket_name, config.prefix, config.region) == (
+        "from-flag",
+        "from-environment",
+        "eu-west-1",
+    )
     assert origin(config, "S3_BUCKET_NAME", bucket_name="from-flag") == ("from-flag", "flag")
 
 

@@ -1,0 +1,348 @@
+"""The `migrate` group: estimate, plan, upload, validate."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
+from creative_s3.cli.output import Report
+from creative_s3.cli.run import Run
+from creative_s3.cli.text import count, size
+
+if TYPE_CHECKING:
+    from creative_s3.core.events import Emit
+    from creative_s3.core.migration import S3MigrationManager
+    from creative_s3.core.planning import MigrationPlan
+
+app = group("migrate", "Move the cache to S3: estimate, plan, upload, validate.")
+
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", metavar="auto|crt|classic", help="The transfer engine.", show_default=True),
+]
+UnindexedOption = Annotated[
+    bool,
+    typer.Option(
+        "--include-unindexed", help="Also files in the cache that no index entry names.", show_default=False
+    ),
+]
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group to the root, and the guide's own commands beside it."""
+    root.add_typer(app)
+    shortcut(root, "upload", upload)
+    shortcut(root, "validate", validate)
+    shortcut(root, "estimate", estimate)
+
+
+@command(
+    app,
+    "estimate",
+    settings=(*AWS, *CACHE),
+    examples=(
+        ("What would this cache cost in S3?", "creative-s3 migrate estimate"),
+        ("Without a bucket, for another region", "creative-s3 migrate estimate --region eu-west-1"),
+        ("The yearly cost of a class, for a script", "creative-s3 migrate estimate --json | jq .data.estimate.classes"),
+    ),
+)
+def estimate(run: Run, *, include_unindexed: UnindexedOption = False) -> Report:
+    """Show what there is, what an upload would send, and what each storage class would cost.
+
+    The bucket is asked what it has already; without a bucket everything counts as new. Prices are bundled and dated.
+    """
+    from creative_s3.cli import views
+    from creative_s3.core.plan_costs import price_plan
+
+    with _live(run) as emit:
+        manager, warning = _manager_for_estimate(run, emit)
+        plan = manager.plan(include_unindexed=include_unindexed)
+    made = price_plan(plan, run.config)
+    return Report(
+        data={"plan": _plan_data(plan), "estimate": made.to_dict()},
+        human=lambda: views.estimate(made, plan),
+        lines=(f"{entry.storage_class}\t{entry.monthly:.6f}" for entry in made.classes),
+        warnings=(*warning, *views.notices(plan)),
+        next_steps=("creative-s3 migrate upload --dry-run  # see every operation first",),
+    )
+
+
+@command(
+    app,
+    "plan",
+    settings=(*AWS, *CACHE),
+    examples=(
+        ("List every operation with its reason", "creative-s3 migrate plan"),
+        ("Write it to a file, one JSON object a line", "creative-s3 migrate plan --output plan.jsonl"),
+        ("Only the keys that would be sent", "creative-s3 migrate plan -q"),
+    ),
+)
+def plan(
+    run: Run,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write the plan there, as JSON lines.")
+    ] = None,
+    include_unindexed: UnindexedOption = False,
+) -> Report:
+    """Show what an upload would do with each asset, and why: new, changed, unchanged, missing, refused."""
+    from creative_s3.cli import views
+
+    with _live(run) as emit:
+        made = _manager(run, emit).plan(include_unindexed=include_unindexed)
+    if output is not None:
+        from creative_s3.core.files import write_lines
+
+        write_lines(output, (operation.to_dict() for operation in made.operations))
+        run.output.note(f"{count(len(made.operations), 'operation')} written to {output}")
+    return Report(
+        data={**_plan_data(made), "operations": [operation.to_dict() for operation in made.operations]},
+        human=None if output else lambda: views.operations(made, limit=None, unchanged=True),
+        lines=(operation.key for operation in made.uploads),
+        warnings=views.notices(made),
+        next_steps=("creative-s3 migrate upload",) if made.uploads else (),
+    )
+
+
+@command(
+    app,
+    "upload",
+    settings=(*AWS, *CACHE),
+    examples=(
+        ("See what would happen and what it costs", "creative-s3 migrate upload --dry-run"),
+        ("Do it, without being asked", "creative-s3 migrate upload --yes"),
+        ("Another cache, another bucket", "creative-s3 migrate upload --cache-dir cache --bucket my-assets"),
+    ),
+)
+def upload(
+    run: Run,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+    include_unindexed: UnindexedOption = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="A missing file ends the run with exit code 3.", show_default=False),
+    ] = False,
+    engine: EngineOption = "auto",
+) -> Report:
+    """Upload what is new or changed, prove every object by its checksum, then publish the index.
+
+    The plan and its price come first; at a terminal you are asked. Objects of others are never replaced. Running it
+    again sends only what is not proved yet.
+    """
+    from creative_s3.cli import views
+    from creative_s3.core.plan_costs import price_plan, price_requests
+    from creative_s3.errors import ExitCode
+
+    with _live(run) as emit:
+        manager = _manager(run, emit, engine=engine)
+        made = manager.plan(include_unindexed=include_unindexed)
+    priced = price_plan(made, run.config)
+    warnings = views.notices(made)
+    stops = ExitCode.ITEMS_FAILED if strict and _missing(made) else ExitCode.OK
+    if dry_run:
+        return Report(
+            data={
+                "dry_run": True,
+                **_plan_data(made),
+                "price": str(priced.current.upload),
+                "operations": [operation.to_dict() for operation in made.operations],
+            },
+            human=lambda: _stacked(views.operations(made), views.plan_summary(made, priced)),
+            lines=(operation.key for operation in made.uploads),
+            warnings=warnings,
+            exit_code=stops,
+            next_steps=("creative-s3 migrate upload  # carries out exactly this plan",) if made.uploads else (),
+        )
+    if made.uploads:
+        run.output.show(lambda: views.plan_summary(made, priced))
+        if run.output.interactive:
+            question = f"Upload {count(made.total_files, 'file')} ({size(made.total_size_bytes)}) to s3://{made.bucket}?"
+            run.confirm(question, assume_yes=yes)
+    with _live(run) as emit:
+        manager = _manager(run, emit, engine=engine)
+        report = manager.execute(made)
+    price = price_requests(report.requests, run.config)
+    return Report(
+        data={
+            "dry_run": False,
+            **_plan_data(made),
+            "uploaded": report.uploaded,
+            "uploaded_bytes": report.uploaded_bytes,
+            "confirmed": report.confirmed,
+            "published": report.published,
+            "duration_s": round(report.duration_s, 3),
+            "requests": dict(report.requests),
+            "price": str(price),
+            "proofs": dict(report.proofs),
+            "conflicts": list(report.conflicts),
+            "failures": [
+                {
+                    "item": failure.item,
+                    "key": failure.key,
+                    "code": failure.error.code,
+                    "message": failure.error.message,
+                    "hint": failure.error.hint,
+                }
+                for failure in report.failures
+            ],
+        },
+        human=lambda: views.upload_report(report, price, priced),
+        lines=(operation.key for operation in made.uploads),
+        exit_code=report.exit_code(strict=strict),
+        warnings=(*warnings, *(f"two machines changed index entry {name}: the newer one counts" for name in report.conflicts)),
+        next_steps=(
+            (run.again + "  # tries the failed ones again",)
+            if report.failures
+            else ("creative-s3 migrate validate  # proves it once more, independently",)
+        ),
+    )
+
+
+@command(
+    app,
+    "validate",
+    settings=(*AWS, *CACHE),
+    examples=(
+        ("Compare index, disk and bucket", "creative-s3 migrate validate"),
+        ("Read every file and ask S3 for every checksum", "creative-s3 migrate validate --deep"),
+        ("The keys that differ", "creative-s3 migrate validate -q"),
+    ),
+)
+def validate(
+    run: Run,
+    *,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Trust nothing recorded: read every file, ask for every object.", show_default=False),
+    ] = False,
+    include_unindexed: UnindexedOption = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Extra objects and lost assets count as differences.", show_default=False),
+    ] = False,
+) -> Report:
+    """Compare index, disk and bucket by content; exit code 0 only if every file is proved to be in S3.
+
+    Exit code 7 means differences: other content, or no object. Objects that no asset expects are listed as extra.
+    """
+    from creative_s3.cli import views
+
+    with _live(run) as emit:
+        report = _manager(run, emit).validate(deep=deep, include_unindexed=include_unindexed)
+    code = report.exit_code(strict=strict)
+    return Report(
+        data={
+            "bucket": report.bucket,
+            "prefix": report.prefix,
+            "deep": report.deep,
+            "counts": {str(state): number for state, number in report.counts.items()},
+            "findings": [finding.to_dict() for finding in report.findings if str(finding.state) != "matching"],
+            "problems": [_problem_data(problem) for problem in report.problems],
+            "unindexed": [name for name, _ in report.unindexed],
+            "requests": dict(report.requests or {}),
+        },
+        human=lambda: views.validation(report),
+        lines=(finding.key for finding in report.differences),
+        exit_code=code,
+        warnings=tuple(views.problem_sentence(problem) for problem in report.problems),
+        next_steps=("creative-s3 migrate upload  # sends what is missing or changed",) if report.differences else (),
+    )
+
+
+def _manager(run: Run, emit: "Emit", *, engine: str = "auto") -> "S3MigrationManager":
+    from creative_s3.core.migration import S3MigrationManager
+    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.errors import UsageError
+
+    if engine not in {"auto", "crt", "classic"}:
+        raise UsageError("there is no such engine", item=engine, hint="choose auto, crt or classic")
+    run.config.require_bucket()
+    storage = S3StorageManager(connection=run.connection())
+    return S3MigrationManager(
+        storage,
+        run.config.cache_dir,
+        prefix=run.config.prefix,
+        engine=engine,  # type: ignore[arg-type]  # checked above
+        emit=emit,
+    )
+
+
+def _manager_for_estimate(run: Run, emit: "Emit") -> tuple["S3MigrationManager", tuple[str, ...]]:
+    """Return a manager that has looked at the bucket, or one without it and the reason."""
+    from creative_s3.core.migration import S3MigrationManager
+    from creative_s3.errors import CreativeS3Error
+
+    alone = S3MigrationManager(None, run.config.cache_dir, prefix=run.config.prefix, emit=emit)
+    if run.config.bucket_name is None:
+        return alone, ("no bucket is set, so everything counts as new",)
+    try:
+        manager = _manager(run, emit)
+        storage = manager.storage
+        if storage is not None:
+            next(iter(storage.objects(run.config.prefix)), None)
+    except CreativeS3Error as error:
+        return alone, (f"the bucket could not be asked ({error.message}), so everything counts as new",)
+    return manager, ()
+
+
+def _live(run: Run) -> AbstractContextManager["Emit"]:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def emitting() -> Any:  # noqa: ANN401 - a generator of one callable
+        with run.live() as live:
+            yield live.emit
+
+    return emitting()
+
+
+def _plan_data(made: "MigrationPlan") -> Mapping[str, Any]:
+    return {
+        "bucket": made.bucket,
+        "prefix": made.prefix,
+        "compared": made.compared,
+        "counts": {str(reason): number for reason, number in made.counts.items()},
+        "upload_files": made.total_files,
+        "upload_bytes": made.total_size_bytes,
+        "kinds": {
+            str(kind): {"files": files, "size_bytes": size_bytes}
+            for kind, (files, size_bytes) in sorted(made.by_kind().items())
+        },
+        "problems": [_problem_data(problem) for problem in made.problems],
+        "unindexed": [name for name, _ in made.unindexed],
+        "unusable": [{"path": name, "reason": reason} for name, reason in made.unusable],
+    }
+
+
+def _problem_data(problem: Any) -> Mapping[str, str]:  # noqa: ANN401 - an IndexProblem, imported only when needed
+    return {
+        "kind": str(problem.kind),
+        "entry": problem.item,
+        "reason": problem.reason,
+    }
+
+
+def _missing(made: "MigrationPlan") -> int:
+    from creative_s3.core.planning import Reason
+
+    return made.counts[Reason.MISSING]
+
+
+def _stacked(*parts: Any) -> Any:  # noqa: ANN401 - rich renderables
+    from rich.console import Group
+    from rich.text import Text
+
+    separated: list[Any] = []
+    for part in parts:
+        separated += [part, Text("")]
+    return Group(*separated[:-1])
+
+
+__all__: Iterable[str] = ("app", "register")

@@ -1,0 +1,301 @@
+"""Reports as pictures: plan, estimate, upload and validation to rich renderables. Pure; nothing is printed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from creative_s3.cli.text import count, duration, printable, size, speed
+
+if TYPE_CHECKING:
+    from creative_s3.core.estimates import MigrationEstimate
+    from creative_s3.core.index import IndexProblem
+    from creative_s3.core.migration import MigrationReport
+    from creative_s3.core.models import StoredObject
+    from creative_s3.core.planning import MigrationPlan, Operation
+    from creative_s3.core.validation import ValidationReport
+
+ROWS_SHOWN = 40
+"""How many single items a screen lists before it says how many more there are."""
+_REASON_STYLES = {
+    "new": "green",
+    "changed": "yellow",
+    "unchanged": "dim",
+    "missing": "yellow",
+    "refused": "bold red",
+}
+_STATE_STYLES = {
+    "matching": "green",
+    "different": "bold red",
+    "missing-in-s3": "bold red",
+    "only-in-s3": "cyan",
+    "missing": "yellow",
+    "unreadable": "bold red",
+    "extra-in-s3": "cyan",
+}
+_STATE_NAMES = {
+    "matching": "matching",
+    "different": "different",
+    "missing-in-s3": "missing in S3",
+    "only-in-s3": "only in S3",
+    "missing": "missing everywhere",
+    "unreadable": "unreadable",
+    "extra-in-s3": "extra in S3",
+}
+
+
+def table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
+    """Return an empty table in the house style; the columns named in `right` hold numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), title=title)
+    made.title_justify = "left"
+    made.title_style = "bold"
+    for column in columns:
+        is_number = column in right
+        made.add_column(column, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+    return made
+
+
+def plan_summary(plan: MigrationPlan, estimate: MigrationEstimate) -> RenderableType:
+    """Show what a plan would do in a few lines: by kind, what stays, what it costs."""
+    from creative_s3.core.planning import Reason
+    from creative_s3.core.pricing import money
+
+    totals, uploads = plan.by_kind(), plan.by_kind(uploads_only=True)
+    shown = table("Kind", "Files", "Size", "To upload", "Bytes", right=("Files", "Size", "To upload", "Bytes"))
+    for kind, (files, size_bytes) in sorted(totals.items()):
+        up_files, up_bytes = uploads.get(kind, (0, 0))
+        shown.add_row(str(kind), f"{files:,}", size(size_bytes), f"{up_files:,}", size(up_bytes))
+    shown.add_row(
+        Text("total", style="bold"),
+        Text(f"{sum(files for files, _ in totals.values()):,}", style="bold"),
+        Text(size(sum(size_bytes for _, size_bytes in totals.values())), style="bold"),
+        Text(f"{plan.total_files:,}", style="bold"),
+        Text(size(plan.total_size_bytes), style="bold"),
+    )
+    counts = plan.counts
+    words = [
+        f"{counts[reason]:,} {reason}"
+        for reason in (Reason.NEW, Reason.CHANGED, Reason.UNCHANGED, Reason.MISSING, Reason.REFUSED)
+        if counts[reason]
+    ]
+    current = estimate.current
+    price = Text.assemble(
+        ("Price  ", "bold"),
+        f"{money(current.upload)} once for {count(estimate.total.requests.total, 'request')}, "
+        f"then {money(current.monthly)} a month in {current.storage_class}",
+        (f"  ({estimate.prices_region}, prices of {estimate.prices_as_of})", "dim"),
+    )
+    lines: list[RenderableType] = [shown, Text(""), Text.assemble(("Plan   ", "bold"), " · ".join(words) or "nothing")]
+    lines.append(price)
+    return Group(*lines)
+
+
+def operations(plan: MigrationPlan, *, limit: int | None = ROWS_SHOWN, unchanged: bool = False) -> RenderableType:
+    """List the operations of a plan with their reasons."""
+    chosen = [
+        operation for operation in plan.operations if unchanged or str(operation.reason) != "unchanged"
+    ]
+    return _operations(chosen, limit=limit)
+
+
+def _operations(chosen: Sequence[Operation], *, limit: int | None) -> RenderableType:
+    if not chosen:
+        return Text("Nothing to do: everything is in the bucket already.", style="green")
+    shown = table("Why", "Size", "Key", right=("Size",))
+    for operation in chosen[:limit]:
+        key = Text(printable(operation.key))
+        if str(operation.reason) in {"missing", "refused"}:
+            key = Text.assemble(printable(operation.asset.file_path), ("  " + printable(operation.detail), "dim"))
+        elif operation.shared_with:
+            key.append(f"  also {printable(', '.join(operation.shared_with))}", style="dim")
+        shown.add_row(
+            Text(str(operation.reason), style=_REASON_STYLES[str(operation.reason)]),
+            size(operation.size_bytes) if operation.size_bytes else "",
+            key,
+        )
+    return Group(shown, *_more(len(chosen), limit, "creative-s3 migrate plan --output plan.jsonl"))
+
+
+def notices(plan: MigrationPlan) -> tuple[str, ...]:
+    """Return what a plan's reader must know besides the numbers, as sentences."""
+    sentences = [f"{problem_sentence(problem)}" for problem in plan.problems[:10]]
+    if len(plan.problems) > 10:
+        sentences.append(f"and {len(plan.problems) - 10:,} more entries with problems: see --json")
+    missing = [operation for operation in plan.operations if str(operation.reason) == "missing"]
+    if missing:
+        names = ", ".join(operation.asset.file_path for operation in missing[:3])
+        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        sentences.append(f"{count(len(missing), 'indexed file')} missing on disk: {names}{more}")
+    if plan.unindexed and not any(not operation.asset.indexed for operation in plan.operations):
+        names = ", ".join(name for name, _ in plan.unindexed[:3])
+        more = f" and {len(plan.unindexed) - 3:,} more" if len(plan.unindexed) > 3 else ""
+        sentences.append(
+            f"{count(len(plan.unindexed), 'file')} in the cache that no index entry names: {names}{more}"
+            " (--include-unindexed uploads them)"
+        )
+    sentences.extend(f"skipped {name}: {reason}" for name, reason in plan.unusable[:10])
+    return tuple(sentences)
+
+
+def problem_sentence(problem: IndexProblem) -> str:
+    """Return one index problem as a sentence that begins with the entry."""
+    word = {"quarantined": "set aside", "refused": "refused", "warning": "note"}[str(problem.kind)]
+    return f"index entry {problem.item} {word}: {problem.reason}"
+
+
+def estimate(made: MigrationEstimate, plan: MigrationPlan) -> RenderableType:
+    """Show an estimate: what there is, each storage class with its real costs, and what is left out."""
+    left_out = Text("Not in these figures: ", style="dim").append(" ".join(made.left_out))
+    assumed = (Text(sentence, style="dim") for sentence in made.assumed)
+    return Group(plan_summary(plan, made), Text(""), class_costs(made), Text(""), left_out, *assumed)
+
+
+def class_costs(made: MigrationEstimate) -> RenderableType:
+    """Compare the storage classes for these very files."""
+    from creative_s3.core.pricing import money
+
+    amounts = ("Month", "Year", "Upload", "Read all")
+    shown = table("Class", *amounts, "First byte", "Min. days", right=(*amounts, "Min. days"))
+    for entry in made.classes:
+        name = Text(entry.storage_class)
+        if entry.storage_class == made.storage_class:
+            name.append(" *", style="bold cyan")
+        advised = entry.storage_class == made.cheapest_readable
+        shown.add_row(
+            name,
+            money(entry.monthly),
+            money(entry.yearly),
+            money(entry.upload),
+            money(entry.read_once),
+            entry.first_byte,
+            str(entry.minimum_days or ""),
+            style="dim" if entry.caution else ("green" if advised else ""),
+        )
+    where = f"{made.prices_region}, prices of {made.prices_as_of}"
+    if made.is_fallback:
+        where = f"no prices are bundled for {made.region}; these are of {where}"
+    best = made.of(made.cheapest_readable)
+    return Group(
+        shown,
+        Text(""),
+        Text.assemble(("* ", "bold cyan"), "S3_STORAGE_CLASS as set   ", (where, "dim")),
+        Text.assemble(
+            ("Best for these files, read at once: ", "bold"),
+            (made.cheapest_readable, "green"),
+            f", {money(best.first_year)} in the first year with the upload",
+        ),
+    )
+
+
+def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int = 2) -> RenderableType:
+    """Show a few objects of each folder, and how many objects and bytes each holds."""
+    folders: dict[str, list[StoredObject]] = {}
+    for entry in stored:
+        folders.setdefault(entry.key.removeprefix(f"{prefix}/").partition("/")[0], []).append(entry)
+    listed = table("Objects", "Size", "Key", right=("Objects", "Size"))
+    for folder, entries in sorted(folders.items()):
+        listed.add_row(
+            Text(f"{len(entries):,}", style="bold"),
+            Text(size(sum(entry.size_bytes for entry in entries)), style="bold"),
+            Text(f"{prefix}/{folder}/", style="bold"),
+        )
+        for entry in entries[:shown_of_each]:
+            listed.add_row("", Text(size(entry.size_bytes), style="dim"), Text(printable(entry.key), style="dim"))
+    return listed
+
+
+def upload_report(report: MigrationReport, price: Decimal, estimate_: MigrationEstimate) -> RenderableType:
+    """Show what an upload did, and what failed with its remedy."""
+    from creative_s3.core.pricing import money
+
+    lines: list[RenderableType] = []
+    done = Text.assemble(
+        ("Uploaded ", "bold"),
+        (f"{count(report.uploaded, 'file')}, {size(report.uploaded_bytes)}", "bold green"),
+        f" in {duration(report.duration_s)}",
+    )
+    if report.uploaded_bytes and report.duration_s:
+        done.append(f" ({speed(report.uploaded_bytes / report.duration_s)})")
+    lines.append(done)
+    if report.proofs:
+        ways = ", ".join(f"{number:,} by {_PROOF_NAMES.get(way, way)}" for way, number in report.proofs.items())
+        lines.append(Text.assemble(("Proved   ", "bold"), ways))
+    already = report.confirmed + sum(
+        1 for operation in report.plan.operations if str(operation.reason) == "unchanged"
+    )
+    if already:
+        lines.append(Text.assemble(("Already  ", "bold"), f"{count(already, 'file')} there with the same content"))
+    index = "written" if report.published else "current already"
+    lines.append(Text.assemble(("Index    ", "bold"), f"published index {index}"))
+    sent = sum(report.requests.values())
+    lines.append(
+        Text.assemble(
+            ("Cost     ", "bold"),
+            f"{money(price)} for {count(sent, 'request')}; planned were {money(estimate_.current.upload)}"
+            f" for {estimate_.total.requests.total:,}",
+        )
+    )
+    if report.failures:
+        lines += [Text(""), failures((failure.key, failure.error.message, failure.error.hint) for failure in report.failures)]
+    return Group(*lines)
+
+
+_PROOF_NAMES = {"checksum": "CRC64NVME", "md5": "MD5", "read-back": "reading back", "unverifiable": "size only"}
+
+
+def failures(rows: Iterable[tuple[str, str, str | None]]) -> RenderableType:
+    """List failed items: what, why, and what to do."""
+    all_rows = list(rows)
+    shown = table("Failed", "Why", "What to do")
+    for item, reason, hint in all_rows[:ROWS_SHOWN]:
+        shown.add_row(Text(printable(item), style="red"), printable(reason), Text(printable(hint or ""), style="dim"))
+    return Group(shown, *_more(len(all_rows), ROWS_SHOWN, "see --json"))
+
+
+def validation(report: ValidationReport) -> RenderableType:
+    """Show a validation: one line a state, then every finding that is not a match."""
+    counts: Mapping[str, int] = {str(state): number for state, number in report.counts.items()}
+    shown = table("State", "Objects", "Size", right=("Objects", "Size"))
+    for state, name in _STATE_NAMES.items():
+        if counts[state] or state in {"matching", "different", "missing-in-s3", "extra-in-s3"}:
+            size_bytes = sum(finding.size_bytes for finding in report.findings if str(finding.state) == state)
+            style = _STATE_STYLES[state] if counts[state] else "dim"
+            shown.add_row(Text(name, style=style), f"{counts[state]:,}", size(size_bytes) if counts[state] else "")
+    others = [finding for finding in report.findings if str(finding.state) != "matching"]
+    parts: list[RenderableType] = [shown]
+    if others:
+        listed = table("State", "Key", "Detail")
+        for finding in others[:ROWS_SHOWN]:
+            state = str(finding.state)
+            listed.add_row(
+                Text(_STATE_NAMES[state], style=_STATE_STYLES[state]),
+                printable(finding.key),
+                Text(printable(finding.detail), style="dim"),
+            )
+        parts += [Text(""), listed, *_more(len(others), ROWS_SHOWN, "see --json")]
+    verdict = (
+        Text(f"Every file is in s3://{report.bucket} and has the same content.", style="bold green")
+        if not report.exit_code()
+        else Text(
+            f"{count(len(report.differences), 'difference')} between this cache and s3://{report.bucket}.",
+            style="bold red",
+        )
+    )
+    return Group(*parts, Text(""), verdict)
+
+
+def heading(text: str) -> RenderableType:
+    """Return a step's heading."""
+    return Padding(Text(text, style="bold cyan"), (1, 0, 0, 0))
+
+
+def _more(total: int, limit: int | None, where: str) -> list[RenderableType]:
+    if limit is None or total <= limit:
+        return []
+    return [Text(f"… and {total - limit:,} more: {where}", style="dim")]

@@ -1,0 +1,197 @@
+"""Where downloads go: from a key to a path that stays inside the output directory.
+
+Keys come from a bucket that anybody may have written to. What is refused here is refused on every system, so
+that the same download succeeds or fails everywhere. Nothing here writes, except the probe of `ignores_case`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import stat
+import tempfile
+import unicodedata
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from creative_s3.core.workspace import PRIVATE_DIRECTORY
+from creative_s3.errors import UnsafeKeyError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAME_LIMIT_BYTES = 255
+"""What nearly all file systems allow for one name."""
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])(?:\.|$)", re.IGNORECASE)
+_SHOWN_CHARACTERS = 40
+
+
+def safe_path(relative: str) -> PurePosixPath:
+    """Return the relative path for a key, or for what follows a prefix in it.
+
+    Raises:
+        UnsafeKeyError: It would leave the directory, or some system cannot hold it or reads it otherwise.
+    """
+    if problem := next(filter(None, map(_problem_of, relative.split("/"))), None):
+        raise UnsafeKeyError(problem, item=relative)
+    return PurePosixPath(relative)
+
+
+def _problem_of(name: str) -> str | None:
+    """Say why one part of a key cannot be a file name; None when it can."""
+    shown = repr(name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…")
+    rules = (
+        (not name, "it has an empty part, as in '//' or at an end"),
+        (name in {".", ".."}, f"the part {shown} would lead to another folder"),
+        ("\0" in name, "it contains a NUL character"),
+        ("\\" in name, f"the part {shown} contains a backslash, which separates folders elsewhere"),
+        (_DRIVE.match(name), f"the part {shown} begins like a drive"),
+        (_DEVICE.match(name), f"the part {shown} is the name of a device elsewhere"),
+        (name.endswith((".", " ")), f"the part {shown} ends with a dot or a space, which is lost elsewhere"),
+        (_weight(name) > NAME_LIMIT_BYTES, f"the part {shown} is longer than {NAME_LIMIT_BYTES} bytes"),
+        (name == PRIVATE_DIRECTORY, f"the part {shown} is the name of our own folder"),
+    )
+    return next((problem for applies, problem in rules if applies), None)
+
+
+def _weight(name: str) -> int:
+    return len(name.encode("utf-8", "surrogatepass"))
+
+
+class Destination:
+    """Gives each object its path on local disk.
+
+    Args:
+        output: What the user named: a directory if it exists as one, ends with ``/`` or several objects go there,
+            else a file; None for the current directory.
+        alone: Whether one object was asked for by its name; only the last part of its key matters then.
+        prefix: What is taken off the keys of objects that are not alone.
+
+    Raises:
+        UsageError: `output` is a file, and several objects shall go there.
+    """
+
+    def __init__(self, output: str | None, *, alone: bool, prefix: str) -> None:
+        self._alone = alone
+        self._path = Path(output or ".")
+        self._is_folder = output is None or not alone or output.endswith("/") or self._path.is_dir()
+        self._placer = Placer(prefix, ignores_case=cache(lambda: ignores_case(self._path)))
+        if not alone and self._path.exists() and not self._path.is_dir():
+            raise UsageError(
+                "several objects cannot go into one file", item=output, hint="name a directory with --output"
+            )
+
+    def path_of(self, key: str) -> Path:
+        """Return where `key` goes, inside the output directory whatever the key says.
+
+        Raises:
+            UnsafeKeyError: There is no safe place for it.
+        """
+        try:
+            if not self._is_folder:
+                return self._path
+            if self._alone:
+                return self._path / safe_path(key.rpartition("/")[2])
+            relative = self._placer.place(key)
+            check_folders(self._path, relative)
+        except UnsafeKeyError as error:
+            error.item = key
+            error.hint = error.hint or f"name the file yourself: {_alone(key)}"
+            raise
+        return self._path / relative
+
+
+def _alone(key: str) -> str:
+    return f"creative-s3 assets download --output FILE -- {shlex.quote(key)}"
+
+
+class Placer:
+    """Gives each key of one download its own path; the first key to want a path gets it.
+
+    Args:
+        prefix: What is taken off the keys that begin with it; other keys are kept whole.
+        ignores_case: Tells whether the file system takes ``A`` and ``a`` for one name; asked when it matters.
+    """
+
+    def __init__(self, prefix: str, *, ignores_case: Callable[[], bool]) -> None:
+        self._inside = f"{prefix}/" if prefix else ""
+        self._ignores_case = ignores_case
+        # By folded path: the real spelling, and the key that wants it.
+        self._files: dict[str, dict[str, str]] = {}
+        self._folders: dict[str, dict[str, str]] = {}
+
+    def place(self, key: str) -> PurePosixPath:
+        """Return the path for `key`, relative to the output directory.
+
+        Raises:
+            UnsafeKeyError: The key is no safe path, or another key has taken what it needs.
+        """
+        try:
+            path = safe_path(key.removeprefix(self._inside))
+        except UnsafeKeyError as error:
+            error.item = key
+            raise
+        spelled, folders = str(path), [str(parent) for parent in path.parents if parent.parts]
+        for taken, needed, reason in (
+            (self._files, [spelled], "another object goes to the same file"),
+            (self._files, folders, "the folder that it needs is a file, made of the object"),
+            (self._folders, [spelled], "its name is needed for the folder of the object"),
+        ):
+            if rival := self._rival(taken, needed):
+                raise UnsafeKeyError(f"{reason}: {rival}", item=key)
+        self._files.setdefault(folded(spelled), {})[spelled] = key
+        for folder in folders:
+            self._folders.setdefault(folded(folder), {}).setdefault(folder, key)
+        return path
+
+    def _rival(self, taken: dict[str, dict[str, str]], needed: list[str]) -> str | None:
+        for name in needed:
+            twins = taken.get(folded(name), {})
+            if name in twins:
+                return twins[name]
+            if twins and self._ignores_case():
+                return next(iter(twins.values()))
+        return None
+
+
+def folded(path: str) -> str:
+    """Return what is equal for all spellings that some file system takes for one name."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def ignores_case(directory: Path) -> bool:
+    """Tell whether the file system of `directory` takes ``A`` and ``a`` for one name, by trying it.
+
+    A directory that is missing or cannot be written counts as one that does not.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".creative-s3-probe-a", dir=directory) as probe:
+            path = Path(probe.name)
+            return path.with_name(path.name.upper()).exists()
+    except OSError:
+        return False
+
+
+def check_folders(root: Path, relative: PurePosixPath) -> None:
+    """Make sure that the folders of `relative` under `root` lead nowhere else; `root` itself may be a link.
+
+    Raises:
+        UnsafeKeyError: One of them is a symbolic link.
+    """
+    folder = root
+    for part in relative.parts[:-1]:
+        folder /= part
+        try:
+            mode = os.lstat(folder).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return  # the rest will be made, or cannot be: making it tells
+        if stat.S_ISLNK(mode):
+            raise UnsafeKeyError(
+                f"the folder {folder} is a symbolic link, which is not followed",
+                item=str(relative),
+                hint="remove the link or choose another --output",
+            )
