@@ -44,7 +44,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(reuse_venv=False, venv_backend="virtualenv")
+@nox.session(reuse_venv=False)
 def smoke(session: nox.Session) -> None:
     """Build the wheel, install it as a user would, and run what a user runs first."""
     with tempfile.TemporaryDirectory() as name:

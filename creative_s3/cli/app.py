@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import typer
 from typer.main import get_command
 
-from creative_s3.cli import config, demo, local, log, migrate, options, stops
+from creative_s3.cli import assets, config, demo, doctor, local, log, migrate, options, stops
+from creative_s3.cli.grammar import Group
 from creative_s3.cli.output import Look, Output
 from creative_s3.cli.run import PROGRAM, Session
 from creative_s3.cli.terminal import ClosedPipeError, discard_stdout, no_colors, prepare_streams
@@ -38,7 +39,7 @@ class BugError(CreativeS3Error):
     code = "unexpected"
 
 
-class Root(options.Group):
+class Root(Group):
     """The root command: every outcome leaves through its `main`, as an exit code."""
 
     def main(
@@ -176,8 +177,10 @@ def new_app() -> typer.Typer:
 
 app = new_app()
 migrate.register(app)
+assets.register(app)
 local.register(app)
 config.register(app)
+doctor.register(app)
 demo.register(app)
 
 

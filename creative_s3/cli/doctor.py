@@ -1,8 +1,10 @@
 """The `doctor` command: everything an upload depends on, one line each, and how to mend what is wrong."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -72,8 +74,8 @@ def examine(run: Run) -> Report:
     Nothing is changed: permissions are tried with requests that cannot succeed, and what cannot be tried
     like that is not tried.
 
-    Exit code 0 means no problem; warnings do not count. Otherwise the first problem decides: 5 if it is about the
-    bucket, else 4.
+    Exit code 0 means no problem; warnings do not count. Otherwise the first problem decides: 5 if it is about
+    the bucket, else 4.
     """
     import platformdirs
 
@@ -117,10 +119,21 @@ class _View:
         width = max(len(check.name) for check in checks)
         for group, members in groupby(checks, key=lambda check: check.group):
             yield Text(_HEADINGS[group.value], style="bold")
-            for check in members:
+            for check in _folded(members):
                 yield from _lines(check, width, options.max_width)
             yield Text()
         yield _summary(self._diagnosis)
+
+
+def _folded(checks: "Iterable[Check]") -> "Iterator[Check]":
+    """Make one line of neighbours that were not tried for one reason."""
+    for (status, detail), run in groupby(checks, key=lambda check: (check.status, check.detail)):
+        members = tuple(run)
+        if status.value == "not-tried" and len(members) > 1 and not any(check.fix for check in members):
+            names = ", ".join(check.name for check in members)
+            yield replace(members[0], name="not tried", detail=f"{names}: {detail}")
+        else:
+            yield from members
 
 
 def _lines(check: "Check", name_width: int, screen_width: int) -> Iterator[Table | Padding]:
@@ -136,17 +149,21 @@ def _lines(check: "Check", name_width: int, screen_width: int) -> Iterator[Table
     else:
         table.add_column(overflow="fold")
         table.add_row(Text(mark, style=style), Text.assemble(check.name, ": ", detail))
-    yield Padding(table, (0, 0, 0, 2))
+    yield Padding(table, (0, 0, 0, 2), expand=False)
     if check.fix:
-        yield Padding(_fix(check.fix, screen_width - _INDENT - 3), (0, 0, 0, _INDENT + 1))
+        yield Padding(_fix(check.fix, screen_width - _INDENT - 3), (0, 0, 0, _INDENT + 1), expand=False)
 
 
 def _fix(fix: str, width: int) -> Table:
     """Show what to do; a command that is too long for the screen is broken so that a shell joins it again."""
-    line, separator, reason = printable(fix).partition("  # ")
-    if line.startswith(_PROGRAMS):
-        line = "\n".join(_broken(line, width))
-    text = Text(line, overflow="fold").append(f"{separator}{reason}", style="dim")
+    line, _, reason = printable(fix).partition("  # ")
+    lines = list(_broken(line, width)) if line.startswith(_PROGRAMS) else [line]
+    text = Text("\n".join(lines), overflow="fold")
+    if reason and len(lines[-1]) + len(reason) + 4 <= width:
+        text.append(f"  # {reason}", style="dim")
+    elif reason:
+        remarks = (f"\n# {part}" for part in wrap(reason, max(width - 2, 1)))
+        text.append("".join(remarks), style="dim")
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True, width=1)
     table.add_column(overflow="fold")

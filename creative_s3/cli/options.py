@@ -14,8 +14,8 @@ from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
 import typer
 from rich.markup import escape
-from typer.core import TyperCommand, TyperGroup
 
+from creative_s3.cli.grammar import Group, Verb
 from creative_s3.cli.output import Look, Output, Report
 from creative_s3.cli.run import PROGRAM, Run, Session
 from creative_s3.errors import UsageError
@@ -122,31 +122,6 @@ _GLOBALS: Final[Mapping[str, Any]] = {
         ),
     ],
 }
-
-
-class Verb(TyperCommand):
-    """A command whose help says nothing about the type of a flag."""
-
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401
-        """Write the help; Typer would print ``<bool>`` beside each flag."""
-        quiet_flags(self, ctx)
-        super().format_help(ctx, formatter)
-
-
-class Group(TyperGroup):
-    """A group whose help says nothing about the type of a flag."""
-
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401
-        """Write the help; Typer would print ``<bool>`` beside each flag."""
-        quiet_flags(self, ctx)
-        super().format_help(ctx, formatter)
-
-
-def quiet_flags(described: TyperCommand | TyperGroup, context: typer.Context) -> None:
-    """Take the type away from every option that has no value."""
-    for parameter in described.get_params(context):
-        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
-            parameter.metavar = ""
 
 
 Function = TypeVar("Function", bound=Callable[..., Report])

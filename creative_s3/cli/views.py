@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -173,7 +174,7 @@ def class_costs(made: MigrationEstimate) -> RenderableType:
             money(entry.yearly),
             money(entry.upload),
             money(entry.read_once),
-            entry.first_byte,
+            _first_byte(entry.first_byte),
             str(entry.minimum_days or ""),
             style="dim" if entry.caution else ("green" if advised else ""),
         )
@@ -191,6 +192,12 @@ def class_costs(made: MigrationEstimate) -> RenderableType:
             f", {money(best.first_year)} in the first year with the upload",
         ),
     )
+
+
+def _first_byte(text: str) -> str:
+    """Shorten the waits of an archive class to the usual one: "after a restore: …, 3–5 h (Standard), …"."""
+    usual = re.search(r"([^,:]+) \(Standard\)", text)
+    return f"{usual[1].strip()}, restored" if usual else text
 
 
 def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int = 2) -> RenderableType:

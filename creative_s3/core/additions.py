@@ -1,6 +1,7 @@
 """Adding one file to the bucket as a new asset: its description, its key, the upload and the proof.
 
-The same rules of keys as for a whole cache (`core.keys`), with HEAD instead of LIST. index.json is left alone.
+The rules of keys are those for a whole cache (`core.keys`), with HEAD instead of LIST. index.json is left
+alone.
 """
 
 from __future__ import annotations
@@ -124,6 +125,11 @@ class Added:
     addition: Addition
     outcome: Outcome | None
 
+    @property
+    def sent(self) -> bool:
+        """Whether the file was sent now."""
+        return self.outcome is not None and not self.outcome.already_there
+
 
 class FileAdder:
     """Plans and carries out the upload of one file.
@@ -157,7 +163,7 @@ class FileAdder:
         self._prefix = prefix
         self._cache_dir = cache_dir
         self._replaces = replaces
-        self.asset = describe(path, description, prefix=prefix, cache_dir=cache_dir, created_at=created_at)
+        self.asset = describe(path, description, cache_dir=cache_dir, created_at=created_at)
 
     def plan(self) -> Addition:
         """Read the file and ask who has its key. Sends only HEAD, and GET for an object without checksum.
@@ -309,7 +315,7 @@ class _Seen:
         return tell
 
 
-def describe(path: Path, description: Description, *, prefix: str, cache_dir: Path, created_at: str) -> Asset:
+def describe(path: Path, description: Description, *, cache_dir: Path, created_at: str) -> Asset:
     """Return the asset that a file becomes.
 
     A file in the workspace keeps its place. For any other, the place is where the layout would put it in the

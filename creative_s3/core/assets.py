@@ -140,7 +140,7 @@ def first_page(listing: Iterator[ListedAsset], limit: int) -> AssetPage:
 def with_metadata(
     storage: S3StorageManager, entries: Iterable[ListedAsset], prefix: str, *, workers: int
 ) -> Iterator[ListedAsset]:
-    """Ask for each object's metadata, `workers` at once; one that is gone meanwhile stays as it was listed."""
+    """Ask for each object's metadata, `workers` at once; one that is gone by then stays as it was listed."""
 
     def asked(entry: ListedAsset) -> ListedAsset:
         stored = storage.head(entry.stored.key)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shlex
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -54,15 +55,20 @@ STALE_AFTER = timedelta(days=1)
 
 
 def checks(visit: Visit | None, *, config: S3Config) -> tuple[Check, ...]:
-    """Look at the bucket; without a `visit`, say why not."""
+    """Look at the bucket and close the visit's client; without a `visit`, say why not."""
     if visit is None:
         reason = "no bucket is set" if config.bucket_name is None else "the server cannot be used yet"
         return tuple(topic.not_tried(reason) for topic in (BUCKET, LIST, *_OTHERS))
-    bucket = config.require_bucket()
+    with closing(visit.client):
+        return _checks(visit)
+
+
+def _checks(visit: Visit) -> tuple[Check, ...]:
+    bucket = visit.config.require_bucket()
     if isinstance(visit.error, BucketNotFoundError):
         missing = BUCKET.problem(
             f"{bucket} does not exist",
-            f"check S3_BUCKET_NAME, or make it: {_creation(visit)}",
+            f"{_creation(visit)}  # or correct S3_BUCKET_NAME",
         )
         return missing, *(topic.not_tried("there is no bucket") for topic in (LIST, *_OTHERS))
     looks: tuple[Callable[[Visit], tuple[Check, ...]], ...] = (
@@ -230,7 +236,7 @@ def _encrypting(visit: Visit, rule: Mapping[str, Any], kms_key_id: str | None) -
         visit,
         "put-bucket-encryption",
         "--server-side-encryption-configuration",
-        json.dumps({"Rules": [changed]}, separators=(",", ":")),
+        json.dumps({"Rules": [changed]}),
     )
 
 

@@ -1,7 +1,7 @@
 """The doctor's look at the connection: credentials, endpoint, clock and region.
 
-Two requests: an unsigned one tells whether a server is there, what it is and what time it has; a signed LIST of
-one key tells whether it accepts the credentials. What the LIST says of the bucket is `checks_bucket`'s.
+Two requests: an unsigned one tells whether a server is there, what it is and what time it has; a signed LIST
+of one key tells whether it accepts the credentials. What the LIST says of the bucket is `checks_bucket`'s.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -118,7 +119,7 @@ class Meeting:
 
     Attributes:
         checks: Credentials, endpoint, clock, region.
-        visit: For the bucket's checks; None when they cannot be tried.
+        visit: For the bucket's checks, which close its client; None when they cannot be tried.
         has_credentials: Whether any were found.
     """
 
@@ -146,7 +147,10 @@ def meet(config: S3Config, *, insecure_endpoint: bool) -> Meeting:
         places = (places[0], CLOCK.failed(visit.error))
     checks = (credentials(source_of(connection), visit.error), *places, region(config, answer, visit.error))
     stopped = isinstance(visit.error, (CredentialsError, ClockError, SettingsError))
-    return Meeting(checks, None if stopped or config.bucket_name is None else visit, has_credentials=True)
+    if stopped or config.bucket_name is None:
+        visit.client.close()
+        return Meeting(checks, None, has_credentials=True)
+    return Meeting(checks, visit, has_credentials=True)
 
 
 def knock(config: S3Config, endpoint_url: str | None) -> Answer:
@@ -166,17 +170,12 @@ def knock(config: S3Config, endpoint_url: str | None) -> Answer:
             ),
         )
         address = str(client.meta.endpoint_url)
-        started_s = time.monotonic()
-        try:
-            if config.bucket_name is None:
-                response = client.list_buckets()
-            else:
-                response = client.head_bucket(Bucket=config.bucket_name)
-        except ClientError as error:
-            response = error.response
+        with closing(client):
+            started_s = time.monotonic()
+            response = _first_words(client, config.bucket_name)
+            took_s = time.monotonic() - started_s
     except Exception as error:
         raise translate(error, endpoint_url=endpoint_url) from error
-    took_s = time.monotonic() - started_s
     about: Mapping[str, Any] = response.get("ResponseMetadata", {})
     headers: Mapping[str, str] = about.get("HTTPHeaders", {})
     return Answer(
@@ -187,6 +186,16 @@ def knock(config: S3Config, endpoint_url: str | None) -> Answer:
         clock_off_s=clock_offset_s(headers.get("date"), datetime.now(UTC)),
         took_s=took_s,
     )
+
+
+def _first_words(client: Any, bucket: str | None) -> Mapping[str, Any]:  # noqa: ANN401 - boto3's own
+    try:
+        answer: Mapping[str, Any] = (
+            client.list_buckets() if bucket is None else client.head_bucket(Bucket=bucket)
+        )
+    except ClientError as error:
+        return error.response
+    return answer
 
 
 def clock_offset_s(date: str | None, now: datetime) -> float | None:
@@ -225,7 +234,7 @@ def endpoint(answer: Answer) -> Check:
             f"{who}: plain http to another machine, content is not protected on its way",
             "use an https address in S3_ENDPOINT_URL",
         )
-    return ENDPOINT.ok(f"{who}, answers in {max(1, round(answer.took_s * 1000)):,} ms")
+    return ENDPOINT.ok(f"{who}, {max(1, round(answer.took_s * 1000)):,} ms")
 
 
 def provider(answer: Answer) -> str:
@@ -266,7 +275,7 @@ def credentials(source: str, error: CreativeS3Error | None) -> Check:
         return CREDENTIALS.problem(f"{told(error)}; they come from: {source}", advice(error))
     if isinstance(error, (ClockError, TemporaryError, SettingsError)):
         return CREDENTIALS.not_tried(f"from {source}; the server could not check them")
-    return CREDENTIALS.ok(f"from {source}, accepted")
+    return CREDENTIALS.ok(f"accepted; from {source}")
 
 
 def source_of(connection: Connection) -> str:

@@ -36,10 +36,10 @@ DISK = Topic(Group.LOCAL, "disk space")
 INDEX = Topic(Group.LOCAL, INDEX_NAME)
 FILES = Topic(Group.LOCAL, "indexed files")
 UNINDEXED = Topic(Group.LOCAL, "unindexed files")
-CATALOG_DIRECTORY = Topic(Group.LOCAL, "catalog")
+CATALOG = Topic(Group.LOCAL, "catalog")
 LOCK = Topic(Group.LOCAL, "lock")
 LEFTOVERS = Topic(Group.LOCAL, "leftovers")
-LOG_DIRECTORY = Topic(Group.LOCAL, "log directory")
+CRASHES = Topic(Group.LOCAL, "log directory")
 EMBEDDED = Topic(Group.LOCAL, "embedded server")
 
 MIN_FREE_BYTES = 1024**3
@@ -273,8 +273,8 @@ def _modified_s(path: Path) -> float:
 def _log(directory: Path) -> Check:
     existing = next((path for path in (directory, *directory.parents) if path.exists()), Path("/"))
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
-        return LOG_DIRECTORY.ok(str(directory))
-    return LOG_DIRECTORY.warning(
+        return CRASHES.ok(str(directory))
+    return CRASHES.warning(
         f"{directory} cannot be written, so that reports of crashes are lost", _right(existing, "u+wx")
     )
 

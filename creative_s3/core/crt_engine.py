@@ -7,6 +7,9 @@ the request serializer and the client that it is given.
 from __future__ import annotations
 
 import math
+import threading
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import awscrt.auth
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
 
 _RETRIES = 3
+_GRACE_S = 2.0
 _TRANSFERS_PER_MANAGER = 256
 
 
@@ -69,7 +73,8 @@ class CrtEngine:
         """Begin an upload."""
         if not _is_utf8(flight):
             return self._classic().put(flight, arguments)
-        if flight.size_bytes > MULTIPART_FROM_BYTES:
+        is_multipart = flight.size_bytes > MULTIPART_FROM_BYTES
+        if is_multipart:
             self._tally.add("CreateMultipartUpload")
             self._tally.add("UploadPart", part_count(flight.size_bytes))
             self._tally.add("CompleteMultipartUpload")
@@ -82,7 +87,8 @@ class CrtEngine:
             extra_args=dict(arguments),
             subscribers=cast("list[BaseSubscriber]", [flight]),
         )
-        return _begun(flight, future)
+        cancel = _begun(flight, future)
+        return partial(_cancel_multipart, flight, cancel, time.monotonic()) if is_multipart else cancel
 
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
@@ -138,6 +144,24 @@ def _begun(flight: Flight, future: Any) -> Callable[[], None]:  # noqa: ANN401 -
             flight.done(Reply(error=error))
     cancel: Callable[[], None] = future.cancel
     return cancel
+
+
+def _cancel_multipart(flight: Flight, cancel: Callable[[], None], began_at: float) -> None:
+    """Cancel a multipart upload, but give it the time to learn its ID first.
+
+    The Common Runtime cancels the request that creates the upload too, and could not abort what it then does not
+    know. Once a part has gone out, the ID is known.
+    """
+    grace_s = began_at + _GRACE_S - time.monotonic()
+
+    def wait() -> None:
+        flight.moved.wait(grace_s)
+        cancel()
+
+    if flight.moved.is_set() or grace_s <= 0:
+        cancel()
+    else:
+        threading.Thread(target=wait, name="cancel-multipart", daemon=True).start()
 
 
 def _crt_client(connection: Connection, credentials: _CrtCredentials) -> awscrt.s3.S3Client:
@@ -234,7 +258,12 @@ class _ObservedCrtClient:
         def on_headers(headers: list[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
             flight.answer = _answer_of({name.lower(): value for name, value in headers}, is_whole=is_whole)
 
+        def on_progress(progress: int, **_: Any) -> None:  # noqa: ANN401
+            flight.moved.set()
+            flight.progress(progress)
+
         def on_done(error: BaseException | None, **details: Any) -> None:  # noqa: ANN401
+            flight.moved.set()
             manager_done(error=error, **details)  # first: it gives a download its name
             if isinstance(error, awscrt.exceptions.AwsCrtError) and error.name.startswith("AWS_AUTH_"):
                 error = self._credentials.failure or error
@@ -242,7 +271,7 @@ class _ObservedCrtClient:
 
         if is_download:
             arguments["checksum_config"] = None  # the whole file is compared afterwards, without another HEAD
-        arguments |= {"on_headers": on_headers, "on_done": on_done, "on_progress": flight.progress}
+        arguments |= {"on_headers": on_headers, "on_done": on_done, "on_progress": on_progress}
         request = self._client.make_request(**arguments)
         flight.begun = True
         return request

@@ -1,8 +1,8 @@
 """The doctor: looks at everything an upload depends on and says how to mend what is wrong. It mends nothing.
 
 Which checks there are, and which of them have to wait for another, is decided here; what each one looks at is
-in `checks_connection`, `checks_bucket` and `checks_local`. The bucket gets no request that could change anything,
-nor one that a server could mistake for another.
+in `checks_connection`, `checks_bucket` and `checks_local`. The bucket gets no request that could change
+anything, nor one that a server could mistake for another.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Diagnosis:
 def examine(config: S3Config, *, log_directory: Path, insecure_endpoint: bool = False) -> Diagnosis:
     """Look at settings, connection, bucket and the local cache; each check goes on when another fails.
 
-    Takes a few requests, and at most some 10 s when no server answers. Whatever it finds is a check, never raised.
+    Takes a few requests, and some 10 s at most when no server answers. What is wrong is in the checks.
 
     Args:
         config: The settings.

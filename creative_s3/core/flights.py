@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class Flight:
         done: Called once, with the reply.
         if_none_match: ``*`` to create only.
         if_match: The ETag that the object must have.
+        answer: What S3 said, as soon as it has.
+        begun: Whether the transfer reached the client.
+        moved: Set when bytes have moved, or when all is over.
     """
 
     key: str
@@ -68,6 +71,7 @@ class Flight:
     if_match: str | None = None
     answer: Answer | None = None
     begun: bool = False
+    moved: threading.Event = field(default_factory=threading.Event)
 
     def conditions(self) -> dict[str, str]:
         """Return the conditions as boto3's parameters."""

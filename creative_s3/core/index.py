@@ -1,30 +1,34 @@
 """index.json: tolerant reading, and the assets its entries describe.
 
 The pipeline owns the file. Whatever its age or shape, an entry that cannot be understood is set aside with its
-reason and the others go on; only a file that is no JSON object at all stops a run. Nothing here touches the files
-that the entries name.
+reason and the others go on; only a file that is no JSON object at all stops a run. Nothing here touches the
+files that the entries name.
 """
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
+import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.layout import key_of, known
-from creative_s3.core.models import (
-    KIND_OF_TYPE,
-    Asset,
-    AssetType,
-    Kind,
-    ProductCategory,
-    Season,
-    SemanticMetadata,
-    VisualStyle,
+from creative_s3.core.documents import DocumentError, parse_document
+from creative_s3.core.entries import (
+    UnusableError,
+    beginnings,
+    brief,
+    check_characters,
+    semantic_metadata,
+    shown,
+    text,
+    texts,
 )
+from creative_s3.core.layout import key_of, known
+from creative_s3.core.models import Asset, AssetType, Kind, ProductCategory, SemanticMetadata
+from creative_s3.core.slugs import UNSPECIFIED
 from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:
@@ -45,6 +49,8 @@ SECTIONS = frozenset(
 )
 TOP_LEVEL = ""
 """The section name of entries that stand at the top level of the file."""
+_CATEGORIES = frozenset(str(member) for member in ProductCategory)
+_ASSET_TYPES = frozenset(str(member) for member in AssetType)
 
 
 class ProblemKind(StrEnum):
@@ -122,60 +128,21 @@ def read_index(path: Path) -> Index:
     """
     hint = f"correct {path} (it was not touched), then run again"
     try:
-        raw = path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise IndexFileError("is not a regular file", item=str(path), hint=hint)
+        document = parse_document(path.read_bytes())
     except FileNotFoundError:
-        raise IndexFileError(
-            "there is no index.json", item=str(path), hint=f"check --cache-dir: {path.parent}"
-        ) from None
+        hint = f"check --cache-dir: {path.parent}"
+        raise IndexFileError("there is no index.json", item=str(path), hint=hint) from None
     except OSError as error:
         raise IndexFileError(f"cannot be read: {error.strerror}", item=str(path), hint=hint) from None
-    if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise IndexFileError("is UTF-16 text, and the pipeline writes UTF-8", item=str(path), hint=hint)
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - raw.rfind(b"\n", 0, error.start)
-        raise IndexFileError(
-            f"is not UTF-8 text: line {line}, column {column}", item=str(path), hint=hint
-        ) from None
-    if not text.strip():
-        raise IndexFileError("is empty: line 1, column 1", item=str(path), hint=hint)
-    return _parse(path, text, hint)
-
-
-def _parse(path: Path, text: str, hint: str) -> Index:
-    problems: list[IndexProblem] = []
-
-    def constant(name: str) -> None:
-        problems.append(
-            IndexProblem(ProblemKind.WARNING, TOP_LEVEL, name, f"{name} is not JSON; it is read as null")
-        )
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(items)
-        if len(values) != len(items):
-            names = [name for name, _ in items]
-            problems.extend(
-                IndexProblem(ProblemKind.WARNING, TOP_LEVEL, name, "stands twice; the later one counts")
-                for name in values
-                if names.count(name) > 1
-            )
-        return values
-
-    try:
-        document = json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
-    except json.JSONDecodeError as error:
-        raise IndexFileError(
-            f"is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}",
-            item=str(path),
-            hint=hint,
-        ) from None
-    except RecursionError:
-        raise IndexFileError("is nested too deeply: line 1, column 1", item=str(path), hint=hint) from None
-    if not isinstance(document, dict):
-        raise IndexFileError("is not a JSON object: line 1, column 1", item=str(path), hint=hint)
-    return Index(path=path, document=document, problems=tuple(problems))
+    except DocumentError as error:
+        raise IndexFileError(str(error), item=str(path), hint=hint) from None
+    problems = tuple(
+        IndexProblem(ProblemKind.WARNING, TOP_LEVEL, shown(name), reason)
+        for name, reason in document.warnings
+    )
+    return Index(path=path, document=document.content, problems=problems)
 
 
 def references(index: Index, *, cache_dir: Path) -> Iterator[Reference | IndexProblem]:
@@ -191,45 +158,33 @@ def assets_of(found: list[Reference], prefix: str) -> tuple[Asset, ...]:
     One file named by a product and by a semantic asset is one object with both identities; so are two entries that
     give one file the same key. One file that two entries describe differently is two assets under two keys.
     """
-    products = [reference for reference in found if reference.section == "products"]
+    products = [reference.asset for reference in found if reference.section == "products"]
     others = [reference.asset for reference in found if reference.section != "products"]
     described = {asset.file_path for asset in others if asset.metadata is not None}
-    names_of_product: dict[str, list[str]] = {}
-    for reference in products:
-        names_of_product.setdefault(reference.asset.file_path, []).append(reference.asset.cache_key)
-    candidates = others + [
-        reference.asset for reference in products if reference.asset.file_path not in described
-    ]
+    candidates = others + [asset for asset in products if asset.file_path not in described]
     merged: dict[tuple[str, str], Asset] = {}
-    for asset in sorted(candidates, key=lambda asset: asset.cache_key.encode()):
+    for asset in sorted(candidates, key=_order):
         place = (asset.file_path, key_of(asset, prefix))
         first = merged.get(place)
-        merged[place] = (
-            replace(first, also_known_as=(*first.also_known_as, asset.cache_key)) if first else asset
-        )
-    with_products = (
-        replace(
-            asset,
-            also_known_as=tuple(
-                dict.fromkeys(
-                    [
-                        *asset.also_known_as,
-                        *(
-                            name
-                            for name in names_of_product.get(asset.file_path, ())
-                            if name != asset.cache_key
-                        ),
-                    ]
-                )
-            ),
-        )
-        for asset in merged.values()
-    )
-    return tuple(sorted(with_products, key=lambda asset: asset.cache_key.encode()))
+        merged[place] = _known_as(first, asset) if first else asset
+    bearer: dict[str, tuple[str, str]] = {}
+    for place, asset in sorted(merged.items(), key=lambda item: (item[1].kind is not Kind.PRODUCT, item[0])):
+        if asset.metadata is not None:
+            bearer.setdefault(asset.file_path, place)
+    for product in products:
+        if product.file_path in described:
+            place = bearer[product.file_path]
+            merged[place] = _known_as(merged[place], product)
+    return tuple(sorted(merged.values(), key=_order))
 
 
-class _UnusableError(Exception):
-    """An entry cannot be understood; the text says why."""
+def _known_as(asset: Asset, other: Asset) -> Asset:
+    names = dict.fromkeys((*asset.also_known_as, other.cache_key, *other.also_known_as))
+    return replace(asset, also_known_as=tuple(name for name in names if name != asset.cache_key))
+
+
+def _order(asset: Asset) -> bytes:
+    return asset.cache_key.encode()
 
 
 class _OutsideError(Exception):
@@ -241,11 +196,16 @@ class _Reader:
 
     def __init__(self, document: Mapping[str, Any], cache_dir: Path) -> None:
         self._document = document
-        self._workspace = cache_dir.parent
         self._cache_name = cache_dir.name
+        # An absolute path may be written with the links in it followed; the cache may be a link to another disk.
+        self._roots = (
+            (cache_dir.parent, PurePosixPath()),
+            (Path(os.path.realpath(cache_dir.parent)), PurePosixPath()),
+            (Path(os.path.realpath(cache_dir)), PurePosixPath(self._cache_name)),
+        )
         self._taken: set[str] = set()
         self._slug_of_file: dict[str, str] = {}
-        self._slugs: list[str] = []
+        self._slugs: dict[str, str] = {}
 
     def references(self) -> Iterator[Reference | IndexProblem]:
         products = list(self._products())
@@ -253,10 +213,10 @@ class _Reader:
         for section, name, entry in self._entries():
             try:
                 asset = self._asset(section, name, entry)
-            except _UnusableError as reason:
-                yield IndexProblem(ProblemKind.QUARANTINED, section, _shown(name), str(reason))
+            except UnusableError as reason:
+                yield IndexProblem(ProblemKind.QUARANTINED, section, shown(name), str(reason))
             except _OutsideError as reason:
-                yield IndexProblem(ProblemKind.REFUSED, section, _shown(name), str(reason))
+                yield IndexProblem(ProblemKind.REFUSED, section, shown(name), str(reason))
             else:
                 yield Reference(section, name, "file_path", asset)
 
@@ -267,7 +227,7 @@ class _Reader:
                 for name, entry in entries.items():
                     yield section, name, entry
             elif entries:
-                yield section, "*", None
+                yield section, "*", entries
         for name, entry in self._document.items():
             if name not in SECTIONS and isinstance(entry, dict) and _looks_like_entry(entry):
                 yield TOP_LEVEL, name, entry
@@ -277,27 +237,45 @@ class _Reader:
         if entries and not isinstance(entries, dict):
             yield IndexProblem(ProblemKind.QUARANTINED, "products", "*", "the section is not an object")
             return
-        for name, entry in (entries or {}).items():
+        # Of two products that name one file or have one slug, the first counts: not by the order of the file.
+        for name, entry in sorted((entries or {}).items(), key=_precedence):
             try:
-                _check_text(name, "its name")
-                if not isinstance(entry, dict):
-                    raise _UnusableError("is not an object")
-                slug = _text(entry, "slug") or name
-                self._slugs.append(slug)
-                files = self._product_files(entry)
-            except _UnusableError as reason:
-                yield IndexProblem(ProblemKind.QUARANTINED, "products", _shown(name), str(reason))
-                continue
+                yield from self._product(name, entry)
+            except UnusableError as reason:
+                yield IndexProblem(ProblemKind.QUARANTINED, "products", shown(name), str(reason))
             except _OutsideError as reason:
-                yield IndexProblem(ProblemKind.REFUSED, "products", _shown(name), str(reason))
-                continue
-            for field, (path, asset_type) in files.items():
-                self._slug_of_file.setdefault(path, slug)
-                yield Reference("products", name, field, _product_asset(slug, path, asset_type, entry))
-        self._slugs.sort(key=len, reverse=True)
+                yield IndexProblem(ProblemKind.REFUSED, "products", shown(name), str(reason))
+
+    def _product(self, name: str, entry: Any) -> list[Reference]:  # noqa: ANN401 - whatever the file holds
+        _check_name(name)
+        if not isinstance(entry, dict):
+            raise UnusableError(f"is not an object but {brief(entry)}")
+        slug = text(entry, "slug") or name
+        self._slugs.setdefault(unicodedata.normalize("NFC", slug), slug)
+        files = self._product_files(entry)
+        tags, campaigns = texts(entry, "tags"), texts(entry, "campaigns_used")
+        category = next((tag for tag in tags if tag in _CATEGORIES), None)
+        created_at = text(entry, "created_at") or None
+        found: list[Reference] = []
+        for field, (path, asset_type) in files.items():
+            self._slug_of_file.setdefault(path, slug)
+            which = "original" if asset_type is AssetType.PRODUCT_ORIGINAL else "transparent"
+            plain = f"product:{slug}:{which}"
+            asset = Asset(
+                cache_key=self._identity(plain, f"{plain}:{name}", f"{plain}:{name}:{field}"),
+                file_path=path,
+                metadata=SemanticMetadata(
+                    asset_type, product_category=known(ProductCategory, category), tags=tags
+                ),
+                product_slug=slug,
+                campaign_id=campaigns[0] if campaigns else None,
+                created_at=created_at,
+            )
+            found.append(Reference("products", name, field, asset))
+        return found
 
     def _product_files(self, entry: Mapping[str, Any]) -> dict[str, tuple[str, AssetType]]:
-        main_text = _text(entry, "file_path")
+        main_text = text(entry, "file_path")
         main = self._place(main_text) if main_text else None
         files: dict[str, tuple[str, AssetType]] = {}
         seen: set[str] = set()
@@ -306,183 +284,133 @@ class _Reader:
             ("file_path", AssetType.PRODUCT_TRANSPARENT),
             ("cache_filename", AssetType.PRODUCT_TRANSPARENT),
         ):
-            text = _text(entry, field)
-            if not text:
+            written = text(entry, field)
+            if not written:
                 continue
-            path = main if field == "file_path" else self._cache_place(text, main_text)
+            path = main if field == "file_path" else self._cache_place(written, main_text)
             if path and path not in seen:
                 seen.add(path)
                 files[field] = (path, asset_type)
         return files
 
     def _asset(self, section: str, name: str, entry: Any) -> Asset:  # noqa: ANN401 - whatever the file holds
-        _check_text(name, "its name")
+        _check_name(name)
         if not isinstance(entry, dict):
-            raise _UnusableError("the section is not an object" if name == "*" else "is not an object")
-        file_path = _text(entry, "file_path")
+            raise UnusableError(f"is not an object but {brief(entry)}")
+        file_path = text(entry, "file_path")
         if not file_path:
-            raise _UnusableError("has no file_path")
+            raise UnusableError("has no file_path")
         path = self._place(file_path)
         details = entry.get("semantic_metadata") or entry.get("metadata") or {}
         if not isinstance(details, dict):
-            raise _UnusableError("its metadata is not an object")
+            raise UnusableError(f"its metadata is not an object but {brief(details)}")
         semantic = _semantic(details, section, name)
         asset = Asset(
-            cache_key=self._identity(section, name),
+            cache_key=name,
             file_path=path,
             metadata=semantic,
-            cache_type=None if semantic else (_text(details, "type") or None),
-            campaign_id=_text(entry, "campaign_id") or _text(details, "campaign_id") or None,
-            created_at=_text(entry, "created_at") or None,
-            last_used=_text(entry, "last_used") or _text(entry, "accessed_at") or None,
+            cache_type=None if semantic else _cache_type(details),
+            campaign_id=text(entry, "campaign_id") or text(details, "campaign_id") or None,
+            created_at=text(entry, "created_at") or None,
+            last_used=text(entry, "last_used") or text(entry, "accessed_at") or None,
         )
-        return replace(asset, product_slug=self._slug(asset, entry, details))
+        asset = replace(asset, product_slug=self._slug(asset, entry, details))
+        return replace(asset, cache_key=self._identity(name, f"{section or 'index'}:{name}"))
 
-    def _identity(self, section: str, name: str) -> str:
-        identity = name if name not in self._taken else f"{section or 'index'}:{name}"
+    def _identity(self, *wanted: str) -> str:
+        """Return the first of `wanted` that no other asset has: an identity belongs to one asset only."""
+        numbered = (f"{wanted[-1]}:{number}" for number in itertools.count(2))
+        identity = next(name for name in itertools.chain(wanted, numbered) if name not in self._taken)
         self._taken.add(identity)
         return identity
 
     def _slug(self, asset: Asset, entry: Mapping[str, Any], details: Mapping[str, Any]) -> str | None:
         explicit = next(
             (
-                text
+                slug
                 for source in (details, entry)
                 for field in ("product_slug", "slug")
-                if (text := _text(source, field))
+                if (slug := text(source, field))
             ),
             None,
         )
-        if asset.metadata is None or KIND_OF_TYPE[asset.metadata.asset_type] is Kind.BACKGROUND:
+        if asset.metadata is None or asset.kind is Kind.BACKGROUND:
             return explicit
         return (
             self._slug_of_file.get(asset.file_path)
             or explicit
-            or next((slug for slug in self._slugs if _begins(asset.cache_key, slug)), None)
+            or next(
+                (self._slugs[start] for start in beginnings(asset.cache_key) if start in self._slugs), None
+            )
             or asset.cache_key.removeprefix("product:")
+            or None
         )
 
-    def _cache_place(self, text: str, main_text: str | None) -> str:
+    def _cache_place(self, written: str, main_text: str | None) -> str:
         """Place a products entry's cache file name: relative to the cache directory, or equal to its file_path."""
-        if text == main_text or text.startswith(("/", f"{self._cache_name}/")):
-            return self._place(text)
-        return self._place(f"{self._cache_name}/{text}")
+        if written == main_text or written.startswith(("/", f"{self._cache_name}/")):
+            return self._place(written)
+        return self._place(f"{self._cache_name}/{written}")
 
-    def _place(self, text: str) -> str:
+    def _place(self, written: str) -> str:
         """Return a path of the index relative to the workspace.
 
         Raises:
             _OutsideError: It leads outside, or could.
+            UnusableError: It names no file.
         """
-        if "\x00" in text:
-            raise _OutsideError("its path has a NUL character")
-        if "\\" in text:
-            raise _OutsideError(f"its path has a backslash: {text}")
-        if "//" in text:
-            raise _OutsideError(f"its path has an empty part: {text}")
-        path = PurePosixPath(text)
+        for sign, what in (("\0", "a NUL character"), ("\\", "a backslash"), ("//", "an empty part")):
+            if sign in written:
+                raise _OutsideError(f"its path has {what}: {brief(written)}")
+        path = PurePosixPath(written)
         if ".." in path.parts:
-            raise _OutsideError(f"its path has a '..' part: {text}")
+            raise _OutsideError(f"its path has a '..' part: {brief(written)}")
         if path.is_absolute():
-            try:
-                path = path.relative_to(self._workspace.as_posix())
-            except ValueError:
-                raise _OutsideError(f"its path is outside the workspace: {text}") from None
-        if not path.parts or text.endswith("/"):
-            raise _UnusableError(f"its path names no file: {text}")
+            path = self._inside(path, written)
+        if not path.parts or written.endswith("/"):
+            raise UnusableError(f"its path names no file: {brief(written)}")
         return path.as_posix()
 
+    def _inside(self, path: PurePosixPath, written: str) -> PurePosixPath:
+        for root, place in self._roots:
+            if path.is_relative_to(root.as_posix()):
+                return place / path.relative_to(root.as_posix())
+        raise _OutsideError(f"its path is outside the workspace: {brief(written)}")
 
-def _product_asset(slug: str, path: str, asset_type: AssetType, entry: Mapping[str, Any]) -> Asset:
-    tags = tuple(tag for tag in entry.get("tags") or () if isinstance(tag, str) and tag)
-    campaigns = [name for name in entry.get("campaigns_used") or () if isinstance(name, str) and name]
-    category = next((tag for tag in tags if tag in {str(member) for member in ProductCategory}), None)
-    which = "original" if asset_type is AssetType.PRODUCT_ORIGINAL else "transparent"
-    return Asset(
-        cache_key=f"product:{slug}:{which}",
-        file_path=path,
-        metadata=SemanticMetadata(asset_type, product_category=known(ProductCategory, category), tags=tags),
-        product_slug=slug,
-        campaign_id=campaigns[0] if campaigns else None,
-        created_at=_text(entry, "created_at") or None,
-    )
+
+def _precedence(item: tuple[str, Any]) -> tuple[bool, str]:
+    """Sort the product whose name is its slug before others with that slug."""
+    name, entry = item
+    slug = entry.get("slug") if isinstance(entry, dict) else None
+    return bool(slug) and slug != name, name
 
 
 def _semantic(details: Mapping[str, Any], section: str, name: str) -> SemanticMetadata | None:
     """Return the semantic metadata; None for a plain cache entry.
 
     Raises:
-        _UnusableError: It should be semantic and is not.
+        UnusableError: It should be semantic and is not.
     """
     declared = details.get("asset_type")
     if declared is None and section != SEMANTIC_SECTION:
         if name.startswith("product:") or details.get("type") == "product":
-            return SemanticMetadata(AssetType.PRODUCT_ORIGINAL, **_semantic_fields(details))
+            return semantic_metadata(details, AssetType.PRODUCT_ORIGINAL)
         return None
-    if not isinstance(declared, str) or declared not in {str(member) for member in AssetType}:
-        raise _UnusableError(f"its asset_type is unknown: {declared!r}")
-    return SemanticMetadata(AssetType(declared), **_semantic_fields(details))
+    if not isinstance(declared, str) or declared not in _ASSET_TYPES:
+        raise UnusableError(f"its asset_type is unknown: {brief(declared)}")
+    return semantic_metadata(details, AssetType(declared))
 
 
-def _semantic_fields(details: Mapping[str, Any]) -> dict[str, Any]:
-    dimensions = details.get("dimensions")
-    if dimensions is not None and not (
-        isinstance(dimensions, list)
-        and len(dimensions) == 2  # noqa: PLR2004 - width and height
-        and all(isinstance(side, int) and side >= 0 for side in dimensions)
-    ):
-        raise _UnusableError(f"its dimensions are not two whole numbers: {dimensions!r}")
-    return {
-        "product_category": known(ProductCategory, _text(details, "product_category")),
-        "region": _text(details, "region") or None,
-        "visual_style": known(VisualStyle, _text(details, "visual_style")),
-        "season": known(Season, _text(details, "season")) or Season.NONE,
-        "color_palette": _texts(details, "color_palette"),
-        "tags": _texts(details, "tags"),
-        "dimensions": tuple(dimensions) if dimensions else None,
-        "aspect_ratio": _text(details, "aspect_ratio") or None,
-    }
+def _cache_type(details: Mapping[str, Any]) -> str | None:
+    declared = text(details, "type")
+    return None if declared in {"", UNSPECIFIED} else declared
 
 
 def _looks_like_entry(entry: Mapping[str, Any]) -> bool:
     return "file_path" in entry or "cache_key" in entry
 
 
-def _begins(cache_key: str, slug: str) -> bool:
-    """Tell whether `slug` begins `cache_key` at a word boundary."""
-    if not slug or not cache_key.startswith(slug):
-        return False
-    rest = cache_key[len(slug) :]
-    return not rest or not rest[0].isalnum()
-
-
-def _text(source: Mapping[str, Any], field: str) -> str | None:
-    value = source.get(field)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise _UnusableError(f"its {field} is not text: {value!r}"[:200])
-    _check_text(value, f"its {field}")
-    return value
-
-
-def _texts(source: Mapping[str, Any], field: str) -> tuple[str, ...]:
-    values = source.get(field) or []
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise _UnusableError(f"its {field} is not a list of texts")
-    for value in values:
-        _check_text(value, f"its {field}")
-    return tuple(value for value in values if value)
-
-
-def _check_text(value: str, what: str) -> None:
-    if not value and what == "its name":
-        raise _UnusableError("has an empty name")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise _UnusableError(f"{what} has half a surrogate pair, which is no character") from None
-
-
-def _shown(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode()
+def _check_name(name: str) -> None:
+    if not name:
+        raise UnusableError("has an empty name")
+    check_characters(name, "its name")

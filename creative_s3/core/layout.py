@@ -5,6 +5,7 @@ Pure. What is in a bucket, and which asset wins a contested key, is decided else
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=StrEnum)
 
 KEY_LIMIT_BYTES = 1024
+_SUFFIX_ROOM_BYTES = 24
+"""What a plain key leaves free, so that any suffix of a contested key fits (see `core.keys`)."""
 METADATA_LIMIT_BYTES = 2048
 TAG_LIMIT = 10
 TAG_VALUE_LIMIT = 256
 PUBLISHED_INDEX = "metadata/index.json"
 _TAG_PUNCTUATION = frozenset(" +-=._:/@")
-_METADATA_SAFE = "/:,+=@#()!*'&;$?"
+_METADATA_SAFE = "/:,+=@#()!*'&;$"
 _DROPPABLE = ("color-palette", "dimensions", "tags")
+_DIMENSIONS = re.compile(r"([0-9]{1,18})x([0-9]{1,18})")
 
 _FOLDERS: Mapping[AssetType, tuple[str, ...]] = {
     AssetType.PRODUCT_TRANSPARENT: ("products", "transparent", "{category}", "{slug}"),
@@ -58,8 +62,8 @@ class KeyParts:
     Attributes:
         kind: The coarse sort.
         asset_type: None for a cache entry or an unsorted file.
-        fields: The variable parts by name (``category``, ``slug``, ``region``, ``season``, ``style``, ``color``,
-            ``campaign``, ``ratio``, ``type``), each slugged as it stands in the key.
+        fields: The variable parts by name (``category``, ``slug``, ``region``, ``season``, ``style``,
+            ``color``, ``campaign``, ``ratio``, ``type``), each slugged as it stands in the key.
         leaf: The last part; for an unsorted file, its whole relative path.
     """
 
@@ -111,17 +115,16 @@ def format_parts(parts: KeyParts, prefix: str) -> str:
     key = "/".join(
         [*([prefix] if prefix else []), *(part.format_map(parts.fields) for part in folder), parts.leaf]
     )
-    if len(key.encode()) > KEY_LIMIT_BYTES:
-        # Only a deep unsorted path or a very long prefix gets here: the single parts are already short.
-        shortened = "/".join(
-            [*([prefix] if prefix else []), folder[0], slug_leaf(parts.leaf.replace("/", "-"))]
-        )
-        if len(shortened.encode()) > KEY_LIMIT_BYTES:
-            raise RefusedError(
-                "the key would be longer than 1,024 bytes", item=key[:200], hint="choose a shorter S3_PREFIX"
-            )
+    if _fits(key):
+        return key
+    # Only a deep unsorted path or a very long prefix gets here: the single parts are already short.
+    leaf = slug_leaf(parts.leaf.replace("/", "-"))
+    shortened = "/".join([*([prefix] if prefix else []), folder[0], leaf])
+    if parts.kind is Kind.UNSORTED and _fits(shortened):
         return shortened
-    return key
+    raise RefusedError(
+        "the key would be longer than 1,024 bytes", item=key[:200], hint="choose a shorter S3_PREFIX"
+    )
 
 
 def key_of(asset: Asset, prefix: str) -> str:
@@ -154,22 +157,120 @@ def parse_key(key: str, prefix: str) -> KeyParts | None:
     return None
 
 
-def suffixed(key: str, content: str) -> str:
-    """Return `key` with ``-{content}`` before the extension of its leaf; `content` is hex of the bytes' checksum."""
+def suffixed(key: str, suffix: str) -> str:
+    """Return a plain `key` with ``-{suffix}`` before the extension of its leaf."""
     folder, slash, leaf = key.rpartition("/")
     stem, extension = split_extension(leaf)
-    room = KEY_LIMIT_BYTES - len(folder) - len(slash) - len(content) - 1 - len(extension)
-    return f"{folder}{slash}{stem[:room]}-{content}{extension}"
+    return f"{folder}{slash}{stem}-{suffix}{extension}"
 
 
 def object_metadata(asset: Asset) -> dict[str, str]:
     """Return the user metadata to store: percent-encoded UTF-8, at most 2 KB.
 
-    The palette, the dimensions and the tags are left out, in this order, when the rest would not fit otherwise.
+    The palette, the dimensions and the tags are left out, in this order, as far as the rest would not fit.
 
     Raises:
         RefusedError: What identifies the asset alone is over the limit.
     """
+    encoded = _encoded(asset)
+    for name in _DROPPABLE:
+        if _weight(encoded) <= METADATA_LIMIT_BYTES:
+            break
+        encoded.pop(name, None)
+    if _weight(encoded) > METADATA_LIMIT_BYTES:
+        raise RefusedError(
+            f"its metadata has {_weight(encoded):,} bytes and S3 takes {METADATA_LIMIT_BYTES:,}",
+            item=asset.cache_key[:200],
+            hint="shorten its cache_key, campaign_id or file_path in index.json",
+        )
+    return encoded
+
+
+def left_out(asset: Asset) -> tuple[str, ...]:
+    """Return the names of the metadata that `object_metadata` leaves out because they do not fit.
+
+    Raises:
+        RefusedError: What identifies the asset alone is over the limit.
+    """
+    stored = object_metadata(asset)
+    return tuple(name for name in _encoded(asset) if name not in stored)
+
+
+def asset_of(key: str, metadata: Mapping[str, str], prefix: str) -> Asset | None:
+    """Rebuild the asset from a key and the user metadata stored with it; None when they do not say enough.
+
+    Inverts `key_of` and `object_metadata`, for assets whose metadata fitted. Anybody may have written the
+    metadata: a file path that leads outside the workspace says nothing.
+    """
+    parts = parse_key(key, prefix)
+    values = {name.lower(): value for name, value in metadata.items()}
+
+    def text(name: str) -> str | None:
+        return _decode(values[name]) if values.get(name) else None
+
+    cache_key, file_path = text("cache-key"), text("file-path")
+    if parts is None or cache_key is None or file_path is None or not _is_inside(file_path):
+        return None
+    asset = Asset(
+        cache_key=cache_key,
+        file_path=file_path,
+        product_slug=text("product-slug"),
+        campaign_id=text("campaign-id"),
+        created_at=text("created-at"),
+        indexed=parts.kind is not Kind.UNSORTED,
+    )
+    if parts.asset_type is None:
+        declared = text("asset-type") if parts.kind is Kind.CACHE else None
+        return replace(asset, cache_type=None if declared == "unspecified" else declared)
+    semantic = SemanticMetadata(
+        asset_type=parts.asset_type,
+        product_category=known(ProductCategory, text("product-category")),
+        region=text("region"),
+        visual_style=known(VisualStyle, text("visual-style")),
+        season=known(Season, text("season")) or Season.NONE,
+        color_palette=_split(values.get("color-palette")),
+        tags=_split(values.get("tags")),
+        dimensions=_dimensions(values.get("dimensions", "")),
+        aspect_ratio=text("aspect-ratio"),
+    )
+    return replace(asset, metadata=semantic)
+
+
+def owner_of(metadata: Mapping[str, str] | None) -> str | None:
+    """Return the cache key that an object says it belongs to; None for an object that is not ours."""
+    # Some servers give the names back with capitals.
+    value = next((value for name, value in (metadata or {}).items() if name.lower() == "cache-key"), None)
+    return _decode(value) if value else None
+
+
+def object_tags(asset: Asset) -> dict[str, str]:
+    """Return the object's tags, at most 10, in characters that every AWS service takes."""
+    semantic = asset.metadata
+    values: dict[str, str | None] = {
+        "asset-type": asset.asset_type,
+        "campaign": asset.campaign_id,
+        "region": semantic.region if semantic else None,
+        "season": str(semantic.season) if semantic else None,
+        "product-category": str(semantic.product_category or "") if semantic else None,
+        "product": asset.product_slug,
+        "visual-style": str(semantic.visual_style or "") if semantic else None,
+        "aspect-ratio": semantic.aspect_ratio if semantic else None,
+    }
+    return {name: _tag_value(value) for name, value in values.items() if value}
+
+
+def known(enum: type[E], value: str | None) -> E | str | None:
+    """Return the enum's member for `value`; the text itself when it is none; None for nothing."""
+    if not value:
+        return None
+    try:
+        return enum(value)
+    except ValueError:
+        return value
+
+
+def _encoded(asset: Asset) -> dict[str, str]:
+    """Return all metadata of `asset`, whether it fits or not."""
     semantic = asset.metadata
     values: dict[str, str | None] = {
         "cache-key": asset.cache_key,
@@ -195,89 +296,7 @@ def object_metadata(asset: Asset) -> dict[str, str]:
             "dimensions": "x".join(str(side) for side in semantic.dimensions or ()),
         }
         encoded |= {name: value for name, value in lists.items() if value}
-    for name in _DROPPABLE:
-        if _weight(encoded) <= METADATA_LIMIT_BYTES:
-            break
-        encoded.pop(name, None)
-    if _weight(encoded) > METADATA_LIMIT_BYTES:
-        raise RefusedError(
-            f"its metadata has {_weight(encoded):,} bytes and S3 takes {METADATA_LIMIT_BYTES:,}",
-            item=asset.cache_key[:200],
-            hint="shorten its cache_key, campaign_id or file_path in index.json",
-        )
     return encoded
-
-
-def asset_of(key: str, metadata: Mapping[str, str], prefix: str) -> Asset | None:
-    """Rebuild the asset from a key and the user metadata stored with it; None when they do not say enough.
-
-    Inverts `key_of` and `object_metadata`, for assets whose metadata fitted.
-    """
-    parts = parse_key(key, prefix)
-    values = {name.lower(): value for name, value in metadata.items()}
-
-    def text(name: str) -> str | None:
-        return _decode(values[name]) if values.get(name) else None
-
-    cache_key, file_path = text("cache-key"), text("file-path")
-    if parts is None or cache_key is None or file_path is None:
-        return None
-    asset = Asset(
-        cache_key=cache_key,
-        file_path=file_path,
-        product_slug=text("product-slug"),
-        campaign_id=text("campaign-id"),
-        created_at=text("created-at"),
-        indexed=parts.kind is not Kind.UNSORTED,
-    )
-    if parts.asset_type is None:
-        declared = text("asset-type") if parts.kind is Kind.CACHE else None
-        return replace(asset, cache_type=None if declared == "unspecified" else declared)
-    width, _, height = (text("dimensions") or "").partition("x")
-    semantic = SemanticMetadata(
-        asset_type=parts.asset_type,
-        product_category=known(ProductCategory, text("product-category")),
-        region=text("region"),
-        visual_style=known(VisualStyle, text("visual-style")),
-        season=known(Season, text("season")) or Season.NONE,
-        color_palette=_split(values.get("color-palette")),
-        tags=_split(values.get("tags")),
-        dimensions=(int(width), int(height)) if width.isdecimal() and height.isdecimal() else None,
-        aspect_ratio=text("aspect-ratio"),
-    )
-    return replace(asset, metadata=semantic)
-
-
-def owner_of(metadata: Mapping[str, str] | None) -> str | None:
-    """Return the cache key that an object says it belongs to; None for an object that is not ours."""
-    value = (metadata or {}).get("cache-key")
-    return _decode(value) if value else None
-
-
-def object_tags(asset: Asset) -> dict[str, str]:
-    """Return the object's tags, at most 10, in characters that every AWS service takes."""
-    semantic = asset.metadata
-    values: dict[str, str | None] = {
-        "asset-type": asset.asset_type,
-        "campaign": asset.campaign_id,
-        "region": semantic.region if semantic else None,
-        "season": str(semantic.season) if semantic else None,
-        "product-category": str(semantic.product_category or "") if semantic else None,
-        "product": asset.product_slug,
-        "visual-style": str(semantic.visual_style or "") if semantic else None,
-        "aspect-ratio": semantic.aspect_ratio if semantic else None,
-    }
-    return {name: _tag_value(value) for name, value in values.items() if value}
-
-
-def known(enum: type[E], value: str | None) -> E | str | None:
-    """Return the enum's member for `value`, the text itself when the enum does not know it, None for nothing."""
-    if not value:
-        return None
-    try:
-        return enum(value)
-    except ValueError:
-        return value
 
 
 def _names(folder: tuple[str, ...]) -> tuple[str, ...]:
@@ -292,12 +311,26 @@ def _decode(value: str) -> str:
     return unquote(value, errors="replace")
 
 
+def _dimensions(text: str) -> tuple[int, int] | None:
+    found = _DIMENSIONS.fullmatch(text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _is_inside(file_path: str) -> bool:
+    path = PurePosixPath(file_path)
+    return not path.is_absolute() and ".." not in path.parts and not set(file_path) & {"\x00", "\\"}
+
+
+def _fits(key: str) -> bool:
+    return len(key.encode()) + _SUFFIX_ROOM_BYTES <= KEY_LIMIT_BYTES
+
+
 def _split(value: str | None) -> tuple[str, ...]:
     return tuple(_decode(part) for part in value.split(",")) if value else ()
 
 
 def _weight(metadata: Mapping[str, str]) -> int:
-    """Count as S3 does: the bytes of all names and values (S3 User Guide, "User-defined object metadata")."""
+    """Count as S3 does: the bytes of names and values (S3 User Guide, "User-defined object metadata")."""
     return sum(len(name) + len(value) for name, value in metadata.items())
 
 
@@ -305,4 +338,4 @@ def _tag_value(value: str) -> str:
     usable = all(
         (character.isascii() and character.isalnum()) or character in _TAG_PUNCTUATION for character in value
     )
-    return (value if usable and value == value.strip() else slug(value))[:TAG_VALUE_LIMIT]
+    return (value if usable and value == value.strip() else slug(value))[:TAG_VALUE_LIMIT].rstrip()

@@ -238,6 +238,8 @@ def _command(weed: Path, home: Path, data: Path, ports: Mapping[str, int]) -> li
         "webdav": "false",
         "admin.ui": "false",
         "master.telemetry": "false",
+        # With its old state the master may elect itself too late for the volumes, which retry after 5 s.
+        "master.resumeState": "false",
         # By default weed allows one bucket per free GiB of the disk.
         "master.volumeSizeLimitMB": 1024,
         "volume.max": 1000,

@@ -66,8 +66,8 @@ class Destination:
     """Gives each object its path on local disk.
 
     Args:
-        output: What the user named: a directory if it exists as one, ends with ``/`` or several objects go there,
-            else a file; None for the current directory.
+        output: What the user named: a directory if it exists as one, ends with ``/`` or several objects go
+            there, else a file; None for the current directory.
         alone: Whether one object was asked for by its name; only the last part of its key matters then.
         prefix: What is taken off the keys of objects that are not alone.
 

@@ -159,7 +159,7 @@ def select(
     chosen: dict[str, StoredObject] = {}
     misses: list[Miss] = []
     if names:
-        emit(PhaseStarted("looking"))
+        emit(PhaseStarted("looking up"))
         workers = storage.connection.config.max_parallel_uploads
         for name, found in finder.find_all(dict.fromkeys(names), workers=workers):
             if not isinstance(found, CreativeS3Error):

@@ -75,6 +75,7 @@ class Run:
         self._order = itertools.count()
         self._ready: deque[Outcome] = deque()
         self._is_cancelled = False
+        self._is_stuck = False
         self._give_up_at: float | None = None
 
     def cancel(self) -> None:
@@ -97,18 +98,22 @@ class Run:
         finally:
             self.abandon()
 
-    def abandon(self) -> bool:
-        """Cancel what is under way and wait a little for it; return whether all of it has ended."""
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the run ended and left transfers behind that did not end in time."""
+        return self._is_stuck
+
+    def abandon(self) -> None:
+        """Cancel what is under way and wait a little for it."""
         self._cancel_active()
         while self._active and self._terms.clock() < (self._give_up_at or 0):
             self._take(max(0.0, (self._give_up_at or 0) - self._terms.clock()))
-        drained = not self._active
+        self._is_stuck = self._is_stuck or bool(self._active)
         for job in self._active.values():
             job.meter.close(0)
             job.abandon()
         self._active.clear()
         self._waiting.clear()
-        return drained
 
     # -- what comes next
 

@@ -8,7 +8,7 @@
 5. Every other character becomes the lower-case hex digits of its UTF-8 form.
 6. Runs of ``-`` become one; ``-`` and ``.`` are taken off both ends.
 7. If nothing is left, the hex digits of the whole text's UTF-8 form stand for it; in a file name, those of
-   what stands before the extension.
+   what stands before the extension. The empty text becomes ``unspecified``.
 8. A part longer than 128 characters keeps its first 111, then ``-`` and 16 hex digits of the SHA-256 of the
    text's UTF-8 form. A file name keeps its extension, too, and as many characters less before the digits.
 """
@@ -42,7 +42,7 @@ _LAST_ASCII = 0x7F
 def slug(text: str) -> str:
     """Return one key part for `text`: lower-case ASCII, never empty, never ``.`` or ``..``."""
     composed = unicodedata.normalize("NFC", text)
-    return _shorten(_spell(composed) or _hex(composed), composed, extension="")
+    return _shorten(_spell(composed) or _hex(composed) or UNSPECIFIED, composed, extension="")
 
 
 def slug_or_unspecified(text: str | None) -> str:
@@ -55,9 +55,9 @@ def slug_leaf(name: str) -> str:
     composed = unicodedata.normalize("NFC", name)
     spelled = _spell(composed)
     stem, extension = split_extension(composed)
-    if extension and not _spell(stem):
-        spelled = f"{_hex(stem)}.{spelled}" if spelled else _hex(composed)
-    spelled = spelled or _hex(composed)
+    if extension and spelled and not _spell(stem):
+        spelled = f"{_hex(stem)}.{spelled}"
+    spelled = spelled or _hex(composed) or UNSPECIFIED
     return _shorten(spelled, composed, extension=split_extension(spelled)[1])
 
 

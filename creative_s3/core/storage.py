@@ -193,6 +193,19 @@ class S3StorageManager:
             raise translate(error, item=key, endpoint_url=self.connection.endpoint_url) from error
         return url
 
+    @property
+    def has_temporary_credentials(self) -> bool:
+        """Whether the credentials end by themselves, and with them every presigned address.
+
+        Raises:
+            CredentialsError: They cannot be resolved.
+        """
+        try:
+            credentials = self.connection.session.get_credentials()
+            return credentials is not None and bool(credentials.get_frozen_credentials().token)
+        except Exception as error:
+            raise translate(error, endpoint_url=self.connection.endpoint_url) from error
+
     def _page(self, prefix: str, token: str | None) -> dict[str, Any]:
         self._count("ListObjectsV2")
         arguments = {"ContinuationToken": token} if token else {}

@@ -118,9 +118,10 @@ class TransferEngine:
     def close(self) -> None:
         """Cancel what is under way and let go of everything."""
         self.cancel()
-        drained = [run.abandon() for run in tuple(self._runs)]
+        for run in tuple(self._runs):
+            run.abandon()
         self._connection.client.meta.events.unregister("before-send.s3", unique_id=self._counter_id)
-        if all(drained):
+        if not any(run.is_stuck for run in self._runs):
             self._terms.engine.close()  # with a transfer stuck in it, closing would wait for that
         self._terms.pool.shutdown()
 
@@ -132,7 +133,8 @@ class TransferEngine:
         try:
             yield from run.outcomes()
         finally:
-            self._runs.discard(run)
+            if not run.is_stuck:
+                self._runs.discard(run)
 
     def __enter__(self) -> Self:
         return self

@@ -87,7 +87,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(monkeypatch: py
 )
 @pytest.mark.parametrize("before", [True, False], ids=["before the command", "after the command"])
 def test_a_setting_is_accepted_on_both_sides_of_the_command(
-    option: str, value: str, name: str, before: bool
+    option: str, value: str, name: str, *, before: bool
 ) -> None:
     given = (option, value)
     result = invoke(*given, "config", "--json") if before else invoke("config", *given, "--json")
@@ -133,7 +133,7 @@ def test_no_secret_is_ever_shown(mode: tuple[str, ...]) -> None:
         "AWS_SECRET_ACCESS_KEY=canary-in-the-file\nS3_REGION=eu-west-1\n", encoding="utf-8"
     )
     Path("credentials").write_text(
-        "[default]\naws_access_key_id = AKIACANARY0000000001\naws_secret_access_key = canary-in-the-profile\n",
+        "[default]\naws_access_key_id = AKIACANARY00000001\naws_secret_access_key = canary-in-profile\n",
         encoding="utf-8",
     )
     environment = os.environ | {

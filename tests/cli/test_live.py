@@ -136,7 +136,7 @@ def test_a_retry_that_takes_bytes_back_never_makes_a_negative_speed() -> None:
 
 
 def test_ten_seconds_without_a_byte_are_a_stall_and_the_next_byte_ends_it() -> None:
-    start = [(0.0, TotalsKnown(1, 100)), (1.0, Progressed("a", 10))]
+    start: list[tuple[float, Event]] = [(0.0, TotalsKnown(1, 100)), (1.0, Progressed("a", 10))]
     assert recorded(*start, until=10.9).stalled_s == 0
     assert recorded(*start, until=11.5).stalled_s == pytest.approx(10.5)
     assert recorded(*start, (5.0, Retried("a", "reset", 1.0)), until=11.5).stalled_s == pytest.approx(10.5)
@@ -209,13 +209,15 @@ def feed(shown: live.Live, files: int) -> None:
         shown.emit(Finished(str(number), 1))
 
 
+def send(shown: live.Live, times: int) -> None:
+    for _ in range(times):
+        shown.emit(Finished("k", 1))
+
+
 def test_many_threads_may_send_and_nothing_is_lost() -> None:
     with live.live(Output(Look(quiet=True))) as shown:
         shown.emit(TotalsKnown(8000, 0))
-        threads = [
-            threading.Thread(target=lambda: [shown.emit(Finished("k", 1)) for _ in range(1000)])
-            for _ in range(8)
-        ]
+        threads = [threading.Thread(target=send, args=(shown, 1000)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -291,8 +293,15 @@ def test_a_screen_that_goes_away_does_not_stop_the_work(
     assert "the progress display stopped: OSError" in caplog.text
 
 
-def test_the_work_s_own_error_passes_through() -> None:
-    with pytest.raises(ValueError, match="the work"), live.live(Output(Look(quiet=True))) as shown:
-        shown.emit(Failed("a", "x"))
-        raise ValueError("the work")
-    assert shown.tally.failed == 1
+def test_the_works_own_error_passes_through_and_what_happened_is_known() -> None:
+    seen: list[live.Live] = []
+
+    def work() -> None:
+        with live.live(Output(Look(quiet=True))) as shown:
+            seen.append(shown)
+            shown.emit(Failed("a", "x"))
+            raise ValueError("the work")
+
+    with pytest.raises(ValueError, match="the work"):
+        work()
+    assert seen[0].tally.failed == 1

@@ -4,7 +4,10 @@ import logging
 import stat
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ConnectionError as Unreachable
 
 from creative_s3.cli import log
 
@@ -31,7 +34,7 @@ def _loggers_as_before() -> Iterator[None]:
 @pytest.mark.parametrize(
     "text",
     [
-        f"headers={{'Authorization': b'AWS4-HMAC-SHA256 Credential={KEY_ID}/20250101/s3, Signature={SECRET}'}}",
+        f"headers={{'Authorization': b'AWS4-HMAC-SHA256 Credential={KEY_ID}/2025, Signature={SECRET}'}}",
         f"Authorization: AWS4-HMAC-SHA256 Credential={KEY_ID}, SignedHeaders=a;b, Signature={SECRET}",
         f"{{'X-Amz-Security-Token': '{TOKEN}', 'User-Agent': 'x'}}",
         f"x-amz-security-token:{TOKEN}",
@@ -62,10 +65,6 @@ def test_ordinary_text_is_left_alone() -> None:
 
 
 def test_botocores_debug_log_tells_no_secret() -> None:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import ConnectionError as Unreachable
-
     written: list[str] = []
     log.configure("DEBUG", verbose=True, hushed=False, write=written.append)
     client = boto3.client(

@@ -218,7 +218,7 @@ def test_any_other_answer_stops_with_nothing_done(answer: str, monkeypatch: pyte
     ],
 )
 def test_styles_appear_only_where_they_are_wanted(
-    environ: dict[str, str], look: Look, coloured: bool, monkeypatch: pytest.MonkeyPatch
+    environ: dict[str, str], look: Look, *, coloured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -260,7 +260,9 @@ def test_columns_is_respected(capsys: pytest.CaptureFixture[str], monkeypatch: p
         ({"LANG": "fr_FR.UTF-8"}, False),
     ],
 )
-def test_the_plain_locale_is_recognised_behind_pythons_own_utf8(environ: dict[str, str], plain: bool) -> None:
+def test_the_plain_locale_is_recognised_behind_pythons_own_utf8(
+    environ: dict[str, str], *, plain: bool
+) -> None:
     assert ascii_wanted(environ) is plain
 
 

@@ -52,7 +52,7 @@ GOLDEN = [
     ("--a--b--", "a-b"),
     (".hidden.", "hidden"),
     ("a..b", "a..b"),
-    ("", ""),
+    ("", "unspecified"),
     (" ", "20"),
     (".", "2e"),
     ("..", "2e2e"),
@@ -64,11 +64,96 @@ GOLDEN = [
     ("×", "c397"),
     ("x\u0302", "xcc82"),
     ("a" * 128, "a" * 128),
-    ("a" * 300, "a" * 111 + "-98834fa8e1a2c21a"),
-    ("日" * 300, "e697a5" * 18 + "e69" + "-0"),
+    ("a" * 300, "a" * 111 + "-9835fa6bf4e20a9b"),
+    ("日" * 300, "e697a5" * 18 + "e69" + "-8b5aa177f04b64a4"),
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), GOLDEN)
 def test_a_text_always_becomes_the_same_part(text: str, expected: str) -> None:
     assert slug(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Final Cut.PNG", "final-cut.png"),
+        ("été.jpeg", "ete.jpeg"),
+        ("archive.tar.gz", "archive.tar.gz"),
+        ("no extension", "no-extension"),
+        (".gitignore", "gitignore"),
+        ("日本.png", "e697a5e69cac.png"),
+        ("!!!.png", "212121.png"),
+        (" .png", "20.png"),
+        ("-.png", "2d.png"),
+        ("..png", "2e.png"),
+        ("...", "2e2e2e"),
+        ("!.!", "212e21"),
+        ("x" * 300 + ".PNG", "x" * 107 + "-41382aa0d527ac32.png"),
+        ("x" * 300 + ".photoshopdocument", "x" * 111 + "-99f7de7673663bf8"),
+    ],
+)
+def test_a_file_name_keeps_its_extension(name: str, expected: str) -> None:
+    assert slug_leaf(name) == expected
+
+
+@given(TEXTS)
+def test_any_text_becomes_a_safe_part(text: str) -> None:
+    for part in (slug(text), slug_leaf(text)):
+        assert PART.fullmatch(part)
+        assert part not in {".", ".."}
+        assert part.strip("-.") == part
+
+
+@given(TEXTS)
+def test_a_part_stays_what_it_is_when_it_is_slugged_again(text: str) -> None:
+    assert slug(slug(text)) == slug(text)
+    assert slug_leaf(slug_leaf(text)) == slug_leaf(text)
+
+
+@given(TEXTS)
+@example("é" * 200)
+@example("\u037e")
+@example("\u037e.png")
+@example("\u2000" * 130)
+def test_composed_and_decomposed_twins_become_the_same_part(text: str) -> None:
+    decomposed, composed = unicodedata.normalize("NFD", text), unicodedata.normalize("NFC", text)
+    assert slug(decomposed) == slug(composed) == slug(text)
+    assert slug_leaf(decomposed) == slug_leaf(composed) == slug_leaf(text)
+
+
+@given(st.text(min_size=120, max_size=300), st.text(min_size=1, max_size=10))
+def test_over_long_texts_that_differ_only_at_the_end_stay_apart(text: str, end: str) -> None:
+    longer = text + end
+    if max(len(slug(text)), len(slug(longer))) == 128:
+        assert slug(text) != slug(longer) or unicodedata.normalize("NFC", text) == unicodedata.normalize(
+            "NFC", longer
+        )
+
+
+@given(ANY_TEXT, st.sampled_from(["png", "JPG", "webp", "mp4"]))
+def test_the_extension_of_any_named_file_stays_at_the_end(stem: str, extension: str) -> None:
+    leaf = slug_leaf(f"{stem}.{extension}")
+    assert leaf.endswith(f".{extension.lower()}" if stem else extension.lower())
+
+
+def test_what_is_missing_is_unspecified() -> None:
+    assert slug_or_unspecified(None) == slug_or_unspecified("") == UNSPECIFIED == "unspecified"
+    assert slug_or_unspecified("US") == "us"
+
+
+@pytest.mark.parametrize(
+    ("leaf", "expected"),
+    [
+        ("a.png", ("a", ".png")),
+        ("a.b.c", ("a.b", ".c")),
+        (".png", (".png", "")),
+        ("png", ("png", "")),
+        ("a.", ("a.", "")),
+        ("a.elevenchars", ("a.elevenchars", "")),
+    ],
+)
+def test_an_extension_is_what_follows_the_last_dot_of_a_usual_name(
+    leaf: str, expected: tuple[str, str]
+) -> None:
+    assert split_extension(leaf) == expected

@@ -1,0 +1,20 @@
+"""Fixtures of the command tests: the program, in a workspace, on a bucket of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from program import Program
+
+
+@pytest.fixture
+def cli(server_env: dict[str, str], workspace: Path) -> Program:
+    """The program in a copy of the sample workspace."""
+    return Program(server_env, workspace)
+
+
+@pytest.fixture
+def reference_cli(server_env: dict[str, str], reference_workspace: Path) -> Program:
+    """The program in a copy of the workspace that the pipeline's own code wrote."""
+    return Program(server_env, reference_workspace)

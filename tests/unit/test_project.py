@@ -1,0 +1,189 @@
+"""The project's own files say what is true: README, .env.example, the list of command modules."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.main import get_command
+
+from creative_s3 import __version__
+from creative_s3.cli.app import app
+from creative_s3.cli.options import SHORTCUTS_PANEL
+from creative_s3.errors import ExitCode
+from creative_s3.settings import ENVIRONMENT_NAMES, LOG_LEVELS, STORAGE_CLASSES, S3Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+ENV_EXAMPLE = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
+TRY_IT = "python3 -m venv .venv && .venv/bin/pip install '.[local]' && .venv/bin/creative-s3 demo"
+TEST_IT = ".venv/bin/pip install nox && .venv/bin/nox -s tests"
+
+
+def test_the_readmes_command_tables_name_every_command_and_no_other() -> None:
+    rows = _rows("Commands")
+    named = [_code(row[0]) for row in rows]
+    assert len(named) == len(set(named))
+    assert set(named) == {path for path, _ in _commands()}
+
+
+def test_the_readme_says_of_every_shortcut_what_it_is_short_for() -> None:
+    named = {_code(row[0]): _code(row[1]) for row in _rows("Commands") if row[1].startswith("`")}
+    shortcuts = {path: command for path, command in _commands() if _is_shortcut(command)}
+    assert named.keys() == shortcuts.keys()
+    long_names = dict(_commands())
+    for short, long in named.items():
+        assert shortcuts[short].help == long_names[long].help
+
+
+def test_every_command_line_in_the_readme_names_a_command_that_exists() -> None:
+    known = {path for path, _ in _commands()}
+    groups = {path.split()[0] for path in known if " " in path}
+    for words in re.findall(r"\bcreative-s3((?: [a-z][a-z-]*)+)", " ".join(_code_in_readme())):
+        name, *rest = words.split()
+        path = f"{name} {rest[0]}" if name in groups and rest else name
+        assert path in known, f"creative-s3{words}"
+
+
+def test_the_readmes_exit_codes_are_those_of_the_program() -> None:
+    rows = _rows("Exit codes")
+    assert sorted(int(code) for row in rows for code in row[0].split(", ")) == sorted(ExitCode)
+    assert all(row[1] for row in rows)
+
+
+def test_the_readmes_settings_are_those_of_the_program_with_their_defaults() -> None:
+    cells = [cell for row in _rows("Settings") for cell in (row[:2], row[3:])]
+    named = {_code(name): default.strip("`") for name, default in cells}
+    assert named == {
+        name: _as_written(getattr(S3Config(), field), empty="AWS" if field == "endpoint_url" else "none")
+        for field, name in ENVIRONMENT_NAMES.items()
+    }
+
+
+def test_the_first_two_command_lines_of_the_readme_are_the_promised_two() -> None:
+    blocks = re.findall(r"^```bash\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    assert [block.strip() for block in blocks[:2]] == [TRY_IT, TEST_IT]
+
+
+def test_every_link_in_the_readme_to_a_file_leads_to_one() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert targets
+    assert [target for target in targets if not (CHECKOUT / target).is_file()] == []
+
+
+def test_env_example_names_every_setting_once_and_no_other() -> None:
+    assert sorted(_assignments()) == sorted(ENVIRONMENT_NAMES.values())
+
+
+def test_env_example_uncommented_gives_the_defaults(tmp_path: Path) -> None:
+    env_file = tmp_path / "all.env"
+    env_file.write_text("\n".join(_assignment_lines()), encoding="utf-8")
+    assert S3Config.from_env(env_file) == S3Config()
+
+
+def test_env_example_as_it_stands_gives_the_defaults() -> None:
+    assert S3Config.from_env(CHECKOUT / ".env.example") == S3Config()
+
+
+def test_env_example_explains_every_setting_right_above_it() -> None:
+    for name in ENVIRONMENT_NAMES.values():
+        before = ENV_EXAMPLE[: re.search(rf"^(# )?{name}=", ENV_EXAMPLE, flags=re.MULTILINE).start()]  # type: ignore[union-attr]
+        assert before.splitlines()[-1].startswith("# "), name
+
+
+@pytest.mark.parametrize("allowed", [*STORAGE_CLASSES, *LOG_LEVELS])
+def test_env_example_lists_the_allowed_values(allowed: str) -> None:
+    assert re.search(rf"\b{allowed}\b", ENV_EXAMPLE)
+
+
+def test_env_example_has_no_place_for_credentials() -> None:
+    assert not [name for name in _assignments() if "AWS" in name or "SECRET" in name]
+
+
+def test_import_linter_watches_every_command_module() -> None:
+    contracts = _pyproject()["tool"]["importlinter"]["contracts"]
+    (independent,) = (contract for contract in contracts if contract["type"] == "independence")
+    modules = {
+        f"creative_s3.cli.{path.stem}"
+        for path in (CHECKOUT / "creative_s3" / "cli").glob("*.py")
+        if re.search(r"^def register\(|^@command\(", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    }
+    assert set(independent["modules"]) == modules
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    changelog = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert _pyproject()["project"]["version"] in changelog
+
+
+def test_the_package_and_the_project_have_one_version() -> None:
+    assert _pyproject()["project"]["version"] == __version__
+
+
+def _commands(parent: Any = None, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - Typer's own
+    """Yield each command that help shows, with its path."""
+    group: Any = parent or get_command(app)
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
+def _is_shortcut(command: Any) -> bool:  # noqa: ANN401 - Typer's own
+    return bool(command.rich_help_panel == SHORTCUTS_PANEL)
+
+
+def _section(title: str) -> str:
+    """Return a section of the README, without its heading."""
+    (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", README, flags=re.DOTALL | re.MULTILINE)
+    return str(section)
+
+
+def _rows(title: str) -> list[list[str]]:
+    """Return the rows of a section's tables, without their headings."""
+    lines = _section(title).splitlines()
+    rows = [line for line, after in zip(lines, [*lines[1:], ""], strict=True) if not after.startswith("|---")]
+    return [
+        [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+        for row in rows
+        if row.startswith("|") and not row.startswith("|---")
+    ]
+
+
+def _code(cell: str) -> str:
+    (text,) = re.findall(r"^`([^`]+)`$", cell)
+    return str(text)
+
+
+def _code_in_readme() -> list[str]:
+    """Return the lines of the README's shell blocks and its inline code."""
+    blocks = re.findall(r"^```bash\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", prose)
+
+
+def _assignment_lines() -> list[str]:
+    return re.findall(r"^(?:# )?([A-Z][A-Z0-9_]*=.*)$", ENV_EXAMPLE, flags=re.MULTILINE)
+
+
+def _assignments() -> list[str]:
+    return [line.partition("=")[0] for line in _assignment_lines()]
+
+
+def _as_written(value: object, *, empty: str) -> str:
+    if value is None:
+        return empty
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _pyproject() -> dict[str, Any]:
+    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
