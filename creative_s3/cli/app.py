@@ -158,7 +158,7 @@ def new_app() -> typer.Typer:
         name=PROGRAM,
         cls=Root,
         help="Move a creative pipeline's asset cache to S3, prove every byte, and price every step first.",
-        rich_markup_mode="rich",
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -108,7 +108,6 @@ def show(
     ],
 ) -> Report:
     """Show everything that is known of one asset.
-
     What S3 says (checksum, tags, class), what the asset says of itself, whether its file is on local disk with
     the same content, and when the object was proved from here.
     """

@@ -1,16 +1,17 @@
 """Typer's own classes for commands, groups and options, with two habits changed.
 
-An option that was not given costs nothing, and help says nothing about the type of a flag.
+An option that was not given costs nothing, and the help is ours.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-if TYPE_CHECKING:
-    import typer
+from creative_s3.cli.helptext import WIDEST, render
+from creative_s3.cli.output import Output
+from creative_s3.cli.run import Session
 
 
 class LeanOption(TyperOption):
@@ -33,8 +34,7 @@ class Verb(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's types are private
         """Write the help."""
-        _hide_flag_types(self, ctx)
-        super().format_help(ctx, formatter)
+        _print_help(self, ctx)
 
 
 class Group(TyperGroup):
@@ -46,8 +46,7 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's types are private
         """Write the help."""
-        _hide_flag_types(self, ctx)
-        super().format_help(ctx, formatter)
+        _print_help(self, ctx)
 
 
 def _lean(parameters: list[Any]) -> list[Any]:
@@ -58,8 +57,8 @@ def _lean(parameters: list[Any]) -> list[Any]:
     return parameters
 
 
-def _hide_flag_types(command: TyperCommand | TyperGroup, context: typer.Context) -> None:
-    """Take away the ``<bool>`` that Typer prints beside each flag."""
-    for parameter in command.get_params(context):
-        if isinstance(parameter, TyperOption) and parameter.is_flag and parameter.metavar is None:
-            parameter.metavar = ""
+def _print_help(command: TyperCommand | TyperGroup, context: Any) -> None:  # noqa: ANN401 - Typer's are private
+    session = context.find_root().obj
+    output = session.output if isinstance(session, Session) else Output()
+    width = min(output.out.width, WIDEST)
+    output.out.print(render(command, context, width=width), width=width)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
 import typer
-from rich.markup import escape
 
 from creative_s3.cli.grammar import Group, Verb
 from creative_s3.cli.output import Look, Output, Report
@@ -141,7 +140,7 @@ _DECLARED: dict[Callable[..., Report], _Declared] = {}
 
 def group(name: str, purpose: str) -> typer.Typer:
     """Make a group of commands; alone on the command line it prints its help."""
-    made = typer.Typer(name=name, cls=Group, help=purpose, rich_markup_mode="rich", add_completion=False)
+    made = typer.Typer(name=name, cls=Group, help=purpose, rich_markup_mode=None, add_completion=False)
     made.callback(invoke_without_command=True)(_callback(root=False))
     return made
 
@@ -205,12 +204,11 @@ def _unwrapped(text: str) -> str:
 
 
 def epilog(examples: Iterable[Example]) -> str:
-    """Return the numbered examples that end a help, as rich markup."""
+    """Return the numbered examples that end a help."""
     entries = [
-        f" {number}. {escape(purpose)}\n    [bold]{escape(line)}[/]"
-        for number, (purpose, line) in enumerate(examples, start=1)
+        f"  {number}. {purpose}\n     {line}" for number, (purpose, line) in enumerate(examples, start=1)
     ]
-    return "\n".join(["[dim]Examples[/]", *entries]) if entries else ""
+    return "\n".join(["Examples", *entries]) if entries else ""
 
 
 def _wrap(function: Callable[..., Report], settings: Sequence[str]) -> Callable[..., None]:

@@ -102,15 +102,15 @@ def operations(plan: MigrationPlan, *, limit: int | None = ROWS_SHOWN, unchanged
     chosen = [
         operation for operation in plan.operations if unchanged or str(operation.reason) != "unchanged"
     ]
-    return _operations(chosen, limit=limit)
+    return _operations(chosen, prefix=plan.prefix, limit=limit)
 
 
-def _operations(chosen: Sequence[Operation], *, limit: int | None) -> RenderableType:
+def _operations(chosen: Sequence[Operation], *, prefix: str, limit: int | None) -> RenderableType:
     if not chosen:
         return Text("Nothing to do: everything is in the bucket already.", style="green")
-    shown = table("Why", "Size", "Key", right=("Size",))
+    shown = table("Why", "Size", _below(prefix), right=("Size",))
     for operation in chosen[:limit]:
-        key = Text(printable(operation.key))
+        key = Text(printable(_short(operation.key, prefix)))
         if str(operation.reason) in {"missing", "refused"}:
             key = Text.assemble(printable(operation.asset.file_path), ("  " + printable(operation.detail), "dim"))
         elif operation.shared_with:
@@ -162,7 +162,8 @@ def class_costs(made: MigrationEstimate) -> RenderableType:
     from creative_s3.core.pricing import money
 
     amounts = ("Month", "Year", "Upload", "Read all")
-    shown = table("Class", *amounts, "First byte", "Min. days", right=(*amounts, "Min. days"))
+    shown = table("Class", *amounts, "Readable", "Min days", right=(*amounts, "Min days"))
+    shown.columns[0].no_wrap = True
     for entry in made.classes:
         name = Text(entry.storage_class)
         if entry.storage_class == made.storage_class:
@@ -195,9 +196,9 @@ def class_costs(made: MigrationEstimate) -> RenderableType:
 
 
 def _first_byte(text: str) -> str:
-    """Shorten the waits of an archive class to the usual one: "after a restore: …, 3–5 h (Standard), …"."""
+    """Return the usual wait; the estimate says "after a restore: …, 3–5 h (Standard), …" for an archive class."""
     usual = re.search(r"([^,:]+) \(Standard\)", text)
-    return f"{usual[1].strip()}, restored" if usual else text
+    return usual[1].strip() if usual else "at once"
 
 
 def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int = 2) -> RenderableType:
@@ -205,15 +206,15 @@ def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int
     folders: dict[str, list[StoredObject]] = {}
     for entry in stored:
         folders.setdefault(entry.key.removeprefix(f"{prefix}/").partition("/")[0], []).append(entry)
-    listed = table("Objects", "Size", "Key", right=("Objects", "Size"))
+    listed = table("Objects", "Size", _below(prefix), right=("Objects", "Size"))
     for folder, entries in sorted(folders.items()):
         listed.add_row(
             Text(f"{len(entries):,}", style="bold"),
             Text(size(sum(entry.size_bytes for entry in entries)), style="bold"),
-            Text(f"{prefix}/{folder}/", style="bold"),
+            Text(f"{folder}/", style="bold"),
         )
         for entry in entries[:shown_of_each]:
-            listed.add_row("", Text(size(entry.size_bytes), style="dim"), Text(printable(entry.key), style="dim"))
+            listed.add_row("", Text(size(entry.size_bytes), style="dim"), Text(printable(_short(entry.key, prefix)), style="dim"))
     return listed
 
 
@@ -277,12 +278,12 @@ def validation(report: ValidationReport) -> RenderableType:
     others = [finding for finding in report.findings if str(finding.state) != "matching"]
     parts: list[RenderableType] = [shown]
     if others:
-        listed = table("State", "Key", "Detail")
+        listed = table("State", _below(report.prefix), "Detail")
         for finding in others[:ROWS_SHOWN]:
             state = str(finding.state)
             listed.add_row(
                 Text(_STATE_NAMES[state], style=_STATE_STYLES[state]),
-                printable(finding.key),
+                printable(_short(finding.key, report.prefix)),
                 Text(printable(finding.detail), style="dim"),
             )
         parts += [Text(""), listed, *_more(len(others), ROWS_SHOWN, "see --json")]
@@ -300,6 +301,14 @@ def validation(report: ValidationReport) -> RenderableType:
 def heading(text: str) -> RenderableType:
     """Return a step's heading."""
     return Padding(Text(text, style="bold cyan"), (1, 0, 0, 0))
+
+
+def _below(prefix: str) -> str:
+    return f"Key below {prefix}/" if prefix else "Key"
+
+
+def _short(key: str, prefix: str) -> str:
+    return key.removeprefix(f"{prefix}/") if prefix else key
 
 
 def _more(total: int, limit: int | None, where: str) -> list[RenderableType]:

@@ -271,6 +271,8 @@ class _ObservedCrtClient:
 
         if is_download:
             arguments["checksum_config"] = None  # the whole file is compared afterwards, without another HEAD
+            if is_whole:  # as one plain request; as a GetObject it would ask for a range, which has no checksum
+                arguments |= {"type": awscrt.s3.S3RequestType.DEFAULT, "operation_name": "GetObject"}
         arguments |= {"on_headers": on_headers, "on_done": on_done, "on_progress": on_progress}
         request = self._client.make_request(**arguments)
         flight.begun = True

@@ -1,7 +1,7 @@
 """JSON objects from outside: the pipeline's index and the published one, whatever is wrong with them. Pure.
 
-What may be ignored is named in a warning; what makes the whole unreadable is named with its line and column. What
-the entries mean is `core.index`.
+What may be ignored is named in a warning; what makes the whole unreadable is named with its line and column.
+What the entries mean is `core.index`.
 """
 
 from __future__ import annotations

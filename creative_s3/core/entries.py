@@ -5,7 +5,9 @@ Which entries there are, and what an entry means as a whole, is `core.index`.
 
 from __future__ import annotations
 
+import os
 import unicodedata
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.layout import known
@@ -20,6 +22,63 @@ _JSON_NAMES = {bool: "true or false", dict: "an object", list: "a list", int: "a
 
 class UnusableError(Exception):
     """An entry cannot be understood; the text says why. Never leaves the reading of an index."""
+
+
+class OutsideError(Exception):
+    """A path leads outside the workspace, or could; the text says how. Never leaves the reading."""
+
+
+class IndexPaths:
+    """Turns the paths in an index into paths relative to the workspace.
+
+    Args:
+        cache_dir: Absolute, as the user gave it: links are not resolved.
+    """
+
+    def __init__(self, cache_dir: Path) -> None:
+        self._cache_name = cache_dir.name
+        # An absolute path may be written with links followed, and the cache may be a link to another disk.
+        self._roots = (
+            (cache_dir.parent.as_posix(), PurePosixPath()),
+            (os.path.realpath(cache_dir.parent), PurePosixPath()),
+            (os.path.realpath(cache_dir), PurePosixPath(self._cache_name)),
+        )
+
+    def place(self, written: str) -> str:
+        """Return a path of the index relative to the workspace.
+
+        Raises:
+            OutsideError: It leads outside, or could.
+            UnusableError: It names no file.
+        """
+        for sign, what in (("\0", "a NUL character"), ("\\", "a backslash"), ("//", "an empty part")):
+            if sign in written:
+                raise OutsideError(f"its path has {what}: {brief(written)}")
+        path = PurePosixPath(written)
+        if ".." in path.parts:
+            raise OutsideError(f"its path has a '..' part: {brief(written)}")
+        if path.is_absolute():
+            path = self._inside(path, written)
+        if not path.parts or written.endswith("/"):
+            raise UnusableError(f"its path names no file: {brief(written)}")
+        return path.as_posix()
+
+    def cache_place(self, written: str, main_text: str | None) -> str:
+        """Place a products entry's cache file: relative to the cache directory, or equal to its file_path.
+
+        Raises:
+            OutsideError: It leads outside, or could.
+            UnusableError: It names no file.
+        """
+        if written == main_text or written.startswith(("/", f"{self._cache_name}/")):
+            return self.place(written)
+        return self.place(f"{self._cache_name}/{written}")
+
+    def _inside(self, path: PurePosixPath, written: str) -> PurePosixPath:
+        for root, place in self._roots:
+            if path.is_relative_to(root):
+                return place / path.relative_to(root)
+        raise OutsideError(f"its path is outside the workspace: {brief(written)}")
 
 
 def text(source: Mapping[str, Any], field: str) -> str | None:

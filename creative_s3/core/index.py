@@ -1,8 +1,8 @@
 """index.json: tolerant reading, and the assets its entries describe.
 
-The pipeline owns the file. Whatever its age or shape, an entry that cannot be understood is set aside with its
-reason and the others go on; only a file that is no JSON object at all stops a run. Nothing here touches the
-files that the entries name.
+The pipeline owns the file. Whatever its age or shape, an entry that cannot be understood is set aside with
+its reason and the others go on; only a file that is no JSON object at all stops a run. Nothing here touches
+the files that the entries name.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import os
 import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.documents import DocumentError, parse_document
 from creative_s3.core.entries import (
+    IndexPaths,
+    OutsideError,
     UnusableError,
     beginnings,
     brief,
@@ -124,7 +126,8 @@ def read_index(path: Path) -> Index:
     """Read ``index.json``.
 
     Raises:
-        IndexFileError: It is missing, unreadable, empty, not UTF-8, not JSON (with line and column), or no object.
+        IndexFileError: It is missing, unreadable, empty, not UTF-8, not JSON (with line and column), or no
+            object.
     """
     hint = f"correct {path} (it was not touched), then run again"
     try:
@@ -155,8 +158,8 @@ def references(index: Index, *, cache_dir: Path) -> Iterator[Reference | IndexPr
 def assets_of(found: list[Reference], prefix: str) -> tuple[Asset, ...]:
     """Merge the references that mean one object, and return the assets in the order of their cache keys.
 
-    One file named by a product and by a semantic asset is one object with both identities; so are two entries that
-    give one file the same key. One file that two entries describe differently is two assets under two keys.
+    One file named by a product and by a semantic asset is one object with both identities; so are two entries
+    that give one file the same key. One file that two entries describe differently is two assets, two keys.
     """
     products = [reference.asset for reference in found if reference.section == "products"]
     others = [reference.asset for reference in found if reference.section != "products"]
@@ -187,22 +190,12 @@ def _order(asset: Asset) -> bytes:
     return asset.cache_key.encode()
 
 
-class _OutsideError(Exception):
-    """A path leads outside the workspace; the text says how."""
-
-
 class _Reader:
     """Walks one document; knows the products, because they name the slugs."""
 
     def __init__(self, document: Mapping[str, Any], cache_dir: Path) -> None:
         self._document = document
-        self._cache_name = cache_dir.name
-        # An absolute path may be written with the links in it followed; the cache may be a link to another disk.
-        self._roots = (
-            (cache_dir.parent, PurePosixPath()),
-            (Path(os.path.realpath(cache_dir.parent)), PurePosixPath()),
-            (Path(os.path.realpath(cache_dir)), PurePosixPath(self._cache_name)),
-        )
+        self._paths = IndexPaths(cache_dir)
         self._taken: set[str] = set()
         self._slug_of_file: dict[str, str] = {}
         self._slugs: dict[str, str] = {}
@@ -215,7 +208,7 @@ class _Reader:
                 asset = self._asset(section, name, entry)
             except UnusableError as reason:
                 yield IndexProblem(ProblemKind.QUARANTINED, section, shown(name), str(reason))
-            except _OutsideError as reason:
+            except OutsideError as reason:
                 yield IndexProblem(ProblemKind.REFUSED, section, shown(name), str(reason))
             else:
                 yield Reference(section, name, "file_path", asset)
@@ -235,16 +228,17 @@ class _Reader:
     def _products(self) -> Iterator[Reference | IndexProblem]:
         entries = self._document.get("products")
         if entries and not isinstance(entries, dict):
-            yield IndexProblem(ProblemKind.QUARANTINED, "products", "*", "the section is not an object")
+            reason = f"is not an object but {brief(entries)}"
+            yield IndexProblem(ProblemKind.QUARANTINED, "products", "*", reason)
             return
         # Of two products that name one file or have one slug, the first counts: not by the order of the file.
         for name, entry in sorted((entries or {}).items(), key=_precedence):
             try:
                 yield from self._product(name, entry)
-            except UnusableError as reason:
-                yield IndexProblem(ProblemKind.QUARANTINED, "products", shown(name), str(reason))
-            except _OutsideError as reason:
-                yield IndexProblem(ProblemKind.REFUSED, "products", shown(name), str(reason))
+            except UnusableError as error:
+                yield IndexProblem(ProblemKind.QUARANTINED, "products", shown(name), str(error))
+            except OutsideError as error:
+                yield IndexProblem(ProblemKind.REFUSED, "products", shown(name), str(error))
 
     def _product(self, name: str, entry: Any) -> list[Reference]:  # noqa: ANN401 - whatever the file holds
         _check_name(name)
@@ -276,7 +270,7 @@ class _Reader:
 
     def _product_files(self, entry: Mapping[str, Any]) -> dict[str, tuple[str, AssetType]]:
         main_text = text(entry, "file_path")
-        main = self._place(main_text) if main_text else None
+        main = self._paths.place(main_text) if main_text else None
         files: dict[str, tuple[str, AssetType]] = {}
         seen: set[str] = set()
         for field, asset_type in (
@@ -287,7 +281,7 @@ class _Reader:
             written = text(entry, field)
             if not written:
                 continue
-            path = main if field == "file_path" else self._cache_place(written, main_text)
+            path = main if field == "file_path" else self._paths.cache_place(written, main_text)
             if path and path not in seen:
                 seen.add(path)
                 files[field] = (path, asset_type)
@@ -300,7 +294,7 @@ class _Reader:
         file_path = text(entry, "file_path")
         if not file_path:
             raise UnusableError("has no file_path")
-        path = self._place(file_path)
+        path = self._paths.place(file_path)
         details = entry.get("semantic_metadata") or entry.get("metadata") or {}
         if not isinstance(details, dict):
             raise UnusableError(f"its metadata is not an object but {brief(details)}")
@@ -345,37 +339,6 @@ class _Reader:
             or asset.cache_key.removeprefix("product:")
             or None
         )
-
-    def _cache_place(self, written: str, main_text: str | None) -> str:
-        """Place a products entry's cache file name: relative to the cache directory, or equal to its file_path."""
-        if written == main_text or written.startswith(("/", f"{self._cache_name}/")):
-            return self._place(written)
-        return self._place(f"{self._cache_name}/{written}")
-
-    def _place(self, written: str) -> str:
-        """Return a path of the index relative to the workspace.
-
-        Raises:
-            _OutsideError: It leads outside, or could.
-            UnusableError: It names no file.
-        """
-        for sign, what in (("\0", "a NUL character"), ("\\", "a backslash"), ("//", "an empty part")):
-            if sign in written:
-                raise _OutsideError(f"its path has {what}: {brief(written)}")
-        path = PurePosixPath(written)
-        if ".." in path.parts:
-            raise _OutsideError(f"its path has a '..' part: {brief(written)}")
-        if path.is_absolute():
-            path = self._inside(path, written)
-        if not path.parts or written.endswith("/"):
-            raise UnusableError(f"its path names no file: {brief(written)}")
-        return path.as_posix()
-
-    def _inside(self, path: PurePosixPath, written: str) -> PurePosixPath:
-        for root, place in self._roots:
-            if path.is_relative_to(root.as_posix()):
-                return place / path.relative_to(root.as_posix())
-        raise _OutsideError(f"its path is outside the workspace: {brief(written)}")
 
 
 def _precedence(item: tuple[str, Any]) -> tuple[bool, str]:

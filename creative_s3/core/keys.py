@@ -2,26 +2,28 @@
 
 An asset keeps the key it was given. For a key that several want, or that is taken in the bucket:
 
-1. the asset that the object there says it belongs to keeps it (the object is replaced if its content changed);
+1. the asset that the object there says it belongs to keeps it (the object is replaced if the content changed);
 2. else the assets whose content is what the object already holds share it;
 3. an object of anybody else is left alone: nobody gets its key;
 4. with no object there, assets that were given the key before come first, then the smallest cache key.
 
 Assets with the winner's bytes share the key: the same bytes under the same key are one object. All others get
-their plain key with digits of their content before the extension.
+their plain key with digits of their content before the extension: 8, or 16, or 16 and a number, the first that
+is neither given away nor taken in the bucket.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from creative_s3.core.layout import suffixed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-_SUFFIX_DIGITS = (8, 16)
+_SUFFIX_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Claim:
         also_known_as: Its other identities.
         plain_key: What the layout gives it.
         assigned_key: What it was given before.
-        content: Hex of its content's CRC64NVME; may be None only for a key that nobody else wants and that is free.
+        content: Hex of its content's CRC64NVME; may be None only for a key that nobody else wants and that is
+            free.
     """
 
     cache_key: str
@@ -79,9 +82,9 @@ def assign_keys(claims: Iterable[Claim], occupant: Callable[[str], Occupant | No
     content_of_key: dict[str, str | None] = {}
     losers: list[Claim] = []
     for key, rivals in wanted.items():
-        winners = _winners(rivals, occupant(key))
+        winners = {claim.cache_key for claim in _winners(rivals, occupant(key))}
         for claim in rivals:
-            if claim in winners:
+            if claim.cache_key in winners:
                 keys[claim.cache_key] = key
                 content_of_key[key] = claim.content
             else:
@@ -115,10 +118,19 @@ def _suffixed_key(
     claim: Claim, content_of_key: Mapping[str, str | None], occupant: Callable[[str], Occupant | None]
 ) -> str:
     content = claim.content or ""
-    for digits in _SUFFIX_DIGITS:
-        key = suffixed(claim.plain_key, content[:digits])
+    for suffix in _suffixes(content):
+        key = suffixed(claim.plain_key, suffix)
+        if key in content_of_key:
+            if claim.content is not None and content_of_key[key] == claim.content:
+                return key
+            continue
         there = occupant(key)
-        ours = there is None or claim.is_known_as(there.owner) or there.content == content
-        if ours and content_of_key.get(key, content) == content:
-            break
-    return key
+        if there is None or claim.is_known_as(there.owner) or there.content == content:
+            return key
+    raise AssertionError("the suffixes never end")
+
+
+def _suffixes(content: str) -> Iterator[str]:
+    yield content[:_SUFFIX_DIGITS]
+    yield content
+    yield from (f"{content}-{number}" for number in itertools.count(2))

@@ -1,7 +1,7 @@
 """Local x remote -> plan: what has to be done for each asset, and why. Pure.
 
-A plan is what ``--dry-run`` prints and what apply executes: each operation carries its reason and the precondition
-under which it holds.
+A plan is what ``--dry-run`` prints and what apply executes: each operation carries its reason and the
+precondition under which it holds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.layout import object_metadata
+from creative_s3.core.layout import left_out
 from creative_s3.core.workspace import FileState, LocalFile
 from creative_s3.errors import RefusedError
 
@@ -153,7 +153,7 @@ class MigrationPlan:
         return self.total_size_bytes / MIB
 
     def by_kind(self, *, uploads_only: bool = False) -> Mapping[Kind, tuple[int, int]]:
-        """Return the number of files and their bytes for each kind of asset, without the missing and refused."""
+        """Return the files and their bytes for each kind of asset, without the missing and the refused."""
         totals: dict[Kind, tuple[int, int]] = {}
         for operation in self.uploads if uploads_only else self.operations:
             if operation.reason in {Reason.MISSING, Reason.REFUSED}:
@@ -180,10 +180,17 @@ def make_operations(candidates: Iterable[Candidate]) -> tuple[Operation, ...]:
 
 def content_type_of(name: str) -> str:
     """Return the media type for a file name, by a fixed table first, so that every machine says the same."""
-    _, _, extension = name.lower().rpartition(".")
-    return _MEDIA_TYPES.get(extension) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    _, dot, extension = name.lower().rpartition(".")
+    if not dot:
+        return _ANY_MEDIA
+    if extension in _MEDIA_TYPES:
+        return _MEDIA_TYPES[extension]
+    # Without the rest of the name, which could look like a URL; a compressed file is not what is in it.
+    media, compression = mimetypes.guess_type(f"name.{extension}")
+    return media if media and not compression else _ANY_MEDIA
 
 
+_ANY_MEDIA = "application/octet-stream"
 _MEDIA_TYPES = {
     "avif": "image/avif",
     "gif": "image/gif",
@@ -211,16 +218,23 @@ def _decide(candidate: Candidate) -> Operation:
     if local.state is not FileState.PRESENT:
         return _operation(candidate, Reason.REFUSED, local.reason)
     try:
-        object_metadata(candidate.asset)
+        without = left_out(candidate.asset)
     except RefusedError as error:
         return _operation(candidate, Reason.REFUSED, error.message)
-    if remote is None:
-        return _operation(candidate, Reason.NEW, "not in the bucket")
-    if candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:
+    if remote and candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:
         return _operation(candidate, Reason.UNCHANGED, "the content is the same")
+    reason, detail = _why_upload(candidate)
+    if without:
+        detail += f"; over 2 KB of metadata, so without its {', '.join(without)}"
+    return _operation(candidate, reason, detail, remote.etag if remote else None)
+
+
+def _why_upload(candidate: Candidate) -> tuple[Reason, str]:
+    if candidate.remote is None:
+        return Reason.NEW, "not in the bucket"
     if candidate.remote_crc64nvme is None:
-        return _operation(candidate, Reason.CHANGED, "the object has no checksum to compare", remote.etag)
-    return _operation(candidate, Reason.CHANGED, "the content differs", remote.etag)
+        return Reason.CHANGED, "the object has no checksum to compare"
+    return Reason.CHANGED, "the content differs"
 
 
 def _operation(candidate: Candidate, reason: Reason, detail: str, if_match: str | None = None) -> Operation:

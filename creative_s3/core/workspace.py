@@ -6,8 +6,10 @@ Only looks: nothing here writes, and no symbolic link that leads out of the work
 from __future__ import annotations
 
 import os
+import re
 import stat
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
 PRIVATE_DIRECTORY = ".creative-s3"
 """Our own directory inside the cache directory."""
-PARTIAL_MARK = ".creative-s3-"
-"""Stands in the names of our temporary files."""
+_PARTIAL = re.compile(r"\..*\.creative-s3-[0-9a-f]{8}\.part(?:\.[0-9A-Za-z]{1,16})?", re.DOTALL)
+"""The names of our temporary files (see `core.files`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +30,22 @@ class Signature:
     """What tells cheaply whether a file is still the one whose content we know.
 
     The change time is part of it: an edit that restores size and modification time still moves it.
+
+    Attributes:
+        seen_ns: When the file was looked at, in nanoseconds since the epoch; 0 when that is not known. No part of
+            the comparison.
     """
 
     size_bytes: int
     mtime_ns: int
     ctime_ns: int
     inode: int
+    seen_ns: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, status: os.stat_result) -> Signature:
-        """Take the signature from a stat result."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        """Take the signature from the result of a stat that was made just now."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, time.time_ns())
 
 
 class FileState(StrEnum):
@@ -100,19 +107,11 @@ class Workspace:
         path = self.root / file_path
         try:
             real = os.path.realpath(path, strict=True)
-            if not self._contains(real):
-                return LocalFile(path, FileState.REFUSED, reason="a link leads out of the workspace")
-            status = os.stat(real)
-        except FileNotFoundError:
-            if path.is_symlink():
-                return LocalFile(path, FileState.REFUSED, reason="a link leads nowhere")
-            return LocalFile(path, FileState.MISSING, reason="the file is missing")
-        except NotADirectoryError:
-            return LocalFile(path, FileState.MISSING, reason="the file is missing: its folder is a file")
-        except PermissionError:
-            return LocalFile(path, FileState.UNREADABLE, reason="permission denied")
+            status = Path(real).stat()
         except OSError as error:
-            return LocalFile(path, FileState.REFUSED, reason=error.strerror or "cannot be opened")
+            return _unreachable(path, error)
+        if not self._contains(real):
+            return LocalFile(path, FileState.REFUSED, reason="a link leads out of the workspace")
         if not stat.S_ISREG(status.st_mode):
             return LocalFile(path, FileState.REFUSED, reason=f"it is {_what(status.st_mode)}, not a file")
         if not os.access(real, os.R_OK):
@@ -135,7 +134,11 @@ class Workspace:
                 continue
             for entry in listed:
                 path = directory / entry.name
-                if path == self.index_path or PARTIAL_MARK in entry.name or entry.name == PRIVATE_DIRECTORY:
+                if (
+                    path == self.index_path
+                    or entry.name == PRIVATE_DIRECTORY
+                    or _PARTIAL.fullmatch(entry.name)
+                ):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(path)
@@ -150,6 +153,18 @@ class Workspace:
         return any(real == root or real.startswith(root.rstrip(os.sep) + os.sep) for root in self._allowed)
 
 
+def _unreachable(path: Path, error: OSError) -> LocalFile:
+    if isinstance(error, FileNotFoundError):
+        if path.is_symlink():
+            return LocalFile(path, FileState.REFUSED, reason="a link leads nowhere")
+        return LocalFile(path, FileState.MISSING, reason="the file is missing")
+    if isinstance(error, NotADirectoryError):
+        return LocalFile(path, FileState.MISSING, reason="the file is missing: its folder is a file")
+    if isinstance(error, PermissionError):
+        return LocalFile(path, FileState.UNREADABLE, reason="permission denied")
+    return LocalFile(path, FileState.REFUSED, reason=error.strerror or "cannot be opened")
+
+
 def _listed(path: Path, entry: os.DirEntry[str]) -> LocalFile:
     try:
         status = entry.stat(follow_symlinks=False)
@@ -158,7 +173,7 @@ def _listed(path: Path, entry: os.DirEntry[str]) -> LocalFile:
     if not stat.S_ISREG(status.st_mode):
         return LocalFile(path, FileState.REFUSED, reason=f"it is {_what(status.st_mode)}, not a file")
     try:
-        entry.name.encode()
+        str(path).encode()
     except UnicodeEncodeError:
         return LocalFile(path, FileState.REFUSED, reason="its name is not valid UTF-8")
     return LocalFile(path, FileState.PRESENT, Signature.of(status))

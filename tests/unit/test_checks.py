@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import creative_s3
 from creative_s3.core import checks_bucket, checks_connection, checks_local, doctor
 from creative_s3.core.catalog import Catalog, catalog_path
 from creative_s3.core.checks import Check, Group, Status
@@ -22,6 +27,7 @@ from creative_s3.errors import ExitCode
 from creative_s3.settings import S3Config
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CHECKOUT = Path(creative_s3.__file__).parents[1]
 SERVER = "http://127.0.0.1:8333"
 
 
@@ -140,7 +146,7 @@ def test_more_parallel_uploads_than_the_shell_allows_files_is_a_warning() -> Non
     ],
 )
 def test_versioning_is_compared_with_the_setting(
-    status: str, wanted: bool, expected: Status, detail: str
+    status: str, *, wanted: bool, expected: Status, detail: str
 ) -> None:
     found = checks_bucket.versioning(visit(enable_versioning=wanted), status)
     assert (found.status, found.detail) == (expected, detail)
@@ -256,6 +262,50 @@ def test_a_healthy_cache_has_no_problem_and_looking_makes_nothing(workspace: Pat
     assert not (tmp_path / "log").exists()
 
 
+AS_SOMEBODY_ELSE = """
+import json, os, sys
+from pathlib import Path
+from creative_s3.core import checks_local
+from creative_s3.settings import S3Config
+
+def look(log):
+    found = checks_local.checks(S3Config(cache_dir=Path(sys.argv[1])), log_directory=log)
+    return {check.name: [check.status, check.detail] for check in found}
+
+look(Path("log"))  # loads every module while they can still be read
+if os.geteuid() == 0:  # root may write anywhere
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+print(json.dumps(look(Path(sys.argv[1], "log"))))
+"""
+
+
+def test_a_read_only_cache_and_log_directory_are_only_warnings(workspace: Path) -> None:
+    # Not below pytest's own directory: that is closed to other users.
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name, "workspace")
+        shutil.copytree(workspace, copy)
+        places = (Path(name), copy, *copy.rglob("*"))
+        for path in places:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        try:
+            result = subprocess.run(
+                [sys.executable, "-c", AS_SOMEBODY_ELSE, str(copy / "cache")],
+                env={"PYTHONPATH": str(CHECKOUT), "HOME": name, "LANG": "C.UTF-8"},
+                capture_output=True,
+                encoding="utf-8",
+                check=True,
+            )
+        finally:
+            for path in places:
+                path.chmod(0o700)
+    found = json.loads(result.stdout)
+    assert found["cache directory"][0] == "warning"
+    assert "is read-only: uploads work" in found["cache directory"][1]
+    assert [found[name][0] for name in ("index.json", "catalog", "log directory")] == ["ok", "ok", "warning"]
+
+
 def test_a_missing_cache_directory_leaves_the_rest_untried(tmp_path: Path) -> None:
     found = look(tmp_path / "gone", tmp_path)
     assert found["cache directory"].status is Status.PROBLEM
@@ -288,8 +338,8 @@ def test_entries_that_are_set_aside_and_files_that_do_not_match_are_counted_and_
     (cache / "index.json").write_text(json.dumps(index), encoding="utf-8")
     found = look(cache, tmp_path)
     assert found["index.json"].status is Status.WARNING
-    assert "1 not understood (cache_entries.odd: is not an object)" in found["index.json"].detail
-    assert "1 refused (cache_entries.out: its path has a '..' part: ../out.jpg)" in found["index.json"].detail
+    assert "1 not understood (cache_entries.odd: " in found["index.json"].detail
+    assert "1 refused (cache_entries.out: " in found["index.json"].detail
     assert found["indexed files"].detail == "1 there, 1 missing (cache/gone.jpg)"
     assert found["unindexed files"].detail == "1 file that no entry names (cache/b.jpg)"
 
