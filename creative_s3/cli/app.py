@@ -16,7 +16,7 @@ from creative_s3.cli import assets, config, demo, doctor, local, log, migrate, o
 from creative_s3.cli.grammar import Group
 from creative_s3.cli.output import Look, Output
 from creative_s3.cli.run import PROGRAM, Session
-from creative_s3.cli.terminal import ClosedPipeError, discard_stdout, no_colors, prepare_streams
+from creative_s3.cli.terminal import ClosedPipeError, discard_stdout, prepare_streams
 from creative_s3.errors import CreativeS3Error, ExitCode, SettingsError, TemporaryError, UsageError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -80,11 +80,6 @@ class Root(Group):
                 self.invoke(context)
         except typer.Exit as done:
             code = done.exit_code
-        except SystemExit as done:
-            # rich, printing Typer's help, answers a closed pipe with SystemExit.
-            if isinstance(done.__context__, BrokenPipeError):
-                raise ClosedPipeError from None
-            raise
         try:
             sys.stdout.flush()
         except BrokenPipeError:
@@ -188,7 +183,5 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the program and end the process; `argv` is the command line without the program's name."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     prepare_streams()
-    if Look.from_arguments(arguments).no_color:
-        no_colors()
     stops.install()
     sys.exit(get_command(app).main(args=arguments, prog_name=PROGRAM))

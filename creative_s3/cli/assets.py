@@ -108,8 +108,9 @@ def show(
     ],
 ) -> Report:
     """Show everything that is known of one asset.
-    What S3 says (checksum, tags, class), what the asset says of itself, whether its file is on local disk with
-    the same content, and when the object was proved from here.
+
+    What S3 says (checksum, tags, class), what the asset says of itself, whether its file is on local disk
+    with the same content, and when the object was proved from here.
     """
     from creative_s3.cli import views_assets as views
     from creative_s3.core.assets import details

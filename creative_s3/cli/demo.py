@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from creative_s3.core.migration import S3MigrationManager
     from creative_s3.settings import S3Config
 
-_CREDENTIAL_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the root."""
@@ -46,8 +44,9 @@ def demo(
 ) -> Report:
     """Make a small creative workspace and move it to a real S3 server on this machine, verified.
 
-    It estimates, shows the plan, uploads, validates, lists and counts; then it leaves everything for you to look at.
-    Exit code 0 means that the validation proved every asset. It needs the extra: pip install 'creative-s3[local]'.
+    It estimates, shows the plan, uploads, validates, lists and counts; then it leaves everything for you
+    to look at. Exit code 0 means that the validation proved every asset. It needs the extra:
+    pip install 'creative-s3[local]'.
     """
     place = (directory or _default_directory()).absolute()
     if clean:
@@ -88,11 +87,12 @@ def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S
     else:
         summary = sample.make_workspace(workspace)
         run.output.show(
-            f"{count(summary.file_count, 'image')}, {size(summary.size_bytes)}, described by cache/index.json in {workspace}"
+            f"{count(summary.file_count, 'image')}, {size(summary.size_bytes)}, described by cache/index.json"
+            f" in {workspace}"
         )
     server = local.start(place / "server")
     run.output.show(f"SeaweedFS at {server.endpoint_url}, bucket {server.bucket}, process {server.pid}")
-    for name in _CREDENTIAL_VARIABLES:
+    for name in local.OVERRIDING_NAMES:
         os.environ.pop(name, None)
     os.environ.update(local.environment(server))
     config = S3Config.from_env(env_file=None, cache_dir=workspace / "cache", prefix="creative-assets")
@@ -119,7 +119,9 @@ def _journey(
     show(lambda: Group(views.operations(plan, limit=6), Text(""), views.plan_summary(plan, priced)))
     show(views.heading("4  Upload, every object proved   creative-s3 migrate upload"))
     with run.live() as live:
-        uploading = S3MigrationManager(manager.storage, config.cache_dir, prefix=config.prefix, emit=live.emit)
+        uploading = S3MigrationManager(
+            manager.storage, config.cache_dir, prefix=config.prefix, emit=live.emit
+        )
         report = uploading.execute(plan)
     price = price_requests(report.requests, config)
     show(lambda: views.upload_report(report, price, priced))
@@ -145,7 +147,8 @@ def _journey(
         exit_code=code,
         warnings=views.notices(plan),
         next_steps=(
-            f'eval "$(creative-s3 local env --dir {here}/server)"; cd {here}/workspace  # now every command works here',
+            f'eval "$(creative-s3 local env --dir {here}/server)"  # points every other command at it',
+            f"cd {here}/workspace",
             "creative-s3 assets list",
             "creative-s3 migrate upload  # sends nothing: nothing has changed",
             "creative-s3 doctor",
@@ -160,5 +163,6 @@ def _verdict(server: "LocalServer", objects: int, code: int) -> Any:  # noqa: AN
     if code:
         return Text("The demo did not prove everything: see above.", style="bold red")
     return Text(
-        f"\nDone: {count(objects, 'object')} in s3://{server.bucket}, every file proved to be there.", style="bold green"
+        f"\nDone: {count(objects, 'object')} in s3://{server.bucket}, every file proved to be there.",
+        style="bold green",
     )

@@ -32,7 +32,7 @@ class Verb(TyperCommand):
         """Return the options and arguments."""
         return _lean(super().get_params(ctx))
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's types are private
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's signature
         """Write the help."""
         _print_help(self, ctx)
 
@@ -44,20 +44,20 @@ class Group(TyperGroup):
         """Return the options and arguments."""
         return _lean(super().get_params(ctx))
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's types are private
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's signature
         """Write the help."""
         _print_help(self, ctx)
 
 
 def _lean(parameters: list[Any]) -> list[Any]:
-    # Typer offers no place to name an option's class; it makes some options (for completion) after the command.
+    # Typer offers no place to name an option's class, and makes the ones for completion after the command.
     for parameter in parameters:
         if type(parameter) is TyperOption:
             parameter.__class__ = LeanOption
     return parameters
 
 
-def _print_help(command: TyperCommand | TyperGroup, context: Any) -> None:  # noqa: ANN401 - Typer's are private
+def _print_help(command: TyperCommand | TyperGroup, context: Any) -> None:  # noqa: ANN401
     session = context.find_root().obj
     output = session.output if isinstance(session, Session) else Output()
     width = min(output.out.width, WIDEST)

@@ -1,7 +1,7 @@
 """The look of ``--help``: commands first, then options by their headings, then examples.
 
-Typer has a look of its own; it loads a Markdown parser and a syntax highlighter for it, which costs as much time
-as all the rest of the program's start.
+Typer has a look of its own; it loads a Markdown parser and a syntax highlighter for it, which costs as much
+time as all the rest of the program's start.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ def render(command: TyperCommand | TyperGroup, context: Any, *, width: int) -> R
     left = max((row[0].cell_len for _, rows in sections for row in rows), default=0)
     parts: list[RenderableType] = [_usage(command, context), *_purpose(command.help or "")]
     for title, rows in sections:
-        parts += [Text(), Text(title, style="bold"), _rows(rows, min(left, _LEFT_MOST), narrow=width < _NARROW)]
+        parts += [
+            Text(),
+            Text(title, style="bold"),
+            _rows(rows, min(left, _LEFT_MOST), narrow=width < _NARROW),
+        ]
     if command.epilog:
         parts += [Text(), *_epilog(command.epilog)]
     return Group(*parts)
@@ -80,7 +84,11 @@ def _parameters(command: TyperCommand | TyperGroup, context: Any) -> list[tuple[
         panel = getattr(parameter, "rich_help_panel", None)
         title = panel if isinstance(panel, str) else "Arguments" if is_argument else "Options"
         names = Text(_argument_name(parameter), style="cyan") if is_argument else _option_names(record[0])
-        sections.setdefault(title, []).append((names, _explanation(record[1])))
+        explanation = _explanation(record[1])
+        if names.cell_len > _LEFT_MOST:  # a long list of choices reads better as a sentence
+            names, choices = _without_choices(names, parameter.name)
+            explanation.append(f"  One of: {choices}.", style="dim")
+        sections.setdefault(title, []).append((names, explanation))
     return [(title, rows) for title, rows in sections.items() if rows]
 
 
@@ -94,8 +102,13 @@ def _option_names(names: str) -> Text:
     words = names.split(" ")
     forms = [word for word in words if word.startswith("-") or word == "/"]
     text = Text(_NO_SHORT_FORM if names.startswith("--") else "").append(" ".join(forms), style="cyan")
-    kind = " ".join(words[len(forms) :])
+    kind = " ".join(words[len(forms) :]).removeprefix("<").removesuffix(">")
     return text.append(f" {kind}", style="dim") if kind else text
+
+
+def _without_choices(names: Text, name: str) -> tuple[Text, str]:
+    forms, _, kind = names.plain.rpartition(" ")
+    return _option_names(f"{forms.strip()} {name.upper()}"), kind.replace("|", ", ")
 
 
 def _explanation(text: str) -> Text:
@@ -106,7 +119,9 @@ def _explanation(text: str) -> Text:
 
 def _rows(rows: Sequence[Row], left: int, *, narrow: bool) -> RenderableType:
     if narrow:
-        return Group(*(Padding(Group(name, Padding(text, (0, 0, 0, _MARGIN))), (0, 0, 0, 1)) for name, text in rows))
+        return Group(
+            *(Padding(Group(name, Padding(text, (0, 0, 0, _MARGIN))), (0, 0, 0, 1)) for name, text in rows)
+        )
     table = Table.grid(padding=(0, 2, 0, 0), expand=False)
     table.add_column(width=left, overflow="fold")
     table.add_column()

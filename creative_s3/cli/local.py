@@ -45,7 +45,7 @@ def up(run: Run, *, directory: DirectoryOption = None) -> Report:
     from creative_s3.core import local
 
     server = local.start(directory or local.default_directory())
-    return _report(run, server, directory)
+    return _report(server, directory)
 
 
 @command(
@@ -68,7 +68,7 @@ def status(run: Run, *, directory: DirectoryOption = None) -> Report:
             human="The embedded server is not running.",
             next_steps=(_with_dir("creative-s3 local up", directory),),
         )
-    return _report(run, server, directory)
+    return _report(server, directory)
 
 
 @command(
@@ -116,7 +116,9 @@ def env(
     from creative_s3.errors import SettingsError, UsageError
 
     if shell not in {"sh", "fish"}:
-        raise UsageError("there is no such shell here", item=shell, hint="choose sh (bash, zsh, dash) or fish")
+        raise UsageError(
+            "there is no such shell here", item=shell, hint="choose sh (bash, zsh, dash) or fish"
+        )
     server = local.status(directory or local.default_directory())
     if server is None:
         raise SettingsError(
@@ -130,7 +132,7 @@ def env(
     )
 
 
-def _report(run: Run, server: "LocalServer", directory: Path | None) -> Report:
+def _report(server: "LocalServer", directory: Path | None) -> Report:
     line = _with_dir("creative-s3 local env", directory)
     return Report(
         data=_data(server),

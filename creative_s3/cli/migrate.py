@@ -46,13 +46,17 @@ def register(root: typer.Typer) -> None:
     examples=(
         ("What would this cache cost in S3?", "creative-s3 migrate estimate"),
         ("Without a bucket, for another region", "creative-s3 migrate estimate --region eu-west-1"),
-        ("The yearly cost of a class, for a script", "creative-s3 migrate estimate --json | jq .data.estimate.classes"),
+        (
+            "The yearly cost of a class, for a script",
+            "creative-s3 migrate estimate --json | jq .data.estimate.classes",
+        ),
     ),
 )
 def estimate(run: Run, *, include_unindexed: UnindexedOption = False) -> Report:
     """Show what there is, what an upload would send, and what each storage class would cost.
 
-    The bucket is asked what it has already; without a bucket everything counts as new. Prices are bundled and dated.
+    The bucket is asked what it has already; without a bucket everything counts as new. Prices are bundled
+    and dated.
     """
     from creative_s3.cli import views
     from creative_s3.core.plan_costs import price_plan
@@ -133,8 +137,8 @@ def upload(
 ) -> Report:
     """Upload what is new or changed, prove every object by its checksum, then publish the index.
 
-    The plan and its price come first; at a terminal you are asked. Objects of others are never replaced. Running it
-    again sends only what is not proved yet.
+    The plan and its price come first; at a terminal you are asked. Objects of others are never replaced.
+    Running it again sends only what is not proved yet.
     """
     from creative_s3.cli import views
     from creative_s3.core.plan_costs import price_plan, price_requests
@@ -158,7 +162,9 @@ def upload(
             lines=(operation.key for operation in made.uploads),
             warnings=warnings,
             exit_code=stops,
-            next_steps=("creative-s3 migrate upload  # carries out exactly this plan",) if made.uploads else (),
+            next_steps=("creative-s3 migrate upload  # carries out exactly this plan",)
+            if made.uploads
+            else (),
         )
     if made.uploads:
         run.output.show(lambda: views.plan_summary(made, priced))
@@ -196,7 +202,10 @@ def upload(
         human=lambda: views.upload_report(report, price, priced),
         lines=(operation.key for operation in made.uploads),
         exit_code=report.exit_code(strict=strict),
-        warnings=(*warnings, *(f"two machines changed index entry {name}: the newer one counts" for name in report.conflicts)),
+        warnings=(
+            *warnings,
+            *(f"two machines changed index entry {name}: the newer one counts" for name in report.conflicts),
+        ),
         next_steps=(
             (run.again + "  # tries the failed ones again",)
             if report.failures
@@ -220,17 +229,24 @@ def validate(
     *,
     deep: Annotated[
         bool,
-        typer.Option("--deep", help="Trust nothing recorded: read every file, ask for every object.", show_default=False),
+        typer.Option(
+            "--deep",
+            help="Trust nothing recorded: read every file, ask for every object.",
+            show_default=False,
+        ),
     ] = False,
     include_unindexed: UnindexedOption = False,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Extra objects and lost assets count as differences.", show_default=False),
+        typer.Option(
+            "--strict", help="Extra objects and lost assets count as differences.", show_default=False
+        ),
     ] = False,
 ) -> Report:
     """Compare index, disk and bucket by content; exit code 0 only if every file is proved to be in S3.
 
-    Exit code 7 means differences: other content, or no object. Objects that no asset expects are listed as extra.
+    Exit code 7 means differences: other content, or no object. Objects that no asset expects are listed as
+    extra.
     """
     from creative_s3.cli import views
 
@@ -243,7 +259,9 @@ def validate(
             "prefix": report.prefix,
             "deep": report.deep,
             "counts": {str(state): number for state, number in report.counts.items()},
-            "findings": [finding.to_dict() for finding in report.findings if str(finding.state) != "matching"],
+            "findings": [
+                finding.to_dict() for finding in report.findings if str(finding.state) != "matching"
+            ],
             "problems": [_problem_data(problem) for problem in report.problems],
             "unindexed": [name for name, _ in report.unindexed],
             "requests": dict(report.requests or {}),
@@ -252,7 +270,9 @@ def validate(
         lines=(finding.key for finding in report.differences),
         exit_code=code,
         warnings=tuple(views.problem_sentence(problem) for problem in report.problems),
-        next_steps=("creative-s3 migrate upload  # sends what is missing or changed",) if report.differences else (),
+        next_steps=("creative-s3 migrate upload  # sends what is missing or changed",)
+        if report.differences
+        else (),
     )
 
 

@@ -7,6 +7,7 @@ Nothing here knows what a command does.
 # No "from __future__ import annotations" here or in command modules: Typer reads the annotations at run time.
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ AWS = ("bucket", "prefix", "endpoint_url", "region", "insecure_endpoint")
 CACHE = ("cache_dir",)
 """The setting of a command that reads the local cache."""
 
+_EXAMPLE_WIDTH = 72
+# An option stays with its value, and a quoted text in one piece.
+_OPTION_OR_WORD = re.compile(r"""(?:-\S+[ ](?!-))?(?:'[^']*'|"[^"]*"|[^\s'"])+""")
 _CONTEXT = "typer_context"
 _GIVEN = "given_"
 # The option's name on the command line, and the field of S3Config that it sets.
@@ -206,9 +210,21 @@ def _unwrapped(text: str) -> str:
 def epilog(examples: Iterable[Example]) -> str:
     """Return the numbered examples that end a help."""
     entries = [
-        f"  {number}. {purpose}\n     {line}" for number, (purpose, line) in enumerate(examples, start=1)
+        f"  {number}. {purpose}\n     {continued(line)}"
+        for number, (purpose, line) in enumerate(examples, start=1)
     ]
     return "\n".join(["Examples", *entries]) if entries else ""
+
+
+def continued(line: str) -> str:
+    """Break a shell line that 80 columns cannot hold as a shell understands it: with backslashes."""
+    lines: list[str] = []
+    for words in _OPTION_OR_WORD.findall(line):
+        if lines and len(f"{lines[-1]} {words}") <= _EXAMPLE_WIDTH:
+            lines[-1] += f" {words}"
+        else:
+            lines.append(words)
+    return " \\\n       ".join(lines)
 
 
 def _wrap(function: Callable[..., Report], settings: Sequence[str]) -> Callable[..., None]:
@@ -248,7 +264,7 @@ def _callback(*, root: bool) -> Callable[..., None]:
         if context.invoked_subcommand is None:
             if session.output.look.json:
                 raise UsageError("no command is given", hint=f"{context.command_path} --help")
-            context.get_help()  # Typer prints it by itself
+            context.get_help()  # it prints, and returns nothing
             raise typer.Exit
 
     # The settings are accepted here and shown by the commands that use them.

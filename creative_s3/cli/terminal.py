@@ -146,8 +146,3 @@ def discard_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
-
-
-def no_colors() -> None:
-    """Forbid colours to everything in this process; Typer's help reads only the environment."""
-    os.environ["NO_COLOR"] = "1"

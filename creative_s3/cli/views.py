@@ -1,10 +1,8 @@
-"""Reports as pictures: plan, estimate, upload and validation to rich renderables. Pure; nothing is printed here."""
+"""Reports as pictures: plan, estimate, upload, validation to rich renderables. Pure; nothing is printed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -15,6 +13,9 @@ from rich.text import Text
 from creative_s3.cli.text import count, duration, printable, size, speed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from decimal import Decimal
+
     from creative_s3.core.estimates import MigrationEstimate
     from creative_s3.core.index import IndexProblem
     from creative_s3.core.migration import MigrationReport
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 40
 """How many single items a screen lists before it says how many more there are."""
+_SENTENCES = 10
+_NAMES = 3
 _REASON_STYLES = {
     "new": "green",
     "changed": "yellow",
@@ -68,7 +71,9 @@ def plan_summary(plan: MigrationPlan, estimate: MigrationEstimate) -> Renderable
     from creative_s3.core.pricing import money
 
     totals, uploads = plan.by_kind(), plan.by_kind(uploads_only=True)
-    shown = table("Kind", "Files", "Size", "To upload", "Bytes", right=("Files", "Size", "To upload", "Bytes"))
+    shown = table(
+        "Kind", "Files", "Size", "To upload", "Bytes", right=("Files", "Size", "To upload", "Bytes")
+    )
     for kind, (files, size_bytes) in sorted(totals.items()):
         up_files, up_bytes = uploads.get(kind, (0, 0))
         shown.add_row(str(kind), f"{files:,}", size(size_bytes), f"{up_files:,}", size(up_bytes))
@@ -92,16 +97,20 @@ def plan_summary(plan: MigrationPlan, estimate: MigrationEstimate) -> Renderable
         f"then {money(current.monthly)} a month in {current.storage_class}",
         (f"  ({estimate.prices_region}, prices of {estimate.prices_as_of})", "dim"),
     )
-    lines: list[RenderableType] = [shown, Text(""), Text.assemble(("Plan   ", "bold"), " · ".join(words) or "nothing")]
+    lines: list[RenderableType] = [
+        shown,
+        Text(""),
+        Text.assemble(("Plan   ", "bold"), " · ".join(words) or "nothing"),
+    ]
     lines.append(price)
     return Group(*lines)
 
 
-def operations(plan: MigrationPlan, *, limit: int | None = ROWS_SHOWN, unchanged: bool = False) -> RenderableType:
+def operations(
+    plan: MigrationPlan, *, limit: int | None = ROWS_SHOWN, unchanged: bool = False
+) -> RenderableType:
     """List the operations of a plan with their reasons."""
-    chosen = [
-        operation for operation in plan.operations if unchanged or str(operation.reason) != "unchanged"
-    ]
+    chosen = [operation for operation in plan.operations if unchanged or str(operation.reason) != "unchanged"]
     return _operations(chosen, prefix=plan.prefix, limit=limit)
 
 
@@ -112,7 +121,9 @@ def _operations(chosen: Sequence[Operation], *, prefix: str, limit: int | None) 
     for operation in chosen[:limit]:
         key = Text(printable(_short(operation.key, prefix)))
         if str(operation.reason) in {"missing", "refused"}:
-            key = Text.assemble(printable(operation.asset.file_path), ("  " + printable(operation.detail), "dim"))
+            key = Text.assemble(
+                printable(operation.asset.file_path), ("  " + printable(operation.detail), "dim")
+            )
         elif operation.shared_with:
             key.append(f"  also {printable(', '.join(operation.shared_with))}", style="dim")
         shown.add_row(
@@ -125,23 +136,28 @@ def _operations(chosen: Sequence[Operation], *, prefix: str, limit: int | None) 
 
 def notices(plan: MigrationPlan) -> tuple[str, ...]:
     """Return what a plan's reader must know besides the numbers, as sentences."""
-    sentences = [f"{problem_sentence(problem)}" for problem in plan.problems[:10]]
-    if len(plan.problems) > 10:
-        sentences.append(f"and {len(plan.problems) - 10:,} more entries with problems: see --json")
-    missing = [operation for operation in plan.operations if str(operation.reason) == "missing"]
+    sentences = [problem_sentence(problem) for problem in plan.problems[:_SENTENCES]]
+    if len(plan.problems) > _SENTENCES:
+        sentences.append(f"and {len(plan.problems) - _SENTENCES:,} more entries with problems: see --json")
+    refused = [operation for operation in plan.operations if str(operation.reason) == "refused"]
+    sentences += [f"not uploaded: {one.asset.file_path}: {one.detail}" for one in refused[:_SENTENCES]]
+    if len(refused) > _SENTENCES:
+        sentences.append(f"and {len(refused) - _SENTENCES:,} more files that cannot be used: see --json")
+    missing = [one.asset.file_path for one in plan.operations if str(one.reason) == "missing"]
     if missing:
-        names = ", ".join(operation.asset.file_path for operation in missing[:3])
-        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
-        sentences.append(f"{count(len(missing), 'indexed file')} missing on disk: {names}{more}")
-    if plan.unindexed and not any(not operation.asset.indexed for operation in plan.operations):
-        names = ", ".join(name for name, _ in plan.unindexed[:3])
-        more = f" and {len(plan.unindexed) - 3:,} more" if len(plan.unindexed) > 3 else ""
+        sentences.append(f"{count(len(missing), 'indexed file')} missing on disk: {_some(missing)}")
+    if plan.unindexed and all(operation.asset.indexed for operation in plan.operations):
         sentences.append(
-            f"{count(len(plan.unindexed), 'file')} in the cache that no index entry names: {names}{more}"
-            " (--include-unindexed uploads them)"
+            f"{count(len(plan.unindexed), 'file')} in the cache that no index entry names:"
+            f" {_some([name for name, _ in plan.unindexed])} (--include-unindexed uploads them)"
         )
-    sentences.extend(f"skipped {name}: {reason}" for name, reason in plan.unusable[:10])
+    sentences.extend(f"skipped {name}: {reason}" for name, reason in plan.unusable[:_SENTENCES])
     return tuple(sentences)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+    return ", ".join(names[:_NAMES]) + more
 
 
 def problem_sentence(problem: IndexProblem) -> str:
@@ -196,7 +212,7 @@ def class_costs(made: MigrationEstimate) -> RenderableType:
 
 
 def _first_byte(text: str) -> str:
-    """Return the usual wait; the estimate says "after a restore: …, 3–5 h (Standard), …" for an archive class."""
+    """Return the usual wait of an archive class; the estimate names those of all restore tiers."""
     usual = re.search(r"([^,:]+) \(Standard\)", text)
     return usual[1].strip() if usual else "at once"
 
@@ -214,7 +230,11 @@ def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int
             Text(f"{folder}/", style="bold"),
         )
         for entry in entries[:shown_of_each]:
-            listed.add_row("", Text(size(entry.size_bytes), style="dim"), Text(printable(_short(entry.key, prefix)), style="dim"))
+            listed.add_row(
+                "",
+                Text(size(entry.size_bytes), style="dim"),
+                Text(printable(_short(entry.key, prefix)), style="dim"),
+            )
     return listed
 
 
@@ -232,13 +252,17 @@ def upload_report(report: MigrationReport, price: Decimal, estimate_: MigrationE
         done.append(f" ({speed(report.uploaded_bytes / report.duration_s)})")
     lines.append(done)
     if report.proofs:
-        ways = ", ".join(f"{number:,} by {_PROOF_NAMES.get(way, way)}" for way, number in report.proofs.items())
+        ways = ", ".join(
+            f"{number:,} by {_PROOF_NAMES.get(way, way)}" for way, number in report.proofs.items()
+        )
         lines.append(Text.assemble(("Proved   ", "bold"), ways))
     already = report.confirmed + sum(
         1 for operation in report.plan.operations if str(operation.reason) == "unchanged"
     )
     if already:
-        lines.append(Text.assemble(("Already  ", "bold"), f"{count(already, 'file')} there with the same content"))
+        lines.append(
+            Text.assemble(("Already  ", "bold"), f"{count(already, 'file')} there with the same content")
+        )
     index = "written" if report.published else "current already"
     lines.append(Text.assemble(("Index    ", "bold"), f"published index {index}"))
     sent = sum(report.requests.values())
@@ -250,11 +274,19 @@ def upload_report(report: MigrationReport, price: Decimal, estimate_: MigrationE
         )
     )
     if report.failures:
-        lines += [Text(""), failures((failure.key, failure.error.message, failure.error.hint) for failure in report.failures)]
+        lines += [
+            Text(""),
+            failures((failure.key, failure.error.message, failure.error.hint) for failure in report.failures),
+        ]
     return Group(*lines)
 
 
-_PROOF_NAMES = {"checksum": "CRC64NVME", "md5": "MD5", "read-back": "reading back", "unverifiable": "size only"}
+_PROOF_NAMES = {
+    "checksum": "CRC64NVME",
+    "md5": "MD5",
+    "read-back": "reading back",
+    "unverifiable": "size only",
+}
 
 
 def failures(rows: Iterable[tuple[str, str, str | None]]) -> RenderableType:
@@ -262,7 +294,9 @@ def failures(rows: Iterable[tuple[str, str, str | None]]) -> RenderableType:
     all_rows = list(rows)
     shown = table("Failed", "Why", "What to do")
     for item, reason, hint in all_rows[:ROWS_SHOWN]:
-        shown.add_row(Text(printable(item), style="red"), printable(reason), Text(printable(hint or ""), style="dim"))
+        shown.add_row(
+            Text(printable(item), style="red"), printable(reason), Text(printable(hint or ""), style="dim")
+        )
     return Group(shown, *_more(len(all_rows), ROWS_SHOWN, "see --json"))
 
 
@@ -274,7 +308,9 @@ def validation(report: ValidationReport) -> RenderableType:
         if counts[state] or state in {"matching", "different", "missing-in-s3", "extra-in-s3"}:
             size_bytes = sum(finding.size_bytes for finding in report.findings if str(finding.state) == state)
             style = _STATE_STYLES[state] if counts[state] else "dim"
-            shown.add_row(Text(name, style=style), f"{counts[state]:,}", size(size_bytes) if counts[state] else "")
+            shown.add_row(
+                Text(name, style=style), f"{counts[state]:,}", size(size_bytes) if counts[state] else ""
+            )
     others = [finding for finding in report.findings if str(finding.state) != "matching"]
     parts: list[RenderableType] = [shown]
     if others:

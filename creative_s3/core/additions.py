@@ -26,7 +26,7 @@ from creative_s3.core.models import KIND_OF_TYPE, Asset, Kind, SemanticMetadata,
 from creative_s3.core.outcomes import Outcome, Upload
 from creative_s3.core.planning import Operation, Reason, content_type_of
 from creative_s3.core.pricing import load_bundled
-from creative_s3.core.survey import prove_without_checksum
+from creative_s3.core.remote import prove_without_checksum
 from creative_s3.core.transfers import EngineName, TransferEngine
 from creative_s3.core.workspace import FileState, LocalFile, Signature
 from creative_s3.errors import PreconditionFailedError, RefusedError, UsageError
@@ -321,8 +321,14 @@ def describe(path: Path, description: Description, *, cache_dir: Path, created_a
     A file in the workspace keeps its place. For any other, the place is where the layout would put it in the
     cache directory, so that it can be brought back there.
 
+    Args:
+        path: The file.
+        description: What the user says of it.
+        cache_dir: The pipeline's cache directory; where it is missing there is no workspace.
+        created_at: ISO 8601.
+
     Raises:
-        UsageError: The cache key is empty, or is no text.
+        UsageError: The cache key or the file's name is empty, or is no text.
     """
     cache_key = path.stem if description.cache_key is None else description.cache_key
     for value, what in ((cache_key, "--cache-key"), (path.name, "FILE")):
@@ -338,13 +344,11 @@ def describe(path: Path, description: Description, *, cache_dir: Path, created_a
         campaign_id=description.campaign_id,
         created_at=created_at,
     )
-    workspace = Path(os.path.abspath(cache_dir)).parent  # noqa: PTH100 - resolve() would follow links
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - the same
-    if absolute.is_relative_to(workspace) and _is_text(str(absolute)):
-        return replace(asset, file_path=absolute.relative_to(workspace).as_posix())
-    cache_name = os.path.basename(os.path.abspath(cache_dir))  # noqa: PTH100, PTH119 - the same
+    cache, file = (Path(os.path.abspath(given)) for given in (cache_dir, path))  # noqa: PTH100 - keeps links
+    if cache.is_dir() and file.is_relative_to(cache.parent) and _is_text(str(file)):
+        return replace(asset, file_path=file.relative_to(cache.parent).as_posix())
     folder = PurePosixPath(key_of(asset, "")).parent
-    return replace(asset, file_path=str(PurePosixPath(cache_name) / folder / path.name))
+    return replace(asset, file_path=str(PurePosixPath(cache.name) / folder / path.name))
 
 
 def _is_text(value: str) -> bool:

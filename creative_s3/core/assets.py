@@ -14,7 +14,7 @@ from creative_s3.core.layout import asset_of, parse_key
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.models import Asset, Kind, StoredObject
 from creative_s3.core.objects import is_archived, same_md5
-from creative_s3.core.survey import published_key
+from creative_s3.core.remote import published_key
 from creative_s3.core.workspace import FileState, LocalFile, Workspace
 from creative_s3.errors import AccessDeniedError, UnsupportedError
 

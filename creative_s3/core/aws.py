@@ -23,7 +23,16 @@ from creative_s3.errors import CredentialsError, RefusedError, SettingsError
 if TYPE_CHECKING:
     from creative_s3.settings import S3Config
 
-__all__ = ["Connection", "connect", "ends_run", "is_insecure", "is_retryable", "no_credentials", "translate"]
+__all__ = [
+    "Connection",
+    "connect",
+    "ends_run",
+    "is_insecure",
+    "is_retryable",
+    "no_credentials",
+    "presigning_client",
+    "translate",
+]
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
@@ -87,10 +96,11 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
     try:
         if session.get_credentials() is None:
             raise no_credentials()
-        connection = _connect(session, config, endpoint_url=config.endpoint_url)
+        clients = boto3.Session(botocore_session=session)
+        connection = _connect(session, clients, config, endpoint_url=config.endpoint_url)
         if config.endpoint_url is None and not _is_aws(connection.client.meta.endpoint_url):
             # AWS_ENDPOINT_URL_S3 or the profile names a server, which botocore uses by itself.
-            connection = _connect(session, config, endpoint_url=connection.client.meta.endpoint_url)
+            connection = _connect(session, clients, config, endpoint_url=connection.client.meta.endpoint_url)
     except BotoCoreError as error:
         raise translate(error, endpoint_url=config.endpoint_url) from error
     except ValueError as error:  # botocore's word for an endpoint that it cannot parse
@@ -106,6 +116,16 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
             hint="use https, or repeat the command with --insecure-endpoint",
         )
     return connection
+
+
+def presigning_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """Return a client whose presigned addresses have signature version 4.
+
+    botocore presigns with version 2 in the older regions and for other servers; buckets made since June 2020
+    and objects under KMS take version 4 only (AWS: "Authenticating Requests (AWS Signature Version 2)").
+    """
+    config = connection.client_options["config"].merge(Config(signature_version="s3v4"))
+    return connection.session.create_client("s3", **(connection.client_options | {"config": config}))
 
 
 def no_credentials() -> CredentialsError:
@@ -136,7 +156,9 @@ def _is_aws(endpoint_url: str) -> bool:
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
-def _connect(session: botocore.session.Session, config: S3Config, *, endpoint_url: str | None) -> Connection:
+def _connect(
+    session: botocore.session.Session, clients: boto3.Session, config: S3Config, *, endpoint_url: str | None
+) -> Connection:
     options: dict[str, Any] = {
         "region_name": config.region,
         "endpoint_url": endpoint_url,
@@ -145,7 +167,7 @@ def _connect(session: botocore.session.Session, config: S3Config, *, endpoint_ur
     return Connection(
         config=config,
         session=session,
-        client=boto3.Session(botocore_session=session).client("s3", **options),
+        client=clients.client("s3", **options),
         endpoint_url=endpoint_url,
         client_options=options,
     )
@@ -166,11 +188,10 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
     )
 
 
-def _s3_options(endpoint_url: str | None) -> dict[str, Any] | None:
+def _s3_options(endpoint_url: str | None) -> Any:  # noqa: ANN401 - botocore keeps the type to itself
     if endpoint_url is None:
         return None
-    options: dict[str, Any] = {"addressing_style": "path"}
     if _is_loopback(urlsplit(endpoint_url).hostname or ""):
-        # As over https: the CRC64NVME guards the body, and hashing it with SHA-256 too costs more than sending it.
-        options["payload_signing_enabled"] = False
-    return options
+        # As over https: the CRC64NVME guards the body, and its SHA-256 would cost more than sending it.
+        return {"addressing_style": "path", "payload_signing_enabled": False}
+    return {"addressing_style": "path"}

@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from creative_s3.core.catalog import SCHEMA_VERSION, catalog_path
 from creative_s3.core.checks import Check, Group, Topic
 from creative_s3.core.index import INDEX_NAME, ProblemKind
 from creative_s3.core.survey import survey_local
-from creative_s3.core.workspace import PARTIAL_MARK, FileState, Workspace
+from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ MIN_FREE_PERCENT = 5
 _GIB = 1024**3
 _STALE_PART_S = 3600.0
 _SHOWN_NAMES = 3
+_PARTIAL = ".*.creative-s3-" + "[0-9a-f]" * 8 + ".part*"
+"""What `files.partial_path` names; one pattern finds the files and stands in the command."""
 
 
 def checks(config: S3Config, *, log_directory: Path) -> tuple[Check, ...]:
@@ -246,11 +249,10 @@ def _leftovers(cache_dir: Path) -> Check:
     found = [path for path in _partials(cache_dir) if _modified_s(path) < before_s]
     if not found:
         return LEFTOVERS.ok("none")
-    pattern = f".*{PARTIAL_MARK}*.part*"
     return LEFTOVERS.warning(
         f"{_count(len(found), 'file')} of killed downloads ({_some(path.name for path in found)})",
         shlex.join(
-            ["find", str(cache_dir), "-type", "f", "-name", pattern, "-mmin", f"+{_STALE_PART_S / 60:.0f}"]
+            ["find", str(cache_dir), "-type", "f", "-name", _PARTIAL, "-mmin", f"+{_STALE_PART_S / 60:.0f}"]
         )
         + " -delete",
     )
@@ -259,7 +261,7 @@ def _leftovers(cache_dir: Path) -> Check:
 def _partials(cache_dir: Path) -> Iterable[Path]:
     for directory, _, names in os.walk(cache_dir):
         for name in names:
-            if name.startswith(".") and PARTIAL_MARK in name and ".part" in name:
+            if fnmatchcase(name, _PARTIAL):
                 yield Path(directory, name)
 
 

@@ -149,7 +149,7 @@ def _begun(flight: Flight, future: Any) -> Callable[[], None]:  # noqa: ANN401 -
 def _cancel_multipart(flight: Flight, cancel: Callable[[], None], began_at: float) -> None:
     """Cancel a multipart upload, but give it the time to learn its ID first.
 
-    The Common Runtime cancels the request that creates the upload too, and could not abort what it then does not
+    The Common Runtime cancels the request that creates the upload too, and cannot abort what it then does not
     know. Once a part has gone out, the ID is known.
     """
     grace_s = began_at + _GRACE_S - time.monotonic()
@@ -271,7 +271,9 @@ class _ObservedCrtClient:
 
         if is_download:
             arguments["checksum_config"] = None  # the whole file is compared afterwards, without another HEAD
-            if is_whole:  # as one plain request; as a GetObject it would ask for a range, which has no checksum
+            if (
+                is_whole
+            ):  # as one plain request; as a GetObject it would ask for a range, which has no checksum
                 arguments |= {"type": awscrt.s3.S3RequestType.DEFAULT, "operation_name": "GetObject"}
         arguments |= {"on_headers": on_headers, "on_done": on_done, "on_progress": on_progress}
         request = self._client.make_request(**arguments)

@@ -1,10 +1,9 @@
-"""Carrying out the uploads of a plan: operations into the engine, proofs into the catalog, failures into the report."""
+"""Carrying out the uploads of a plan: operations into the engine, proofs into the catalog."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,10 +15,12 @@ from creative_s3.core.layout import object_metadata, object_tags, owner_of
 from creative_s3.core.outcomes import Outcome, Upload
 from creative_s3.core.planning import Operation, content_type_of
 from creative_s3.core.workspace import Signature
-from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from creative_s3.core.transfers import TransferEngine
+    from creative_s3.errors import CreativeS3Error
 
 _COMMIT_ITEMS = 200
 _COMMIT_S = 0.5

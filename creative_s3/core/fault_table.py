@@ -47,7 +47,7 @@ class Row:
 NO_BUCKET = Row(
     BucketNotFoundError,
     "the bucket does not exist",
-    "check S3_BUCKET_NAME and S3REGION with `creative-s3 config`",
+    "check S3_BUCKET_NAME and S3_REGION with `creative-s3 config`",
 )
 NO_OBJECT = Row(
     ObjectNotFoundError, "the object does not exist", "see what is there with `creative-s3 assets list`"
@@ -61,7 +61,7 @@ BAD_SECRET = Row(
 )
 EXPIRED = Row(CredentialsError, "the credentials have expired", RENEW)
 CLOCK = Row(ClockError, "this machine's clock is wrong", "set the clock (`timedatectl set-ntp true`)")
-REGION = Row(SettingsError, "the bucket is in another region", "set S3REGION to the bucket's region")
+REGION = Row(SettingsError, "the bucket is in another region", "set S3_REGION to the bucket's region")
 BUSY = Row(TemporaryError, "S3 asks to slow down", RUN_AGAIN)
 BROKEN = Row(TemporaryError, "S3 failed on its side", RUN_AGAIN)
 LATE = Row(TemporaryError, "the request took too long", RUN_AGAIN)

@@ -125,7 +125,7 @@ def _of_response(response: Mapping[str, Any], item: str | None) -> CreativeS3Err
             f"S3 answered {code}: {_clean(str(fields.get('Message', '')))}", item=item, hint=DOCTOR
         )
     if row is REGION and region:
-        return _made(row, item, f"the bucket is in the region {region}", f"set S3REGION={region}")
+        return _made(row, item, f"the bucket is in the region {region}", f"set S3_REGION={region}")
     if row is NO_BUCKET and fields.get("BucketName"):
         return _made(row, str(fields["BucketName"]))
     if row is CLOCK:
@@ -183,7 +183,7 @@ def _unknown_host(endpoint_url: str | None) -> CreativeS3Error:
             hint="check its spelling",
         )
     return TemporaryError(
-        "the name of the S3 endpoint does not resolve", hint="check the network connection, and S3REGION"
+        "the name of the S3 endpoint does not resolve", hint="check the network connection, and S3_REGION"
     )
 
 

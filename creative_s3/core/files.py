@@ -14,10 +14,14 @@ import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from creative_s3.core.checksums import crc64nvme_of_descriptor
 from creative_s3.core.faults import translate
 from creative_s3.errors import FileChangedError, FileUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _MARK = ".creative-s3-"
 _PARTIAL = re.compile(r"^\..*\.creative-s3-[0-9a-f]{8}\.part(?:\.[0-9A-Za-z]{1,16})?$")

@@ -14,7 +14,7 @@ from creative_s3.core.index import Index, Reference, references
 from creative_s3.core.layout import KEY_LIMIT_BYTES
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.publishing import keys_in, parse_published
-from creative_s3.core.survey import published_key
+from creative_s3.core.remote import published_key
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, IndexFileError, ObjectNotFoundError
 
 if TYPE_CHECKING:

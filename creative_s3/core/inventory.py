@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.assets import OTHER
 from creative_s3.core.layout import parse_key
 from creative_s3.core.models import Kind
-from creative_s3.core.survey import published_key, survey_local
+from creative_s3.core.remote import published_key
+from creative_s3.core.survey import survey_local
 from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import CreativeS3Error
 

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Counts an item's bytes so that what was emitted always adds up; any thread may call it."""
+    """Counts an item's bytes so that what was emitted always adds up; any thread may call it.
 
-    def __init__(self, key: str, emit: Emit) -> None:
+    Attributes:
+        moved_at: The clock when the present try began or last moved bytes.
+    """
+
+    def __init__(self, key: str, emit: Emit, clock: Callable[[], float]) -> None:
         self._key = key
         self._emit = emit
+        self._clock = clock
+        self.moved_at = clock()
         self._lock = threading.Lock()
         self._counted = 0
         self._is_open = False
@@ -32,6 +38,7 @@ class Meter:
         """Begin a try."""
         with self._lock:
             self._is_open = True
+            self.moved_at = self._clock()
 
     def add(self, delta_bytes: int) -> None:
         """Count bytes that moved; late reports of an ended try count for nothing."""
@@ -39,6 +46,7 @@ class Meter:
             if not self._is_open or not delta_bytes:
                 return
             self._counted += delta_bytes
+            self.moved_at = self._clock()
         self._emit(Progressed(self._key, delta_bytes))
 
     def close(self, total_bytes: int) -> None:
@@ -57,6 +65,7 @@ class Surroundings:
 
     connection: Connection
     emit: Emit
+    clock: Callable[[], float]
 
 
 class Job(ABC):
@@ -66,14 +75,14 @@ class Job(ABC):
         attempts: Tries begun.
         setbacks: Tries that ended because content did not match or changed.
         begun_at: The engine's clock at the first try.
-        failing_since: The engine's clock when the failures in a row began; None while there are none.
+        failing_since: The engine's clock when bytes last moved before the first failure; None before that.
         cancel: Stops what is under way; None when nothing is.
     """
 
     def __init__(self, request: Upload | Download, around: Surroundings) -> None:
         self.request = request
         self.around = around
-        self.meter = Meter(request.key, around.emit)
+        self.meter = Meter(request.key, around.emit, around.clock)
         self.attempts = 0
         self.setbacks = 0
         self.begun_at = 0.0

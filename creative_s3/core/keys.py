@@ -2,14 +2,14 @@
 
 An asset keeps the key it was given. For a key that several want, or that is taken in the bucket:
 
-1. the asset that the object there says it belongs to keeps it (the object is replaced if the content changed);
+1. the asset that the object there says it belongs to keeps it (and replaces it if the content changed);
 2. else the assets whose content is what the object already holds share it;
 3. an object of anybody else is left alone: nobody gets its key;
 4. with no object there, assets that were given the key before come first, then the smallest cache key.
 
 Assets with the winner's bytes share the key: the same bytes under the same key are one object. All others get
-their plain key with digits of their content before the extension: 8, or 16, or 16 and a number, the first that
-is neither given away nor taken in the bucket.
+their plain key with digits of their content before the extension: 8, or 16, or 16 and a number, whichever is
+the first that is neither given away nor taken in the bucket.
 """
 
 from __future__ import annotations

@@ -5,36 +5,32 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog import Catalog, ProvedObject, catalog_path
+from creative_s3.core.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.execution import Execution, Failure
 from creative_s3.core.layout import owner_of, parse_key
-from creative_s3.core.index import Reference
 from creative_s3.core.lock import exclusive
+from creative_s3.core.matching import Matching
 from creative_s3.core.outcomes import Proof
 from creative_s3.core.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
 from creative_s3.core.publishing import format_published, keys_in, merge, parse_published, with_keys
-from creative_s3.core.survey import (
-    Contents,
-    LocalSurvey,
-    RemoteSurvey,
-    list_remote,
-    match,
-    published_key,
-    survey_local,
-)
+from creative_s3.core.remote import RemoteSurvey, list_remote, published_key
+from creative_s3.core.survey import LocalSurvey, survey_local
 from creative_s3.core.transfers import EngineName, TransferEngine
 from creative_s3.core.validation import Finding, State, ValidationReport, compare
 from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import ExitCode, PreconditionFailedError, SettingsError, TemporaryError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from creative_s3.core.index import Reference
     from creative_s3.core.storage import S3StorageManager
 
 _PLANNING_ROUNDS = 3
@@ -221,16 +217,16 @@ class S3MigrationManager:
         keep_keys: bool = False,
         trusted: bool = True,
     ) -> tuple[Candidate, ...]:
-        candidates = match(
+        candidates = Matching(
             survey,
             remote,
-            Contents(self.workspace, catalog, trust_signatures=trusted),
+            Contents(catalog, trust_signatures=trusted),
             prefix=self.prefix,
             assigned=self._assigned(survey, remote, catalog),
             keep_keys=keep_keys,
             workers=self.storage.connection.config.max_parallel_uploads if self.storage else 1,
             emit=self._emit,
-        )
+        ).candidates()
         _remember(candidates, catalog)
         return candidates
 
@@ -313,7 +309,9 @@ class S3MigrationManager:
         if remote is None or remote.published or not catalog.published():
             return ()
         key = published_key(self.prefix)
-        return (Finding(State.MISSING_IN_S3, key, None, 0, "the published index is gone; upload writes it again"),)
+        return (
+            Finding(State.MISSING_IN_S3, key, None, 0, "the published index is gone; upload writes it again"),
+        )
 
 
 def _remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:

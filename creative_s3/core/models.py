@@ -1,7 +1,8 @@
 """The values everything else speaks in: enums, metadata, assets, stored objects. No I/O, no decisions.
 
-The enumerations hold the values that the pipeline writes into ``index.json``. A pipeline newer than this package
-may write others; except for the asset type, which decides where an object lives, such values are carried as text.
+The enumerations hold the values that the pipeline writes into ``index.json``. A pipeline newer than this
+package may write others; except for the asset type, which decides where an object lives, such values are
+carried as text.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from creative_s3.core.costs import RequestCounts, list_requests, measure, request_price
@@ -14,6 +12,9 @@ from creative_s3.core.planning import MigrationPlan, Reason
 from creative_s3.core.pricing import load_bundled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
     from creative_s3.settings import S3Config
 
 _FIELD_OF_OPERATION: Mapping[str, str] = {

@@ -1,8 +1,9 @@
-"""The published index: index.json with the keys of the objects, merged with what other machines published. Pure.
+"""The published index: index.json with the keys of the objects, merged with what other machines published.
 
-Merging goes entry by entry. For each entry we know what it was, on our side and in the merged result, when we last
-published: the side that changed since then wins; when both did, the one used or made later, and the other's unknown
-fields are kept. An entry that only one side has stays.
+Pure. Merging goes entry by entry, and within an entry field by field. For each field we know what it was, on
+our side and in the merged result, when we last published: the side that changed it since then wins. When both
+did, or nothing is known, the entry used or made later wins, and fields that only the other one has are kept.
+An entry that only one side has stays, and so does the key of an object.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog import PublishedDigests
+from creative_s3.core.documents import DocumentError, parse_document
 from creative_s3.core.index import SECTIONS, TOP_LEVEL, Reference
 from creative_s3.errors import IndexFileError
 
@@ -26,6 +30,12 @@ KEY_FIELDS: Mapping[str, str] = {
 }
 """The field that names the object of each field that names a file."""
 _TIMES = ("last_used", "updated_at", "accessed_at", "created_at")
+_KEY_NAMES = frozenset(KEY_FIELDS.values())
+_SETTLED_BY_TIME = _KEY_NAMES.union(_TIMES)
+"""Fields in which taking the later entry's value loses nothing that a person wrote."""
+_HASH_DIGITS = 12
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_ABSENT = object()
 
 EntryName = tuple[str, str]
 """Section (empty for the top level) and entry."""
@@ -71,21 +81,28 @@ def merge(
         known: What each entry was when we last published.
     """
     our_entries, their_entries = dict(_entries(ours)), dict(_entries(theirs))
-    document: dict[str, Any] = {}
+    # Their order first, so that publishing again what is published changes nothing.
+    document: dict[str, Any] = {
+        name: {} if _is_section(name, theirs) or _is_section(name, ours) else None
+        for name in dict.fromkeys([*theirs, *ours])
+    }
     digests: dict[EntryName, PublishedDigests] = {}
     conflicts: list[str] = []
-    # Their order first, so that publishing again what is published changes nothing.
     for name in dict.fromkeys([*their_entries, *our_entries]):
-        if name not in our_entries:
-            value = their_entries[name]
-        elif name not in their_entries:
-            value = our_entries[name]
+        section, entry = name
+        value, conflict = _merge_entry(
+            our_entries.get(name, _ABSENT), their_entries.get(name, _ABSENT), known.get(name)
+        )
+        if section != TOP_LEVEL:
+            document[section][entry] = value
+        elif document[entry] is None:
+            document[entry] = value
         else:
-            value, conflict = _merge_entry(our_entries[name], their_entries[name], known.get(name))
-            if conflict:
-                conflicts.append(".".join(part for part in name if part))
-        _put(document, name, value)
-        if name in our_entries:
+            # One side has something else where the other has a section: the entries stay.
+            conflict = bool(value)
+        if conflict:
+            conflicts.append(".".join(part for part in name if part))
+        if name in our_entries and _is_storable(name):
             digests[name] = PublishedDigests(ours=digest(our_entries[name]), merged=digest(value))
     return Merged(document, digests, tuple(conflicts))
 
@@ -97,16 +114,13 @@ def parse_published(content: bytes, key: str) -> dict[str, Any]:
         IndexFileError: It is no JSON object; it is never replaced by force.
     """
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
+        return dict(parse_document(content).content)
+    except DocumentError as error:
         raise IndexFileError(
-            "the published index is damaged, so nothing was merged into it",
+            f"the published index is damaged, so nothing was merged into it: it {error}",
             item=key,
-            hint="look at it (creative-s3 assets download), restore an older version or delete it, then upload again",
-        )
-    return document
+            hint=f"look at it, then restore an older one or delete it: creative-s3 assets download {quote(key)}",
+        ) from None
 
 
 def format_published(document: Mapping[str, Any]) -> bytes:
@@ -127,58 +141,96 @@ def keys_in(document: Mapping[str, Any], placed: Iterable[Reference]) -> dict[st
 
 
 def digest(value: object) -> str:
-    """Return 16 hex digits that stand for a JSON value, whatever the order of its fields."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Return what stands for a JSON value, whatever the order of its fields: 24 digits for each field."""
+    if isinstance(value, dict):
+        return " ".join(sorted(_hash(name) + _hash(content) for name, content in value.items()))
+    return f"={_hash(value)}"
 
 
 def _entries(document: Mapping[str, Any]) -> Iterator[tuple[EntryName, Any]]:
     for name, value in document.items():
-        if name in SECTIONS and isinstance(value, dict):
-            if not value:
-                yield (name, ""), None  # keeps an empty section
+        if _is_section(name, document):
             for entry, content in value.items():
                 yield (name, entry), content
         else:
             yield (TOP_LEVEL, name), value
 
 
-def _put(document: dict[str, Any], name: EntryName, value: object) -> None:
-    section, entry = name
-    if section == TOP_LEVEL:
-        document[entry] = value
-        return
-    target = document.setdefault(section, {})
-    if isinstance(target, dict) and not (entry == "" and value is None):
-        target[entry] = value
+def _is_section(name: str, document: Mapping[str, Any]) -> bool:
+    return name in SECTIONS and isinstance(document.get(name), dict)
+
+
+def _is_storable(name: EntryName) -> bool:
+    """Tell whether the catalog can hold a name: half a surrogate pair is no text."""
+    try:
+        "".join(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _merge_entry(ours: object, theirs: object, known: PublishedDigests | None) -> tuple[object, bool]:
-    if ours == theirs:
-        return theirs, False
-    if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+    """Return the merged value, and whether something that both sides changed had to give way."""
+    if theirs is _ABSENT:
         return ours, False
-    ours_changed = known is None or digest(ours) != known.ours
-    theirs_changed = known is None or digest(theirs) != known.merged
-    if ours_changed and not theirs_changed:
-        return _keep_keys(ours, theirs), False
-    if theirs_changed and not ours_changed:
+    if ours is _ABSENT or ours == theirs:
         return theirs, False
-    if not ours_changed:
-        return theirs, False
-    newer, older = (theirs, ours) if _time_of(theirs) > _time_of(ours) else (ours, theirs)
-    merged = {**older, **newer}
-    return (theirs if merged == theirs else merged), _without_keys(ours) != _without_keys(theirs)
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return _merge_fields(ours, theirs, known)
+    we_changed = known is None or digest(ours) != known.ours
+    they_changed = known is None or digest(theirs) != known.merged
+    return (ours if we_changed else theirs), we_changed and they_changed
 
 
-def _keep_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the keys they know, where ours has none: our file may be missing while its object is there."""
-    return {**{field: theirs[field] for field in KEY_FIELDS.values() if field in theirs}, **ours}
+def _merge_fields(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], known: PublishedDigests | None
+) -> tuple[dict[str, Any], bool]:
+    our_base, their_base = (_fields(known.ours), _fields(known.merged)) if known else (None, None)
+    ours_is_newer = _time_of(ours) >= _time_of(theirs)
+    merged: dict[str, Any] = {}
+    conflict = False
+    for field in dict.fromkeys([*theirs, *ours]):
+        our, their = ours.get(field, _ABSENT), theirs.get(field, _ABSENT)
+        we_changed, they_changed = _has_changed(field, our, our_base), _has_changed(field, their, their_base)
+        if we_changed and they_changed and _ABSENT not in (our, their):
+            value = our if ours_is_newer else their
+            conflict = conflict or (our != their and field not in _SETTLED_BY_TIME)
+        elif (we_changed and they_changed) or (field in _KEY_NAMES and _ABSENT in (our, their)):
+            # An edit counts more than a removal. And our file may be missing while its object is there.
+            value = their if our is _ABSENT else our
+        else:
+            value = our if we_changed else their
+        if value is not _ABSENT:
+            merged[field] = value
+    return merged, conflict
 
 
-def _without_keys(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {field: value for field, value in entry.items() if field not in KEY_FIELDS.values()}
+def _has_changed(field: str, value: object, base: Mapping[str, str] | None) -> bool:
+    if base is None:
+        return True
+    return base.get(_hash(field)) != (None if value is _ABSENT else _hash(value))
 
 
-def _time_of(entry: Mapping[str, Any]) -> str:
-    return max((str(entry[field]) for field in _TIMES if isinstance(entry.get(field), str)), default="")
+def _fields(text: str) -> dict[str, str] | None:
+    """Take a digest of an object apart; None when it is none."""
+    chunks = text.split()
+    if any(len(chunk) != 2 * _HASH_DIGITS for chunk in chunks):
+        return None
+    return {chunk[:_HASH_DIGITS]: chunk[_HASH_DIGITS:] for chunk in chunks}
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()[:_HASH_DIGITS]
+
+
+def _time_of(entry: Mapping[str, Any]) -> datetime:
+    """Return the latest time in an entry; the pipeline writes times without a zone, read as UTC."""
+    latest = datetime.min.replace(tzinfo=UTC)
+    for field in _TIMES:
+        value = entry.get(field)
+        try:
+            time = datetime.fromisoformat(value) if isinstance(value, str) else latest
+        except ValueError:
+            continue
+        latest = max(latest, time if time.tzinfo else time.replace(tzinfo=UTC))
+    return latest

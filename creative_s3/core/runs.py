@@ -89,7 +89,7 @@ class Run:
             while True:
                 self._fill()
                 if self._ready:
-                    # Hand over one by one and fill up again: when all ended at once, nothing else would wake us.
+                    # One by one, and fill up again: when all ended at once, nothing else would wake us.
                     yield self._ready.popleft()
                     continue
                 if self._is_over():
@@ -259,7 +259,8 @@ class Run:
                 return False
             delay_s = _delay_s(job.setbacks) / 2
         elif is_retryable(error):
-            job.failing_since = job.failing_since if job.failing_since is not None else now
+            if job.failing_since is None:
+                job.failing_since = min(now, job.meter.moved_at)
             delay_s = _delay_s(job.attempts)
             if now + delay_s > job.failing_since + self._terms.patience_s:
                 return False

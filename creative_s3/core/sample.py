@@ -140,7 +140,9 @@ def make_workspace(directory: Path, *, created_at: datetime = FIRST_CREATED_AT) 
     """
     _refuse_used(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / _MARKER).write_text("A sample workspace of creative-s3; demo --clean removes it.\n", encoding="utf-8")
+    (directory / _MARKER).write_text(
+        "A sample workspace of creative-s3; demo --clean removes it.\n", encoding="utf-8"
+    )
     workspace = _Workspace(directory, created_at)
     for section in _SECTIONS:
         section(workspace)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import connect, translate
+from creative_s3.core.aws import connect, presigning_client, translate
 from creative_s3.core.checksums import Crc64
 from creative_s3.core.models import StoredObject
 from creative_s3.core.objects import bare_etag, from_answer, head
@@ -186,7 +186,7 @@ class S3StorageManager:
                 hint="choose --expires 7d or less",
             )
         try:
-            url: str = self.connection.client.generate_presigned_url(
+            url: str = presigning_client(self.connection).generate_presigned_url(
                 "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=expires_s
             )
         except Exception as error:

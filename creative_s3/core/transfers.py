@@ -69,7 +69,7 @@ class TransferEngine:
         parallel = connection.config.max_parallel_uploads
         self._tally = RequestTally()
         self._connection = connection
-        self._around = Surroundings(connection=connection, emit=emit)
+        self._around = Surroundings(connection=connection, emit=emit, clock=clock)
         self._terms = Terms(
             engine=open_engine(engine, connection, tally=self._tally),
             pool=DaemonPool(min(max(4, parallel), _MOST_POOL_THREADS)),

@@ -1,4 +1,4 @@
-"""The three-way comparison of index, disk and bucket: what matches, what differs, what is missing, what is extra. Pure."""
+"""The three-way comparison of index, disk and bucket: what matches, differs, is missing, is extra. Pure."""
 
 from __future__ import annotations
 
@@ -145,14 +145,16 @@ def _judge(candidate: Candidate) -> Finding:
         return _finding(candidate, State.MISSING_IN_S3, "there is no object under its key")
     if candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:
         return _finding(candidate, State.MATCHING, "")
+    return _finding(candidate, State.DIFFERENT, _difference(candidate, remote))
+
+
+def _difference(candidate: Candidate, remote: StoredObject) -> str:
+    local = candidate.local
     if remote.size_bytes != local.size_bytes:
-        detail = f"{local.size_bytes:,} bytes on disk, {remote.size_bytes:,} in the bucket"
-        return _finding(candidate, State.DIFFERENT, detail)
+        return f"{local.size_bytes:,} bytes on disk, {remote.size_bytes:,} in the bucket"
     if candidate.remote_crc64nvme is None:
-        return _finding(
-            candidate, State.DIFFERENT, "the object has no checksum and cannot be read to compare"
-        )
-    return _finding(candidate, State.DIFFERENT, "the same size, other content")
+        return "the object has no checksum and cannot be read to compare"
+    return "the same size, other content"
 
 
 def _finding(candidate: Candidate, state: State, detail: str) -> Finding:

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 PRIVATE_DIRECTORY = ".creative-s3"
 """Our own directory inside the cache directory."""
-_PARTIAL = re.compile(r"\..*\.creative-s3-[0-9a-f]{8}\.part(?:\.[0-9A-Za-z]{1,16})?", re.DOTALL)
-"""The names of our temporary files (see `core.files`)."""
+PARTIAL_MARK = ".creative-s3-"
+"""Stands in the names of our temporary files (see `core.files`)."""
+_PARTIAL = re.compile(
+    rf"\..*{re.escape(PARTIAL_MARK)}[0-9a-f]{{8}}\.part(?:\.[0-9A-Za-z]{{1,16}})?", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class Signature:
     The change time is part of it: an edit that restores size and modification time still moves it.
 
     Attributes:
-        seen_ns: When the file was looked at, in nanoseconds since the epoch; 0 when that is not known. No part of
-            the comparison.
+        seen_ns: When the file was looked at, in nanoseconds since the epoch; 0 when that is not known. It is
+            no part of the comparison.
     """
 
     size_bytes: int
@@ -107,11 +110,11 @@ class Workspace:
         path = self.root / file_path
         try:
             real = os.path.realpath(path, strict=True)
+            if not self._contains(real):
+                return LocalFile(path, FileState.REFUSED, reason="a link leads out of the workspace")
             status = Path(real).stat()
         except OSError as error:
             return _unreachable(path, error)
-        if not self._contains(real):
-            return LocalFile(path, FileState.REFUSED, reason="a link leads out of the workspace")
         if not stat.S_ISREG(status.st_mode):
             return LocalFile(path, FileState.REFUSED, reason=f"it is {_what(status.st_mode)}, not a file")
         if not os.access(real, os.R_OK):

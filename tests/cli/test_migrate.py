@@ -1,20 +1,21 @@
-"""The `migrate` commands on a real server: exit code, stdout, stderr, then what lies in the bucket and on the disk."""
+"""The `migrate` commands on a real server: exit code, stdout, stderr, then the bucket and the disk."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from program import Program
 
 from creative_s3.core.checksums import crc64nvme_of_file
-from creative_s3.core.local import LocalServer
+from creative_s3.core.lock import exclusive
 
 if TYPE_CHECKING:
-    from conftest import S3Server
+    from pathlib import Path
+
     from types_boto3_s3 import S3Client
 
 FILES = 62
@@ -63,7 +64,9 @@ def test_upload_stores_every_file_under_its_own_key_and_publishes_the_index(
     assert objects == {key: path.read_bytes() for key, path in expected.items()}
     own = json.loads((cli.cwd / "cache" / "index.json").read_text())
     assert set(index) == set(own)
-    assert {entry["s3_key"] for entry in index["semantic_assets"].values() if "s3_key" in entry} <= set(objects)
+    assert {entry["s3_key"] for entry in index["semantic_assets"].values() if "s3_key" in entry} <= set(
+        objects
+    )
 
 
 def test_upload_sets_checksum_type_class_metadata_and_tags(cli: Program, s3: S3Client, bucket: str) -> None:
@@ -106,8 +109,6 @@ def test_a_rerun_without_the_catalog_proves_by_head_and_sends_no_put(cli: Progra
 def test_a_changed_file_replaces_its_own_object_even_with_its_old_times(
     cli: Program, s3: S3Client, bucket: str
 ) -> None:
-    import os
-
     assert cli("migrate", "upload").code == 0
     path = cli.cwd / "cache" / "products" / "power-dish-soap" / "product.png"
     status = path.stat()
@@ -135,7 +136,9 @@ def test_the_dry_run_shows_the_plan_and_changes_nothing(cli: Program, s3: S3Clie
     assert len([one for one in as_json["operations"] if one["reason"] == "new"]) == FILES
 
 
-def test_missing_files_are_a_warning_and_with_strict_a_failure(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_missing_files_are_a_warning_and_with_strict_a_failure(
+    cli: Program, s3: S3Client, bucket: str
+) -> None:
     strict = cli("migrate", "upload", "--strict")
     assert strict.code == 3
     assert "gone.png" in strict.err
@@ -143,7 +146,9 @@ def test_missing_files_are_a_warning_and_with_strict_a_failure(cli: Program, s3:
     assert cli("migrate", "upload").code == 0
 
 
-def test_unindexed_files_are_named_and_uploaded_only_on_request(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_unindexed_files_are_named_and_uploaded_only_on_request(
+    cli: Program, s3: S3Client, bucket: str
+) -> None:
     plain = cli("migrate", "upload")
     assert "not_indexed.png" in plain.err
     assert cli("migrate", "upload", "--include-unindexed").code == 0
@@ -174,7 +179,10 @@ def test_entries_that_lead_outside_are_refused_by_name_and_bad_ones_set_aside(
         "file_path": "../secrets.txt",
         "semantic_metadata": {"asset_type": "composite"},
     }
-    document["semantic_assets"]["odd"] = {"file_path": "cache/x.png", "semantic_metadata": {"asset_type": "hologram"}}
+    document["semantic_assets"]["odd"] = {
+        "file_path": "cache/x.png",
+        "semantic_metadata": {"asset_type": "hologram"},
+    }
     path.write_text(json.dumps(document))
     (cli.cwd.parent / "secrets.txt").write_text("secret")
     result = cli("migrate", "upload", "--json")
@@ -186,7 +194,9 @@ def test_entries_that_lead_outside_are_refused_by_name_and_bad_ones_set_aside(
     assert b"secret" not in stored(s3, bucket).values()
 
 
-def test_another_machines_changes_in_the_published_index_survive(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_another_machines_changes_in_the_published_index_survive(
+    cli: Program, s3: S3Client, bucket: str
+) -> None:
     assert cli("migrate", "upload").code == 0
     theirs = published(s3, bucket)
     name = next(iter(theirs["semantic_assets"]))
@@ -195,7 +205,7 @@ def test_another_machines_changes_in_the_published_index_survive(cli: Program, s
     theirs["team_notes"] = ["keep me"]
     s3.put_object(Bucket=bucket, Key=INDEX_KEY, Body=json.dumps(theirs).encode())
     own = json.loads((cli.cwd / "cache" / "index.json").read_text())
-    changed = [entry for entry in own["semantic_assets"] if entry != name][0]
+    changed = next(entry for entry in own["semantic_assets"] if entry != name)
     own["semantic_assets"][changed]["tags_of_ours"] = ["new"]
     (cli.cwd / "cache" / "index.json").write_text(json.dumps(own))
     assert cli("migrate", "upload").code == 0
@@ -224,8 +234,13 @@ def test_both_engines_end_in_the_same_bucket(cli: Program, s3: S3Client, bucket:
 
 
 def test_the_guides_shortcuts_take_their_options(cli: Program, s3: S3Client, bucket: str) -> None:
-    assert cli("estimate", "--cache-dir", "cache", "--bucket", bucket, "--prefix", "creative-assets").code == 0
-    assert cli("upload", "--cache-dir", "cache", "--bucket", bucket, "--prefix", "elsewhere", "--dry-run").code == 0
+    assert (
+        cli("estimate", "--cache-dir", "cache", "--bucket", bucket, "--prefix", "creative-assets").code == 0
+    )
+    assert (
+        cli("upload", "--cache-dir", "cache", "--bucket", bucket, "--prefix", "elsewhere", "--dry-run").code
+        == 0
+    )
     assert cli("upload", "--cache-dir", "cache", "--bucket", bucket, "--prefix", "elsewhere").code == 0
     assert all(key.startswith("elsewhere/") for key in stored(s3, bucket))
     assert cli("validate", "--cache-dir", "cache", "--bucket", bucket, "--prefix", "elsewhere").code == 0
@@ -243,19 +258,23 @@ def test_plan_writes_one_json_object_a_line(cli: Program) -> None:
     assert len({line["key"] for line in lines if line["reason"] == "new"}) == FILES
 
 
-def test_quiet_prints_only_keys(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_quiet_prints_only_keys(cli: Program) -> None:
     result = cli("migrate", "plan", "-q")
     assert result.err == ""
     assert sorted(result.out.splitlines()) == sorted(keys_and_files(cli))
 
 
 def test_the_estimate_needs_no_bucket_and_no_credentials(cli: Program) -> None:
-    bare = Program({name: value for name, value in cli.env.items() if not name.startswith(("S3_", "AWS_P"))}, cli.cwd)
+    bare = Program(
+        {name: value for name, value in cli.env.items() if not name.startswith(("S3_", "AWS_P"))}, cli.cwd
+    )
     result = bare("migrate", "estimate", AWS_SHARED_CREDENTIALS_FILE="/nowhere")
     assert result.code == 0
     assert "DEEP_ARCHIVE" in result.out
     assert "no bucket is set" in result.err
-    data = bare("migrate", "estimate", "--json", "--region", "eu-west-1", AWS_SHARED_CREDENTIALS_FILE="/nowhere").data
+    data = bare(
+        "migrate", "estimate", "--json", "--region", "eu-west-1", AWS_SHARED_CREDENTIALS_FILE="/nowhere"
+    ).data
     assert data["estimate"]["region"] == "eu-west-1"
     assert data["estimate"]["prices_as_of"]
     assert data["plan"]["upload_files"] == FILES
@@ -337,7 +356,9 @@ def test_deep_validation_asks_for_every_object(cli: Program) -> None:
     assert data["requests"]["HeadObject"] == FILES
 
 
-def test_an_object_without_our_checksum_is_compared_all_the_same(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_an_object_without_our_checksum_is_compared_all_the_same(
+    cli: Program, s3: S3Client, bucket: str
+) -> None:
     assert cli("migrate", "upload").code == 0
     key, path = next(iter(keys_and_files(cli).items()))
     s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), ChecksumAlgorithm="CRC32")
@@ -364,7 +385,7 @@ def test_a_wrong_secret_ends_with_4(cli: Program, tmp_path: Path) -> None:
         AWS_PROFILE="",
         AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "none"),
         AWS_ACCESS_KEY_ID="AKIAWRONG",
-        AWS_SECRET_ACCESS_KEY="canary-secret-wrong",
+        AWS_SECRET_ACCESS_KEY="canary-secret-wrong",  # noqa: S106 - a canary
     )
     assert result.code == 4
     assert "canary" not in result.err + result.out
@@ -426,10 +447,7 @@ def test_a_cache_whose_files_are_all_gone_is_refused(cli: Program) -> None:
     assert result.code == 8
 
 
-def test_two_runs_on_one_cache_the_second_ends_with_6(cli: Program, s3_server: S3Server) -> None:
-    from creative_s3.core.lock import exclusive
-
-    assert isinstance(s3_server.local, LocalServer)
+def test_two_runs_on_one_cache_the_second_ends_with_6(cli: Program) -> None:
     with exclusive(cli.cwd / "cache" / ".creative-s3" / "lock"):
         result = cli("migrate", "upload")
     assert result.code == 6

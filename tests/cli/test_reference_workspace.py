@@ -1,4 +1,4 @@
-"""The main job on the workspace that the pipeline's own code wrote; skipped where it does not lie beside the checkout."""
+"""The main job on the workspace that the pipeline's own code wrote, where it lies beside the checkout."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from program import Program
-
 if TYPE_CHECKING:
+    from program import Program
     from types_boto3_s3 import S3Client
 
 FILES = 49
@@ -29,9 +28,9 @@ def test_the_plan_finds_49_files_one_missing_and_one_unindexed(reference_cli: Pr
     new = [operation for operation in data["operations"] if operation["reason"] == "new"]
     assert len({operation["key"] for operation in new}) == FILES
     assert len({operation["file_path"] for operation in new}) == FILES
-    assert [operation["cache_key"] for operation in data["operations"] if operation["reason"] == "missing"] == [
-        "gone_background"
-    ]
+    assert [
+        operation["cache_key"] for operation in data["operations"] if operation["reason"] == "missing"
+    ] == ["gone_background"]
     assert data["unindexed"] == ["cache/scenes/not_indexed.jpg"]
     assert data["problems"] == []
 
@@ -51,7 +50,9 @@ def test_upload_rerun_and_validation(reference_cli: Program, s3: S3Client, bucke
     assert reference_cli("migrate", "validate", "--deep").code == 0
 
 
-def test_names_in_japanese_and_french_come_back_exactly(reference_cli: Program, s3: S3Client, bucket: str) -> None:
+def test_names_in_japanese_and_french_come_back_exactly(
+    reference_cli: Program, s3: S3Client, bucket: str
+) -> None:
     assert reference_cli("migrate", "upload").code == 0
     listed = reference_cli("assets", "list", "--metadata", "--json", "--max-results", "100").data
     text = json.dumps(listed, ensure_ascii=False)

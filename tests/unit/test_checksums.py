@@ -55,7 +55,9 @@ def test_what_is_no_checksum_is_refused(text: str) -> None:
         crc64_hex(text)
 
 
-@pytest.mark.parametrize("size_bytes", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 5])
+@pytest.mark.parametrize(
+    "size_bytes", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 5]
+)
 def test_a_file_has_the_checksum_of_its_content(tmp_path: Path, size_bytes: int) -> None:
     content = (b"creative assets " * (size_bytes // 16 + 1))[:size_bytes]
     path = tmp_path / "file"
