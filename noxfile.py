@@ -23,8 +23,8 @@ PACKED = ("creative_s3/py.typed", "creative_s3/core/data/prices.json")
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on the installed package; arguments after -- go to pytest."""
-    session.install(".", *_group("test"))
+    """Run the tests; arguments after -- go to pytest."""
+    session.install("--editable", ".", *_group("test"))
     session.run("pytest", "--numprocesses=2", *session.posargs)
 
 
@@ -68,7 +68,7 @@ def smoke(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest versions that the package says it works with."""
     oldest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
-    session.install(".", *oldest, *_group("test"))
+    session.install("--editable", ".", *oldest, *_group("test"))
     session.run("pytest", "--numprocesses=2", *session.posargs)
 
 

@@ -19,6 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 import creative_s3
@@ -45,6 +46,9 @@ OTHER_SETTINGS = {
 
 # Tests run in temporary directories; hypothesis would leave its examples there.
 set_hypothesis_home_dir(CHECKOUT / ".hypothesis")
+# How long an example takes says nothing on a machine that does other work as well.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ The groups are registered here; what they do is in their own modules.
 """
 
 import errno
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from creative_s3.cli import assets, config, demo, doctor, local, log, migrate, o
 from creative_s3.cli.grammar import Group
 from creative_s3.cli.output import Look, Output
 from creative_s3.cli.run import PROGRAM, Session
-from creative_s3.cli.terminal import ClosedPipeError, discard_stdout, prepare_streams
+from creative_s3.cli.terminal import ClosedPipeError, discard_stdout, prepare_streams, writing_stdout
 from creative_s3.errors import CreativeS3Error, ExitCode, SettingsError, TemporaryError, UsageError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -80,13 +81,8 @@ class Root(Group):
                 self.invoke(context)
         except typer.Exit as done:
             code = done.exit_code
-        try:
+        with writing_stdout():
             sys.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except OSError:
-            discard_stdout()
-            raise
         return code
 
 
@@ -96,8 +92,15 @@ def _report(session: Session, error: BaseException, program: str) -> int:
     details = None
     if isinstance(explained, BugError) and session.output.look.verbose:
         details = "".join(traceback.format_exception(error))
-    session.output.fail(_command_of(error, program) or session.command, explained, details=details)
-    sys.stdout.flush()
+    command = _command_of(error, program) or session.command
+    try:
+        session.output.fail(command, explained, details=details)
+        with writing_stdout():
+            sys.stdout.flush()
+    except OSError:
+        # Standard output takes nothing more, not even the error: say it on the other stream.
+        discard_stdout()
+        Output().fail(command, explained, details=details)
     return explained.exit_code
 
 
@@ -129,11 +132,11 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
 
 
 def _explain_system(error: OSError, session: Session) -> CreativeS3Error:
-    item = str(error.filename) if error.filename is not None else "standard output"
+    item = None if error.filename is None else str(error.filename)
     reason = (error.strerror or "not possible").lower()
     if error.errno in _FULL:
         return TemporaryError(reason, item=item, hint=f"{session.again}  # after making room")
-    return SettingsError(reason, item=item, hint=f"check the rights with: ls -ld {item}")
+    return SettingsError(reason, item=item, hint=f"ls -ld {shlex.quote(item)}" if item else None)
 
 
 def _one_line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from creative_s3.core.finder import Finder
     from creative_s3.core.storage import S3StorageManager
 
-_DURATION = re.compile(r"(\d{1,9})([smhd]?)")
+_DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 app = group("assets", "List, show, fetch and add single assets in S3.")

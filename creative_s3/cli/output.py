@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from creative_s3.cli.log import redact
-from creative_s3.cli.terminal import ClosedPipeError, SafeConsole, console, is_terminal
+from creative_s3.cli.terminal import SafeConsole, console, is_terminal, writing_stdout
 from creative_s3.cli.text import printable
 from creative_s3.errors import CreativeS3Error, ExitCode, RefusedError, UsageError
 
@@ -207,14 +207,12 @@ class Output:
     @staticmethod
     def _write_data(data: bytes) -> None:
         """Write bytes: data is UTF-8 wherever it goes, also where the screen gets ASCII."""
-        try:
-            buffer = getattr(sys.stdout, "buffer", None)
+        buffer = getattr(sys.stdout, "buffer", None)
+        with writing_stdout():
             if buffer is None:
                 sys.stdout.write(data.decode())
             else:
                 buffer.write(data)
-        except BrokenPipeError:
-            raise ClosedPipeError from None
 
 
 def _sentence(error: CreativeS3Error) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from typing import IO, TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.segment import Segment
@@ -16,7 +17,7 @@ from rich.segment import Segment
 from creative_s3.cli.text import screen_safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rich.console import ConsoleOptions, RenderableType
 
@@ -59,6 +60,15 @@ class SafeConsole(Console):
             safe = segment.text if segment.control else screen_safe(segment.text)
             yield segment if safe == segment.text else Segment(safe, segment.style)
 
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - rich's signature
+        """Print as rich does; what cannot be said on standard error stops no work."""
+        if self.stderr:
+            with suppress(OSError, ValueError):
+                super().print(*objects, **options)
+        else:
+            with writing_stdout():
+                super().print(*objects, **options)
+
     def on_broken_pipe(self) -> None:
         """Stop when standard output is gone; go on in silence when standard error is.
 
@@ -69,6 +79,22 @@ class SafeConsole(Console):
             self.quiet = True
             return
         raise ClosedPipeError
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Name standard output in whatever goes wrong while it is written.
+
+    Raises:
+        ClosedPipeError: Its reader went away.
+        OSError: Anything else, such as a full disk.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise ClosedPipeError from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def console(*, stderr: bool, no_color: bool) -> SafeConsole:
@@ -119,6 +145,7 @@ def ascii_wanted(environ: Mapping[str, str]) -> bool:
 
 def prepare_streams() -> None:
     """Make both streams survive any text: what an encoding lacks is replaced, never an error."""
+    _fill_closed_streams()
     codecs.register_error(_ASCII_ERRORS, _replace)
     plain = ascii_wanted(os.environ)
     for stream in (sys.stdout, sys.stderr):
@@ -129,6 +156,18 @@ def prepare_streams() -> None:
             reconfigure(encoding="ascii", errors=_ASCII_ERRORS)
         else:
             reconfigure(errors="backslashreplace")
+
+
+def _fill_closed_streams() -> None:
+    """Open what the caller closed (``>&-``): the next file opened would get its number, and our texts."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as we
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

@@ -36,7 +36,7 @@ _TEMPERATURES = {
 
 
 class Unbroken:
-    """Lines that stay whole, however narrow the screen."""
+    """Lines that stay whole, however narrow the screen. Alone only: within others they would come first."""
 
     def __init__(self, lines: Iterable[Text]) -> None:
         self._lines = tuple(lines)
@@ -276,7 +276,7 @@ def inventory(counted: Inventory, where: str) -> RenderableType:
             table.add_section()
         table.add_row(sort or "total", *cells, style="" if sort else "bold")
     shared = f", all {printable(counted.classes[0])}" if len(counted.classes) == 1 else ""
-    return Group(table, Unbroken([Text(f"{printable(where)}{shared}", style="dim")]))
+    return Group(table, Text(f"{printable(where)}{shared}", style="dim", overflow="fold"))
 
 
 def _done(text: str) -> Text:

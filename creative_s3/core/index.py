@@ -87,7 +87,8 @@ class IndexProblem:
     @property
     def item(self) -> str:
         """Name the entry as a person would look for it in the file."""
-        return f"{self.section}.{self.entry}" if self.section else self.entry
+        entry = self.entry or '""'
+        return f"{self.section}.{entry}" if self.section else entry
 
 
 @dataclass(frozen=True, slots=True)

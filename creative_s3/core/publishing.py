@@ -119,7 +119,7 @@ def parse_published(content: bytes, key: str) -> dict[str, Any]:
         raise IndexFileError(
             f"the published index is damaged, so nothing was merged into it: it {error}",
             item=key,
-            hint=f"look at it, then restore an older one or delete it: creative-s3 assets download {quote(key)}",
+            hint=f"look at it, then restore or delete it: creative-s3 assets download {quote(key)}",
         ) from None
 
 

@@ -82,7 +82,7 @@ def data(result: Result) -> dict[str, object]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if name not in ("PYTHONUTF8", "PYTHONIOENCODING")}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return own | {"PYTHONPATH": str(CHECKOUT)} | more
 
 

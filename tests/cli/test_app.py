@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from probe import data, invoke
+
+from tests.cli.probe import data, invoke
 
 # Options on both sides.
 

@@ -6,17 +6,21 @@ import json
 import subprocess
 import sys
 import urllib.request
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from rich.console import Console
 
 from creative_s3.cli import views_assets
 from creative_s3.cli.assets import seconds
+from creative_s3.core.aws import connect
 from creative_s3.core.layout import key_of, object_metadata, object_tags
 from creative_s3.core.models import Asset, AssetType, Season, SemanticMetadata
+from creative_s3.core.storage import S3StorageManager
 from creative_s3.errors import UsageError
+from creative_s3.settings import S3Config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +44,7 @@ OURS = (HERO, LAYOUT, RED, SCENE)
 FOREIGN = f"{PREFIX}/products/by-hand.png"
 
 
-def put(s3: S3Client, bucket: str, asset: Asset, content: bytes, *, storage_class: str = "STANDARD") -> str:
+def put(s3: S3Client, bucket: str, asset: Asset, content: bytes, **more: Any) -> str:  # noqa: ANN401
     """Store an asset as an upload does; return its key."""
     key = key_of(asset, PREFIX)
     s3.put_object(
@@ -49,9 +53,9 @@ def put(s3: S3Client, bucket: str, asset: Asset, content: bytes, *, storage_clas
         Body=content,
         ChecksumAlgorithm="CRC64NVME",
         Metadata=object_metadata(asset),
-        Tagging="&".join(f"{name}={value}" for name, value in object_tags(asset).items()),
-        StorageClass=storage_class,  # type: ignore[arg-type] - any of S3's words
+        Tagging=urlencode(object_tags(asset)),
         ContentType="image/png",
+        **more,
     )
     return key
 
@@ -92,7 +96,7 @@ def test_list_of_one_kind_shows_only_that_kind(cli: Program, stocked: dict[str, 
     }.items():
         result = cli("assets", "list", "--asset-type", kind, "-q")
         assert result.code == 0
-        assert result.out.split() == [stocked[name] for name in names]
+        assert result.out.split() == sorted(stocked[name] for name in names)
 
 
 def test_list_as_json_has_the_whole_keys_and_says_how_many_more_there_are(
@@ -170,8 +174,9 @@ def test_list_never_lets_a_key_act_on_the_terminal(cli: Program, s3: S3Client, b
 
 
 def test_list_stops_quietly_when_its_reader_goes(cli: Program, s3: S3Client, bucket: str) -> None:
-    for number in range(1100):
-        s3.put_object(Bucket=bucket, Key=f"{PREFIX}/unsorted/{number:0100}", Body=b"")
+    folder = f"{PREFIX}/unsorted/{'d' * 200}/{'e' * 200}"  # more in all than a pipe holds
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: s3.put_object(Bucket=bucket, Key=f"{folder}/{n:03}", Body=b""), range(200)))
     with subprocess.Popen(
         [sys.executable, "-m", "creative_s3", "list", "-q", "--max-results", "0"],
         env=dict(cli.env),
@@ -181,13 +186,12 @@ def test_list_stops_quietly_when_its_reader_goes(cli: Program, s3: S3Client, buc
     ) as process:
         assert process.stdout
         assert process.stderr
-        assert process.stdout.readline().startswith(b"creative-assets/unsorted/000")
+        assert process.stdout.readline() == f"{folder}/000\n".encode()
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
-    assert len(cli("list", "-q", "--max-results", "0").out.splitlines()) == 1100
-    assert cli("list", "--json").data["more"] == 900
-    assert cli("list").out.splitlines()[-1].endswith("; at least 900 more")
+    assert len(cli("list", "-q", "--max-results", "0").out.splitlines()) == 200
+    assert cli("list", "--json").data["more"] == 100
 
 
 def test_keys_stay_whole_on_a_narrow_screen(tmp_path: Path) -> None:
@@ -244,7 +248,7 @@ def test_show_does_not_look_at_files_outside_the_workspace_that_an_object_names(
     (cli.cwd.parent.parent / "secret").write_bytes(b"content")
     key = key_of(RED, PREFIX)
     s3.put_object(Bucket=bucket, Key=key, Body=b"content", Metadata={"cache-key": "red", "file-path": path})
-    assert cli("assets", "show", key, "--json").data["local"]["state"] in {"unknown", "cold"}
+    assert cli("assets", "show", key, "--json").data["local"] is None
 
 
 def test_show_finds_an_asset_by_its_name_and_knows_when_it_was_proved(cli: Program) -> None:
@@ -329,7 +333,7 @@ def test_url_of_a_missing_object_is_not_made(cli: Program) -> None:
 
 
 def test_url_warns_that_an_archived_object_cannot_be_read(cli: Program, s3: S3Client, bucket: str) -> None:
-    key = put(s3, bucket, RED, b"x", storage_class="GLACIER")
+    key = put(s3, bucket, RED, b"x", StorageClass="GLACIER")
     result = cli("assets", "url", key)
     assert result.code == 0
     assert len(result.out.splitlines()) == 1
@@ -348,10 +352,6 @@ def test_url_warns_that_temporary_credentials_end_it_sooner(
             del given["SessionToken"]
         (tmp_path / name).write_text(json.dumps(given))
     # The server knows neither of the two: only the credentials' own form is looked at.
-    from creative_s3.core.aws import connect  # noqa: PLC0415
-    from creative_s3.core.storage import S3StorageManager  # noqa: PLC0415
-    from creative_s3.settings import S3Config  # noqa: PLC0415
-
     for name in ("without", "with"):
         config = tmp_path / f"config-{name}"
         config.write_text(
@@ -414,5 +414,5 @@ def test_stats_with_a_broken_index_counts_the_bucket_and_warns(cli: Program, sto
     (cli.cwd / "cache" / "index.json").write_text("{")
     result = cli("stats")
     assert result.code == 0
-    assert str(len(stocked) + 2) in result.out.splitlines()[-2]
+    assert result.out.splitlines()[-2].split()[:2] == ["total", str(len(stocked) + 2)]
     assert "the local cache was not counted" in result.err

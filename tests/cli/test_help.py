@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import pytest
 import typer
-from probe import data, environment, invoke, probe, run
 from typer.testing import CliRunner
 
 from creative_s3 import __version__
@@ -20,6 +19,7 @@ from creative_s3.cli import options
 from creative_s3.cli.app import app, new_app
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run  # noqa: TC001 - commands' annotations are read at run time
+from tests.cli.probe import data, environment, invoke, probe, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -44,6 +44,7 @@ def _loggers_as_before() -> Iterator[None]:
         f"aws_secret_access_key = {SECRET}",
         f"https://b.s3.amazonaws.com/k?X-Amz-Credential={KEY_ID}%2F2025&X-Amz-Signature={SECRET}",
         f"http://user:{SECRET.replace('/', '')}@proxy:3128/ refused",
+        f"{{'Authorization': 'Bearer {TOKEN}'}}",
         f"client_secret={SECRET} refresh_token={TOKEN}",
     ],
 )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from probe import PROGRAM, environment
+
+from tests.cli.probe import PROGRAM, environment
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("config",), ("config", "--json"), ("config", "-q")])
@@ -30,7 +31,7 @@ def test_a_closed_pipe_is_141_and_silent(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", [("config", "-q"), ("config",)])
+@pytest.mark.parametrize("arguments", [("config", "-q"), ("config",), ("config", "--json"), ("--help",)])
 def test_a_full_disk_under_stdout_is_not_a_success(arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -43,6 +44,49 @@ def test_a_full_disk_under_stdout_is_not_a_success(arguments: tuple[str, ...]) -
         )
     assert done.returncode == 9
     assert done.stderr.startswith("Error: no space left on device (standard output)\n")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_error_keeps_its_exit_code_where_its_envelope_cannot_be_written() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--json", "nonsense"],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: No such command 'nonsense'\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_what_cannot_be_said_on_stderr_changes_nothing() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*PROGRAM, "nonsense"], env=environment(), stderr=full, check=False)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "code"),
+    [
+        ("<&-", "config", 0),
+        (">&-", "config --json", 0),
+        ("2>&-", "nonsense", 2),
+        ("<&- >&- 2>&-", "config", 0),
+    ],
+)
+def test_streams_that_the_caller_closed_are_no_bug(closed: str, arguments: str, code: int) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m creative_s3 {arguments} {closed}', sys.executable],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
     assert "Traceback" not in done.stderr
 
 

@@ -39,8 +39,9 @@ from creative_s3.settings import S3Config
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import S3Server
     from types_boto3_s3 import S3Client
+
+    from tests.conftest import S3Server
 
 
 @pytest.fixture

@@ -1,0 +1,175 @@
+"""What is done for each asset and why: the table of decisions, and the figures of a plan."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from creative_s3.core.models import Asset, AssetType, Kind, SemanticMetadata, StoredObject
+from creative_s3.core.planning import (
+    Candidate,
+    MigrationPlan,
+    Operation,
+    Reason,
+    content_type_of,
+    make_operations,
+)
+from creative_s3.core.workspace import FileState, LocalFile, Signature
+
+COMPOSITE = Asset("a", "output/a.jpg", SemanticMetadata(AssetType.COMPOSITE))
+PRESENT = LocalFile(Path("/studio/output/a.jpg"), FileState.PRESENT, Signature(100, 1, 1, 1))
+MISSING = LocalFile(PRESENT.path, FileState.MISSING, reason="the file is missing")
+REFUSED = LocalFile(PRESENT.path, FileState.REFUSED, reason="it is a directory, not a file")
+UNREADABLE = LocalFile(PRESENT.path, FileState.UNREADABLE, reason="permission denied")
+STORED = StoredObject("k", 100, etag="tag")
+TOO_BIG = replace(COMPOSITE, cache_key="日" * 700)
+
+
+def only(candidate: Candidate) -> Operation:
+    (operation,) = make_operations([candidate])
+    return operation
+
+
+@pytest.mark.parametrize(
+    ("local", "ours", "remote", "theirs", "reason", "if_match", "detail"),
+    [
+        (PRESENT, None, None, None, Reason.NEW, None, "not in the bucket"),
+        (PRESENT, "A", None, None, Reason.NEW, None, "not in the bucket"),
+        (PRESENT, "A", STORED, "A", Reason.UNCHANGED, None, "the content is the same"),
+        (PRESENT, "A", STORED, "B", Reason.CHANGED, "tag", "the content differs"),
+        (PRESENT, "A", STORED, None, Reason.CHANGED, "tag", "the object has no checksum to compare"),
+        (PRESENT, None, STORED, None, Reason.CHANGED, "tag", "the object has no checksum to compare"),
+        (PRESENT, None, STORED, "A", Reason.CHANGED, "tag", "the content differs"),
+        (MISSING, None, None, None, Reason.MISSING, None, "the file is missing"),
+        (MISSING, None, STORED, "A", Reason.MISSING, None, "the file is missing; the bucket has it"),
+        (REFUSED, None, None, None, Reason.REFUSED, None, "it is a directory, not a file"),
+        (REFUSED, None, STORED, "A", Reason.REFUSED, None, "it is a directory, not a file"),
+        (UNREADABLE, None, STORED, "A", Reason.REFUSED, None, "permission denied"),
+    ],
+)
+def test_each_state_of_file_and_object_has_its_decision(  # noqa: PLR0913, PLR0917 - a row of the table
+    local: LocalFile,
+    ours: str | None,
+    remote: StoredObject | None,
+    theirs: str | None,
+    reason: Reason,
+    if_match: str | None,
+    detail: str,
+) -> None:
+    operation = only(Candidate(COMPOSITE, "k", local, ours, remote, theirs))
+    assert (operation.reason, operation.if_match, operation.detail) == (reason, if_match, detail)
+    assert operation.is_upload == (reason in {Reason.NEW, Reason.CHANGED})
+    assert (operation.key, operation.path, operation.crc64nvme) == ("k", PRESENT.path, ours)
+    assert operation.size_bytes == (100 if local is PRESENT else 0)
+
+
+def test_an_asset_whose_metadata_does_not_fit_is_refused_before_anything_is_sent() -> None:
+    operation = only(Candidate(TOO_BIG, "k", PRESENT))
+    assert operation.reason is Reason.REFUSED
+    assert "S3 takes 2,048" in operation.detail
+
+
+def test_metadata_that_has_to_be_left_out_is_named() -> None:
+    asset = replace(COMPOSITE, metadata=SemanticMetadata(AssetType.COMPOSITE, tags=("x" * 3000,)))
+    operation = only(Candidate(asset, "k", PRESENT))
+    assert operation.reason is Reason.NEW
+    assert operation.detail == "not in the bucket; over 2 KB of metadata, so without its tags"
+
+
+def test_assets_that_share_a_key_are_one_operation() -> None:
+    twin, third = replace(COMPOSITE, cache_key="b"), replace(COMPOSITE, cache_key="c")
+    candidates = [
+        Candidate(asset, "k", PRESENT, crc) for asset, crc in ((third, None), (twin, "A"), (COMPOSITE, None))
+    ]
+    operation = make_operations(candidates)
+    assert len(operation) == 1
+    assert operation[0].asset.cache_key == "a"
+    assert operation[0].shared_with == ("b", "c")
+    assert operation[0].crc64nvme == "A"
+
+
+def test_a_refused_twin_does_not_keep_the_other_from_being_sent() -> None:
+    first, second = replace(TOO_BIG, cache_key="A" * 3000), replace(COMPOSITE, cache_key="b")
+    operations = make_operations([Candidate(first, "k", PRESENT), Candidate(second, "k", PRESENT)])
+    assert sorted((str(each.reason), each.asset.cache_key[:1]) for each in operations) == [
+        ("new", "b"),
+        ("refused", "A"),
+    ]
+
+
+CANDIDATES = st.builds(
+    Candidate,
+    asset=st.builds(replace, st.sampled_from([COMPOSITE, TOO_BIG]), cache_key=st.sampled_from("abcdefgh")),
+    key=st.sampled_from("klmn"),
+    local=st.sampled_from([PRESENT, MISSING, REFUSED, UNREADABLE]),
+    crc64nvme=st.none() | st.sampled_from("AB"),
+    remote=st.none() | st.just(STORED),
+    remote_crc64nvme=st.none() | st.sampled_from("AB"),
+)
+
+
+@given(st.lists(CANDIDATES, max_size=8, unique_by=lambda candidate: candidate.asset.cache_key))
+def test_every_asset_is_in_the_plan_once_and_no_key_is_sent_twice(candidates: list[Candidate]) -> None:
+    operations = make_operations(candidates)
+    named = [name for each in operations for name in (each.asset.cache_key, *each.shared_with)]
+    assert sorted(named) == sorted(candidate.asset.cache_key for candidate in candidates)
+    sent = [each.key for each in operations if each.is_upload]
+    assert len(set(sent)) == len(sent)
+    assert [each.key for each in operations] == sorted(each.key for each in operations)
+    assert make_operations(reversed(candidates)) == operations
+    for operation in operations:
+        assert json.loads(json.dumps(operation.to_dict()))["reason"] == operation.reason
+
+
+def test_a_plan_counts_what_it_would_do() -> None:
+    cache_entry = Asset("c", "cache/c.png")
+    plan = MigrationPlan(
+        "bucket",
+        "prefix",
+        make_operations(
+            [
+                Candidate(COMPOSITE, "k", PRESENT),
+                Candidate(replace(COMPOSITE, cache_key="b"), "l", PRESENT, "A", STORED, "A"),
+                Candidate(cache_entry, "m", PRESENT, "A", STORED, "B"),
+                Candidate(replace(COMPOSITE, cache_key="d"), "n", MISSING),
+                Candidate(replace(COMPOSITE, cache_key="e"), "o", REFUSED),
+            ]
+        ),
+    )
+    assert (plan.total_files, plan.total_size_bytes, plan.total_size_mb) == (2, 200, 200 / 2**20)
+    assert plan.counts == {
+        Reason.NEW: 1,
+        Reason.CHANGED: 1,
+        Reason.UNCHANGED: 1,
+        Reason.MISSING: 1,
+        Reason.REFUSED: 1,
+    }
+    assert plan.by_kind() == {Kind.COMPOSITE: (2, 200), Kind.CACHE: (1, 100)}
+    assert plan.by_kind(uploads_only=True) == {Kind.COMPOSITE: (1, 100), Kind.CACHE: (1, 100)}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.png", "image/png"),
+        ("A.JPG", "image/jpeg"),
+        ("a.webp", "image/webp"),
+        ("a.psd", "image/vnd.adobe.photoshop"),
+        ("a.txt", "text/plain"),
+        ("a.tar.gz", "application/octet-stream"),
+        ("a.png.gz", "application/octet-stream"),
+        ("a.unknownsort", "application/octet-stream"),
+        ("png", "application/octet-stream"),
+        ("json", "application/octet-stream"),
+        ("a.", "application/octet-stream"),
+        ("data:text,html", "application/octet-stream"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_the_content_type_follows_the_extension(name: str, expected: str) -> None:
+    assert content_type_of(name) == expected
