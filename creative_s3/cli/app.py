@@ -17,7 +17,13 @@ from creative_s3.cli import assets, config, demo, doctor, local, log, migrate, o
 from creative_s3.cli.grammar import Group
 from creative_s3.cli.output import Look, Output
 from creative_s3.cli.run import PROGRAM, Session
-from creative_s3.cli.terminal import ClosedPipeError, discard_stdout, prepare_streams, writing_stdout
+from creative_s3.cli.terminal import (
+    ClosedPipeError,
+    discard_stdout,
+    prepare_streams,
+    settle_stderr,
+    writing_stdout,
+)
 from creative_s3.errors import CreativeS3Error, ExitCode, SettingsError, TemporaryError, UsageError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -58,6 +64,7 @@ class Root(Group):
         self._main_shell_completion(extra, program, complete_var)
         session = Session(arguments, Output(Look.from_arguments(arguments)))
         code = self._guarded(session, program, extra)
+        settle_stderr()
         if standalone_mode:
             sys.exit(code)
         return code

@@ -4,7 +4,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -241,8 +241,11 @@ def upload(
     )
 
 
-def _names_from_stdin() -> Iterable[str]:
-    """Yield one name a line; names may begin and end with spaces, lines that are empty name nothing."""
-    for line in sys.stdin:
-        if name := line.rstrip("\r\n"):
+def _names_from_stdin() -> Iterator[str]:
+    """Yield one name a line, spaces at its ends included; an empty line names nothing.
+
+    Bytes that are no UTF-8 stay in the name, which then means no object and is reported as one that is missing.
+    """
+    for line in sys.stdin.buffer if sys.stdin else ():
+        if name := line.decode("utf-8", "surrogateescape").rstrip("\r\n"):
             yield name

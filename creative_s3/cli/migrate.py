@@ -1,6 +1,6 @@
 """The `migrate` group: estimate, plan, upload, validate."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -364,5 +364,3 @@ def _stacked(*parts: Any) -> Any:  # noqa: ANN401 - rich renderables
         separated += [part, Text("")]
     return Group(*separated[:-1])
 
-
-__all__: Iterable[str] = ("app", "register")

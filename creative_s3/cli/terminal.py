@@ -182,6 +182,18 @@ def _ascii(character: str) -> str:
 
 def discard_stdout() -> None:
     """Point standard output nowhere, so that Python's last flush cannot fail on a closed pipe."""
+    _discard(1)
+
+
+def settle_stderr() -> None:
+    """Write out standard error; where that is impossible, point it nowhere: it would change the exit code."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _discard(2)
+
+
+def _discard(descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    os.dup2(nowhere, descriptor)
     os.close(nowhere)

@@ -184,6 +184,8 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
         request_checksum_calculation="when_supported",
         response_checksum_validation="when_supported",
         user_agent_extra=f"creative-s3/{__version__}",
+        # A proxy of the environment is for other machines; it could not reach a server on this one.
+        proxies={} if endpoint_url and _is_loopback(urlsplit(endpoint_url).hostname or "") else None,
         s3=_s3_options(endpoint_url),
     )
 

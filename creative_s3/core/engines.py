@@ -38,7 +38,8 @@ def open_engine(name: EngineName, connection: Connection, *, tally: RequestTally
 def _crt_obstacle(connection: Connection) -> str | None:
     """Say why the CRT engine cannot serve, or None when it can."""
     meta = connection.client.meta
-    if meta.config.proxies or get_environ_proxies(meta.endpoint_url):
+    proxies = meta.config.proxies
+    if get_environ_proxies(meta.endpoint_url) if proxies is None else proxies:
         return "requests go through a proxy"
     if meta.config.signature_version is UNSIGNED or "v4" not in str(meta.config.signature_version):
         return "it signs with signature version 4 only"

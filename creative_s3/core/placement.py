@@ -43,9 +43,9 @@ def safe_path(relative: str) -> PurePosixPath:
 
 def _problem_of(name: str) -> str | None:
     """Say why one part of a key cannot be a file name; None when it can."""
-    shown = repr(name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…")
+    shown = f"'{name if len(name) <= _SHOWN_CHARACTERS else f'{name[:_SHOWN_CHARACTERS]}…'}'"
     rules = (
-        (not name, "it has an empty part, as in '//' or at an end"),
+        (not name, "it begins or ends with '/', or has '//' in it"),
         (name in {".", ".."}, f"the part {shown} would lead to another folder"),
         ("\0" in name, "it contains a NUL character"),
         ("\\" in name, f"the part {shown} contains a backslash, which separates folders elsewhere"),

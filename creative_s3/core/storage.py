@@ -5,7 +5,6 @@ Making one sends nothing and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,8 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from creative_s3.core.aws import Connection
     from creative_s3.settings import S3Config
 
@@ -115,7 +116,9 @@ class S3StorageManager:
             raise translated from error
         stored = from_answer(key, answer)
         if stored.crc64nvme is not None and stored.crc64nvme != _crc(content):
-            raise ChecksumMismatchError("what arrived is not what is stored", item=key, hint="run the command again")
+            raise ChecksumMismatchError(
+                "what arrived is not what is stored", item=key, hint="run the command again"
+            )
         return stored, content
 
     def write(self, key: str, content: bytes, *, content_type: str, if_match: str | None) -> StoredObject:
@@ -214,7 +217,9 @@ class S3StorageManager:
                 Bucket=self.bucket, Prefix=prefix, **arguments
             )
         except Exception as error:
-            translated = translate(error, item=f"s3://{self.bucket}", endpoint_url=self.connection.endpoint_url)
+            translated = translate(
+                error, item=f"s3://{self.bucket}", endpoint_url=self.connection.endpoint_url
+            )
             raise _about_bucket(translated, self.bucket) from error
         return page
 
@@ -233,5 +238,3 @@ def _crc(content: bytes) -> str:
     crc = Crc64()
     crc.update(content)
     return crc.base64
-
-

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from program import Program
+
+from tests.cli.program import Program
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,11 +21,11 @@ from creative_s3.core.models import Asset, AssetType, Season, SemanticMetadata
 from creative_s3.core.storage import S3StorageManager
 from creative_s3.errors import UsageError
 from creative_s3.settings import S3Config
+from tests.cli.inside import Inside
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from program import Program
     from types_boto3_s3 import S3Client
 
 PREFIX = "creative-assets"
@@ -61,6 +61,12 @@ def put(s3: S3Client, bucket: str, asset: Asset, content: bytes, **more: Any) ->
 
 
 @pytest.fixture
+def cli(server_env: dict[str, str], workspace: Path) -> Inside:
+    """The program in a copy of the sample workspace."""
+    return Inside(server_env, workspace)
+
+
+@pytest.fixture
 def stocked(s3: S3Client, bucket: str) -> dict[str, str]:
     """A bucket with four assets, an object of somebody else and a published index: cache key -> key."""
     keys = {asset.cache_key: put(s3, bucket, asset, asset.cache_key.encode()) for asset in OURS}
@@ -74,7 +80,7 @@ def stocked(s3: S3Client, bucket: str) -> dict[str, str]:
 
 
 def test_list_shows_what_lies_under_the_prefix_without_the_published_index(
-    cli: Program, stocked: dict[str, str]
+    cli: Inside, stocked: dict[str, str]
 ) -> None:
     result = cli("assets", "list")
     assert result.code == 0
@@ -86,7 +92,7 @@ def test_list_shows_what_lies_under_the_prefix_without_the_published_index(
     assert result.err == ""
 
 
-def test_list_of_one_kind_shows_only_that_kind(cli: Program, stocked: dict[str, str]) -> None:
+def test_list_of_one_kind_shows_only_that_kind(cli: Inside, stocked: dict[str, str]) -> None:
     for kind, names in {
         "background": ["red", "scène-été"],
         "composite": ["hero"],
@@ -100,7 +106,7 @@ def test_list_of_one_kind_shows_only_that_kind(cli: Program, stocked: dict[str, 
 
 
 def test_list_as_json_has_the_whole_keys_and_says_how_many_more_there_are(
-    cli: Program, stocked: dict[str, str]
+    cli: Inside, stocked: dict[str, str]
 ) -> None:
     data = cli("list", "--json", "--max-results", "2").data
     assert [entry["key"] for entry in data["objects"]] == sorted(stocked.values())[:2]
@@ -115,7 +121,7 @@ def test_list_as_json_has_the_whole_keys_and_says_how_many_more_there_are(
     assert "metadata" not in first
 
 
-def test_list_cut_short_says_so_and_how_to_see_all(cli: Program, stocked: dict[str, str]) -> None:
+def test_list_cut_short_says_so_and_how_to_see_all(cli: Inside, stocked: dict[str, str]) -> None:
     assert len(stocked) == 4
     result = cli("list", "--max-results", "2")
     assert result.code == 0
@@ -123,7 +129,7 @@ def test_list_cut_short_says_so_and_how_to_see_all(cli: Program, stocked: dict[s
     assert "creative-s3 list --max-results 0" in result.err
 
 
-def test_list_with_metadata_shows_the_original_texts(cli: Program, stocked: dict[str, str]) -> None:
+def test_list_with_metadata_shows_the_original_texts(cli: Inside, stocked: dict[str, str]) -> None:
     human = cli("list", "--metadata")
     assert human.code == 0
     assert "asset scène-été · file cache/scenes/été.png · campaign Spring 2025 · region 日本" in human.out
@@ -135,7 +141,7 @@ def test_list_with_metadata_shows_the_original_texts(cli: Program, stocked: dict
     assert objects[FOREIGN]["metadata"] == {"who": "me"}
 
 
-def test_list_of_an_empty_bucket_is_no_failure(cli: Program) -> None:
+def test_list_of_an_empty_bucket_is_no_failure(cli: Inside) -> None:
     result = cli("list")
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("Nothing is under s3://")
@@ -143,7 +149,7 @@ def test_list_of_an_empty_bucket_is_no_failure(cli: Program) -> None:
     assert cli("list", "--json").data["objects"] == []
 
 
-def test_list_of_a_missing_bucket_ends_with_5_in_every_form(cli: Program) -> None:
+def test_list_of_a_missing_bucket_ends_with_5_in_every_form(cli: Inside) -> None:
     for form in ((), ("-q",), ("--json",)):
         result = cli("list", "--bucket", "no-such-bucket-here", *form)
         assert result.code == 5
@@ -157,13 +163,13 @@ def test_list_of_a_missing_bucket_ends_with_5_in_every_form(cli: Program) -> Non
 @pytest.mark.parametrize(
     "wrong", [("--asset-type", "video"), ("--max-results", "-1"), ("--max-results", "x")]
 )
-def test_list_names_what_is_wrong_with_an_option(cli: Program, wrong: tuple[str, str]) -> None:
+def test_list_names_what_is_wrong_with_an_option(cli: Inside, wrong: tuple[str, str]) -> None:
     result = cli("list", *wrong)
     assert (result.code, result.out) == (2, "")
     assert wrong[0] in result.err
 
 
-def test_list_never_lets_a_key_act_on_the_terminal(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_list_never_lets_a_key_act_on_the_terminal(cli: Inside, s3: S3Client, bucket: str) -> None:
     key = f"{PREFIX}/unsorted/red\x1b[31m\u202egnp.exe"
     s3.put_object(Bucket=bucket, Key=key, Body=b"")
     result = cli("list")
@@ -173,7 +179,7 @@ def test_list_never_lets_a_key_act_on_the_terminal(cli: Program, s3: S3Client, b
     assert cli("list", "--json").data["objects"][0]["key"] == key
 
 
-def test_list_stops_quietly_when_its_reader_goes(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_list_stops_quietly_when_its_reader_goes(cli: Inside, s3: S3Client, bucket: str) -> None:
     folder = f"{PREFIX}/unsorted/{'d' * 200}/{'e' * 200}"  # more in all than a pipe holds
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: s3.put_object(Bucket=bucket, Key=f"{folder}/{n:03}", Body=b""), range(200)))
@@ -206,7 +212,7 @@ def test_keys_stay_whole_on_a_narrow_screen(tmp_path: Path) -> None:
 # -- show
 
 
-def test_show_tells_everything_that_is_known(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_show_tells_everything_that_is_known(cli: Inside, s3: S3Client, bucket: str) -> None:
     key = put(s3, bucket, SCENE, b"content")
     file = cli.cwd / SCENE.file_path
     file.write_bytes(b"content")
@@ -233,7 +239,7 @@ def test_show_tells_everything_that_is_known(cli: Program, s3: S3Client, bucket:
     [(b"content", "hot"), (b"CONTENT", "different"), (b"x", "different"), (None, "cold")],
 )
 def test_show_compares_the_local_file_by_its_content(
-    cli: Program, s3: S3Client, bucket: str, content: bytes | None, state: str
+    cli: Inside, s3: S3Client, bucket: str, content: bytes | None, state: str
 ) -> None:
     key = put(s3, bucket, RED, b"content")
     if content is not None:
@@ -243,7 +249,7 @@ def test_show_compares_the_local_file_by_its_content(
 
 @pytest.mark.parametrize("path", ["../../secret", "/etc/hostname"])
 def test_show_does_not_look_at_files_outside_the_workspace_that_an_object_names(
-    cli: Program, s3: S3Client, bucket: str, path: str
+    cli: Inside, s3: S3Client, bucket: str, path: str
 ) -> None:
     (cli.cwd.parent.parent / "secret").write_bytes(b"content")
     key = key_of(RED, PREFIX)
@@ -251,7 +257,7 @@ def test_show_does_not_look_at_files_outside_the_workspace_that_an_object_names(
     assert cli("assets", "show", key, "--json").data["local"] is None
 
 
-def test_show_finds_an_asset_by_its_name_and_knows_when_it_was_proved(cli: Program) -> None:
+def test_show_finds_an_asset_by_its_name_and_knows_when_it_was_proved(cli: Inside) -> None:
     assert cli("upload", "--yes", "-q").code == 0
     by_name = cli("assets", "show", "scene_summer_us_copy", "--json")
     assert by_name.code == 0
@@ -266,14 +272,14 @@ def test_show_finds_an_asset_by_its_name_and_knows_when_it_was_proved(cli: Progr
     assert not (cli.cwd / "nowhere").exists()
 
 
-def test_show_does_not_claim_a_proof_of_another_version(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_show_does_not_claim_a_proof_of_another_version(cli: Inside, s3: S3Client, bucket: str) -> None:
     assert cli("upload", "--yes", "-q").code == 0
     key = cli("assets", "show", "scene_summer_us_copy", "-q").out.strip()
     s3.put_object(Bucket=bucket, Key=key, Body=b"other")
     assert cli("assets", "show", key, "--json").data["proved"] is None
 
 
-def test_show_of_nothing_ends_with_5(cli: Program) -> None:
+def test_show_of_nothing_ends_with_5(cli: Inside) -> None:
     result = cli("assets", "show", "no-such-thing")
     assert (result.code, result.out) == (5, "")
     assert "no-such-thing" in result.err
@@ -281,13 +287,13 @@ def test_show_of_nothing_ends_with_5(cli: Program) -> None:
     assert cli("assets", "show", "no-such-thing", "--json").envelope["error"]["code"] == "object-not-found"
 
 
-def test_show_in_a_missing_bucket_names_the_bucket(cli: Program) -> None:
+def test_show_in_a_missing_bucket_names_the_bucket(cli: Inside) -> None:
     result = cli("assets", "show", "x", "--bucket", "no-such-bucket-here", "--json")
     assert result.code == 5
     assert result.envelope["error"]["code"] == "bucket-not-found"
 
 
-def test_show_leaves_the_workspace_as_it_is(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_show_leaves_the_workspace_as_it_is(cli: Inside, s3: S3Client, bucket: str) -> None:
     key = put(s3, bucket, RED, b"content")
     before = sorted(cli.cwd.rglob("*"))
     assert cli("assets", "show", key).code == 0
@@ -298,7 +304,7 @@ def test_show_leaves_the_workspace_as_it_is(cli: Program, s3: S3Client, bucket: 
 # -- url
 
 
-def test_url_prints_only_an_address_that_works(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_url_prints_only_an_address_that_works(cli: Inside, s3: S3Client, bucket: str) -> None:
     key = put(s3, bucket, SCENE, b"content")
     for form in ((), ("-q",)):
         result = cli("assets", "url", key, *form)
@@ -310,7 +316,7 @@ def test_url_prints_only_an_address_that_works(cli: Program, s3: S3Client, bucke
     assert (data["key"], data["expires_s"]) == (key, 900)
 
 
-def test_url_is_signed_with_version_4_which_all_buckets_take(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_url_is_signed_with_version_4_which_all_buckets_take(cli: Inside, s3: S3Client, bucket: str) -> None:
     address = cli("assets", "url", put(s3, bucket, RED, b"x"), "--expires", "7d").out
     query = parse_qs(urlsplit(address.strip()).query)
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
@@ -319,7 +325,7 @@ def test_url_is_signed_with_version_4_which_all_buckets_take(cli: Program, s3: S
 
 @pytest.mark.parametrize("time", ["8d", "604801", "0", "1w", "-5", "soon", ""])
 def test_url_takes_no_time_over_seven_days_nor_what_is_none(
-    cli: Program, s3: S3Client, bucket: str, time: str
+    cli: Inside, s3: S3Client, bucket: str, time: str
 ) -> None:
     key = put(s3, bucket, RED, b"x")
     result = cli("assets", "url", key, f"--expires={time}")
@@ -327,12 +333,12 @@ def test_url_takes_no_time_over_seven_days_nor_what_is_none(
     assert "--expires" in result.err
 
 
-def test_url_of_a_missing_object_is_not_made(cli: Program) -> None:
+def test_url_of_a_missing_object_is_not_made(cli: Inside) -> None:
     result = cli("assets", "url", "no-such-thing")
     assert (result.code, result.out) == (5, "")
 
 
-def test_url_warns_that_an_archived_object_cannot_be_read(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_url_warns_that_an_archived_object_cannot_be_read(cli: Inside, s3: S3Client, bucket: str) -> None:
     key = put(s3, bucket, RED, b"x", StorageClass="GLACIER")
     result = cli("assets", "url", key)
     assert result.code == 0
@@ -341,7 +347,7 @@ def test_url_warns_that_an_archived_object_cannot_be_read(cli: Program, s3: S3Cl
 
 
 def test_url_warns_that_temporary_credentials_end_it_sooner(
-    cli: Program, s3: S3Client, bucket: str, tmp_path: Path
+    cli: Inside, s3: S3Client, bucket: str, tmp_path: Path
 ) -> None:
     key = put(s3, bucket, RED, b"x")
     giver = tmp_path / "giver.py"
@@ -381,7 +387,7 @@ def test_other_times_are_refused(text: str) -> None:
 # -- stats
 
 
-def test_stats_counts_bucket_and_disk(cli: Program, s3: S3Client, bucket: str) -> None:
+def test_stats_counts_bucket_and_disk(cli: Inside, s3: S3Client, bucket: str) -> None:
     assert cli("upload", "--yes", "-q").code == 0
     archived = key_of(HERO, PREFIX)
     s3.put_object(Bucket=bucket, Key=archived, Body=b"12345", StorageClass="GLACIER")
@@ -401,7 +407,7 @@ def test_stats_counts_bucket_and_disk(cli: Program, s3: S3Client, bucket: str) -
     assert "other 1 3" in lines
 
 
-def test_stats_without_a_cache_counts_the_bucket_only(cli: Program, stocked: dict[str, str]) -> None:
+def test_stats_without_a_cache_counts_the_bucket_only(cli: Inside, stocked: dict[str, str]) -> None:
     result = cli("stats", "--cache-dir", "missing")
     assert (result.code, result.err) == (0, "")
     assert "On disk" not in result.out
@@ -410,7 +416,7 @@ def test_stats_without_a_cache_counts_the_bucket_only(cli: Program, stocked: dic
     assert data["total"]["objects"] == len(stocked) + 2
 
 
-def test_stats_with_a_broken_index_counts_the_bucket_and_warns(cli: Program, stocked: dict[str, str]) -> None:
+def test_stats_with_a_broken_index_counts_the_bucket_and_warns(cli: Inside, stocked: dict[str, str]) -> None:
     (cli.cwd / "cache" / "index.json").write_text("{")
     result = cli("stats")
     assert result.code == 0

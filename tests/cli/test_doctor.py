@@ -13,18 +13,19 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from odd_server import odd_server, s3_error
 
 from creative_s3.core import local
 from creative_s3.core.catalog import catalog_path
 from creative_s3.core.lock import exclusive
+from tests.cli.odd_server import odd_server, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from conftest import S3Server
     from types_boto3_s3 import S3Client
+
+    from tests.conftest import S3Server
 
 CANARY = "CANARY/secret/that/must/never/be/shown"
 

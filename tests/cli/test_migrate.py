@@ -8,10 +8,10 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from program import Program
 
 from creative_s3.core.checksums import crc64nvme_of_file
 from creative_s3.core.lock import exclusive
+from tests.cli.program import Program
 
 if TYPE_CHECKING:
     from pathlib import Path

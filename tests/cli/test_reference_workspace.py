@@ -10,8 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from program import Program
     from types_boto3_s3 import S3Client
+
+    from tests.cli.program import Program
 
 FILES = 49
 KILLS = 20

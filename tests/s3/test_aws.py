@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -15,6 +16,8 @@ from botocore import exceptions as boto
 
 from creative_s3.core import local
 from creative_s3.core.aws import Connection, connect, ends_run, is_retryable, translate
+from creative_s3.core.engines import open_engine
+from creative_s3.core.flights import RequestTally
 from creative_s3.core.objects import head
 from creative_s3.errors import (
     AccessDeniedError,
@@ -361,3 +364,15 @@ def test_an_error_of_ours_stays_as_it_is() -> None:
 def test_a_bug_is_not_dressed_up() -> None:
     with pytest.raises(ZeroDivisionError):
         translate(ZeroDivisionError())
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    connection: Connection, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"here")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    through = connect(connection.config)
+    answer = through.client.get_object(Bucket=bucket, Key="k")
+    with contextlib.closing(answer["Body"]) as body:
+        assert body.read() == b"here"
+    assert open_engine("auto", through, tally=RequestTally()).name == "crt"

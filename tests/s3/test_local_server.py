@@ -25,8 +25,9 @@ from creative_s3.errors import RefusedError, TemporaryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import S3Server
     from types_boto3_s3 import S3Client
+
+    from tests.conftest import S3Server
 
 START = """
 import pathlib, sys
@@ -46,7 +47,8 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 def client(server: local.LocalServer) -> S3Client:
     access_key, secret_key = local.read_credentials(server)
     session = boto3.session.Session(access_key, secret_key, region_name=server.region)
-    return session.client("s3", endpoint_url=server.endpoint_url)
+    made: S3Client = session.client("s3", endpoint_url=server.endpoint_url)
+    return made
 
 
 def start_elsewhere(directory: Path) -> subprocess.Popen[str]:
