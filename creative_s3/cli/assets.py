@@ -78,6 +78,7 @@ def list_(
         entries = tuple(with_metadata(storage, page.entries, prefix, workers=workers))
         page = AssetPage(entries, page.more, page.is_complete)
     hidden = page.more or not page.is_complete
+    same = f"--asset-type {asset_type} " if asset_type else ""
     return Report(
         data={
             "bucket": storage.bucket,
@@ -88,7 +89,7 @@ def list_(
             "more_is_exact": page.is_complete,
         },
         human=lambda: views.listing(page, _where(storage.bucket, prefix)),
-        next_steps=(f"{PROGRAM} {run.command} --max-results 0  # lists all of them",) if hidden else (),
+        next_steps=(f"{PROGRAM} {run.command} {same}--max-results 0  # lists all of them",) if hidden else (),
     )
 
 

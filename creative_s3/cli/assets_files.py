@@ -244,7 +244,7 @@ def upload(
 def _names_from_stdin() -> Iterator[str]:
     """Yield one name a line, spaces at its ends included; an empty line names nothing.
 
-    Bytes that are no UTF-8 stay in the name, which then means no object and is reported as one that is missing.
+    Bytes that are no UTF-8 stay in the name, which then means no object and is reported as missing.
     """
     for line in sys.stdin.buffer if sys.stdin else ():
         if name := line.decode("utf-8", "surrogateescape").rstrip("\r\n"):

@@ -1,7 +1,6 @@
 """The `demo` command: the whole main job on a sample workspace and the embedded server."""
 
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 from creative_s3.cli.options import command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
-from creative_s3.cli.text import count, size
+from creative_s3.cli.text import count, home_short, size
 
 if TYPE_CHECKING:
     from creative_s3.core.local import LocalServer
@@ -64,11 +63,16 @@ def _default_directory() -> Path:
 def _clean(place: Path) -> Report:
     from creative_s3.core import local, sample
 
-    removed = (*local.remove(place / "server"), *sample.remove_workspace(place / "workspace"))
+    existed = (place / "server").exists() or (place / "workspace").exists()
+    left = (*local.remove(place / "server"), *sample.remove_workspace(place / "workspace"))
     if place.is_dir() and not any(place.iterdir()):
         place.rmdir()
-    text = f"Removed the demo in {place}." if removed else f"There is no demo in {place}."
-    return Report(data={"removed": [str(path) for path in removed]}, human=text)
+    shown = home_short(place)
+    return Report(
+        data={"removed": existed, "left": [str(path) for path in left]},
+        human=f"Removed the demo in {shown}." if existed else f"There is no demo in {shown}.",
+        warnings=tuple(f"left alone, the demo did not make it: {home_short(path)}" for path in left),
+    )
 
 
 def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S3Config]":
@@ -83,12 +87,12 @@ def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S
     workspace = place / "workspace"
     run.output.show(views.heading("1  A workspace and an S3 server"))
     if (workspace / "cache" / "index.json").exists():
-        run.output.show(f"The workspace of an earlier demo is in {workspace}")
+        run.output.show(f"The workspace of an earlier demo is in {home_short(workspace)}")
     else:
         summary = sample.make_workspace(workspace)
         run.output.show(
             f"{count(summary.file_count, 'image')}, {size(summary.size_bytes)}, described by cache/index.json"
-            f" in {workspace}"
+            f" in {home_short(workspace)}"
         )
     server = local.start(place / "server")
     run.output.show(f"SeaweedFS at {server.endpoint_url}, bucket {server.bucket}, process {server.pid}")
@@ -132,7 +136,7 @@ def _journey(
     stored = list(manager.storage.objects(config.prefix)) if manager.storage else []
     show(lambda: views.sample_of(stored, config.prefix))
     code = checked.exit_code() or report.exit_code()
-    here = shlex.quote(str(place))
+    here = home_short(place)
     return Report(
         data={
             "directory": place,

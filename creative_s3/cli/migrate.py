@@ -363,4 +363,3 @@ def _stacked(*parts: Any) -> Any:  # noqa: ANN401 - rich renderables
     for part in parts:
         separated += [part, Text("")]
     return Group(*separated[:-1])
-

@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +17,14 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from creative_s3.cli.log import redact
 from creative_s3.cli.terminal import SafeConsole, console, is_terminal, writing_stdout
-from creative_s3.cli.text import printable
+from creative_s3.cli.text import PROGRAM, printable
 from creative_s3.errors import CreativeS3Error, ExitCode, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -189,7 +191,7 @@ class Output:
             self.err.print(Text(redact(details)), style="dim", soft_wrap=True)
 
     def _arrow(self, line: str) -> None:
-        command, separator, reason = printable(line).partition("  # ")
+        command, separator, reason = printable(as_invoked(line)).partition("  # ")
         text = Text("→ ", style="bold cyan").append(command, style="default not bold")
         # Whatever the width, no line break of ours gets into a command that will be copied.
         self.err.print(text.append(f"{separator}{reason}", style="dim"), soft_wrap=True)
@@ -213,6 +215,17 @@ class Output:
                 sys.stdout.write(data.decode())
             else:
                 buffer.write(data)
+
+
+def as_invoked(line: str) -> str:
+    """Return a command line of ours with the program named so that the user's shell finds it.
+
+    In a virtual environment that is not active, ``creative-s3`` alone would not be found.
+    """
+    program = Path(sys.argv[0])
+    if program.name != PROGRAM or shutil.which(PROGRAM):
+        return line
+    return re.sub(rf"(?<![\w/.-]){PROGRAM} ", f"{shlex.quote(sys.argv[0])} ", line)
 
 
 def _sentence(error: CreativeS3Error) -> str:

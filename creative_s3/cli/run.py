@@ -15,6 +15,7 @@ from rich.text import Text
 
 from creative_s3.cli import log
 from creative_s3.cli.output import Output
+from creative_s3.cli.text import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from creative_s3.cli.live import Live
     from creative_s3.core.aws import Connection
     from creative_s3.settings import S3Config
-
-PROGRAM = "creative-s3"
 
 
 @dataclass(slots=True)

@@ -6,6 +6,10 @@ Pure functions. What is written where, and in which colour, is `output`'s.
 from __future__ import annotations
 
 import re
+import shlex
+from pathlib import Path
+
+PROGRAM = "creative-s3"
 
 _BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
@@ -78,3 +82,12 @@ def count(number: int, noun: str = "", plural: str = "") -> str:
     if not noun:
         return f"{number:,}"
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def home_short(path: Path) -> str:
+    """Return a path to paste into a shell: ``~/…`` below the home directory, quoted where needed."""
+    text = str(path)
+    home = str(Path.home())
+    if home != "/" and text.startswith(f"{home}/") and shlex.quote(text) == text:
+        return f"~{text[len(home) :]}"
+    return shlex.quote(text)

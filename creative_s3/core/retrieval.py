@@ -81,7 +81,7 @@ class RetrievalReport:
     """What became of a download.
 
     Attributes:
-        retrieved: What is there now, in the order of completion.
+        retrieved: What is there now, in the order of the selection.
         misses: What is not.
         markers: Keys of "folders", skipped.
         engine: The transfer engine that was used.
@@ -232,9 +232,10 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
             else:
                 misses.append(_miss(outcome, connection))
         name = transfers.name
+    place = {stored.key: number for number, stored in enumerate(selection.objects)}
     return RetrievalReport(
-        retrieved=tuple(retrieved),
-        misses=tuple(misses),
+        retrieved=tuple(sorted(retrieved, key=lambda item: place[item.key])),
+        misses=tuple(sorted(misses, key=lambda miss: place.get(miss.key, -1))),
         markers=selection.markers,
         engine=name,
         duration_s=time.monotonic() - started,

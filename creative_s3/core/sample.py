@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core import sample_art as art
+from creative_s3.core.index import INDEX_NAME
 from creative_s3.core.models import AssetType, SemanticMetadata
 from creative_s3.core.sample_brands import (
     GRADIENTS,
@@ -34,6 +35,7 @@ from creative_s3.core.sample_brands import (
 )
 from creative_s3.core.sample_canvas import encode_png
 from creative_s3.core.sample_landscape import landscape
+from creative_s3.core.workspace import PRIVATE_DIRECTORY
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -93,8 +95,10 @@ class _Workspace:
         return self.write(path, encode_png(picture))
 
     def write(self, path: str, content: bytes) -> str:
-        """Write a file; return its path."""
+        """Write a file, noting first that it is ours; return its path."""
         target = self.directory / path
+        with (self.directory / _MARKER).open("a", encoding="utf-8") as made:
+            made.write(f"{path}\n")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         self.sizes[path] = len(content)
@@ -140,21 +144,21 @@ def make_workspace(directory: Path, *, created_at: datetime = FIRST_CREATED_AT) 
     """
     _refuse_used(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / _MARKER).write_text(
-        "A sample workspace of creative-s3; demo --clean removes it.\n", encoding="utf-8"
-    )
+    (directory / _MARKER).touch()
     workspace = _Workspace(directory, created_at)
     for section in _SECTIONS:
         section(workspace)
     missing, unindexed = _add_strays(workspace)
-    index = json.dumps(workspace.index(), indent=2).encode()
-    (directory / "cache" / "index.json").write_bytes(index)
     indexed = {path: size for path, size in workspace.sizes.items() if path not in unindexed}
+    workspace.write(f"cache/{INDEX_NAME}", json.dumps(workspace.index(), indent=2).encode())
     return SampleSummary(directory, len(indexed), sum(indexed.values()), missing, unindexed)
 
 
 def remove_workspace(directory: Path) -> tuple[Path, ...]:
-    """Remove a sample workspace with all that was put into it; return what was removed.
+    """Remove what `make_workspace` made, our own catalog, and the folders that are empty then.
+
+    Returns:
+        What somebody else put there and was left alone; usually nothing, and the directory is gone too.
 
     Raises:
         RefusedError: `directory` is not a sample workspace.
@@ -167,8 +171,17 @@ def remove_workspace(directory: Path) -> tuple[Path, ...]:
             item=str(directory),
             hint="name the directory that was given to: creative-s3 demo --dir",
         )
-    shutil.rmtree(directory)
-    return (directory,)
+    for path in (directory / _MARKER).read_text(encoding="utf-8").splitlines():
+        (directory / path).unlink(missing_ok=True)
+    shutil.rmtree(directory / "cache" / PRIVATE_DIRECTORY, ignore_errors=True)
+    for folder in sorted((path for path in directory.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    left = tuple(path for path in directory.rglob("*") if not path.is_dir() and path.name != _MARKER)
+    if not left:
+        (directory / _MARKER).unlink()
+        directory.rmdir()
+    return left
 
 
 def _refuse_used(directory: Path) -> None:

@@ -314,7 +314,7 @@ def test_validate_finds_an_object_of_the_same_size_that_another_client_overwrote
     s3.put_object(Bucket=bucket, Key=key, Body=bytes(path.stat().st_size))
     result = cli("migrate", "validate")
     assert result.code == 7
-    assert key in result.out
+    assert key.removeprefix("creative-assets/") in result.out
     assert cli("migrate", "validate", "-q").out.splitlines() == [key]
 
 
@@ -334,7 +334,7 @@ def test_another_clients_new_object_is_extra_and_survives(cli: Program, s3: S3Cl
     s3.put_object(Bucket=bucket, Key="creative-assets/theirs.bin", Body=b"theirs")
     result = cli("migrate", "validate")
     assert result.code == 0
-    assert "creative-assets/theirs.bin" in result.out
+    assert "theirs.bin" in result.out
     assert cli("migrate", "upload").code == 0
     assert s3.get_object(Bucket=bucket, Key="creative-assets/theirs.bin")["Body"].read() == b"theirs"
     assert cli("migrate", "validate", "--strict").code == 7
