@@ -16,7 +16,7 @@ from typer.main import get_command
 from creative_s3.cli import assets, config, demo, doctor, local, log, migrate, options, stops
 from creative_s3.cli.grammar import Group
 from creative_s3.cli.output import Look, Output
-from creative_s3.cli.run import PROGRAM, Session
+from creative_s3.cli.run import Session
 from creative_s3.cli.terminal import (
     ClosedPipeError,
     discard_stdout,
@@ -24,6 +24,7 @@ from creative_s3.cli.terminal import (
     settle_stderr,
     writing_stdout,
 )
+from creative_s3.cli.text import PROGRAM
 from creative_s3.errors import CreativeS3Error, ExitCode, SettingsError, TemporaryError, UsageError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -11,7 +11,8 @@ import typer
 from creative_s3.cli import assets_files
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
-from creative_s3.cli.run import PROGRAM, Run
+from creative_s3.cli.run import Run
+from creative_s3.cli.text import PROGRAM
 from creative_s3.core.models import Kind
 from creative_s3.errors import UsageError
 

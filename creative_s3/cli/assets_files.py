@@ -13,7 +13,8 @@ import typer
 
 from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
-from creative_s3.cli.run import PROGRAM, Run
+from creative_s3.cli.run import Run
+from creative_s3.cli.text import PROGRAM
 from creative_s3.core.models import AssetType, ProductCategory, Season, VisualStyle
 from creative_s3.errors import UsageError
 

@@ -17,7 +17,8 @@ import typer
 
 from creative_s3.cli.grammar import Group, Verb
 from creative_s3.cli.output import Look, Output, Report
-from creative_s3.cli.run import PROGRAM, Run, Session
+from creative_s3.cli.run import Run, Session
+from creative_s3.cli.text import PROGRAM
 from creative_s3.errors import UsageError
 
 Example = tuple[str, str]
