@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core import files
-from creative_s3.core.catalog import Catalog, catalog_path
+from creative_s3.core.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.checksums import crc64_hex
 from creative_s3.core.costs import measure, request_price, storage_price
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.execution import proved_object
-from creative_s3.core.finder import existing_catalog, remote_side
+from creative_s3.core.finder import existing_catalog
 from creative_s3.core.flights import MULTIPART_FROM_BYTES, PART_BYTES
 from creative_s3.core.keys import Claim, Occupant, assign_keys
 from creative_s3.core.layout import key_of, object_metadata, object_tags, owner_of

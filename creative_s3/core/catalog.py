@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from creative_s3.core.aws import Connection
+
 CATALOG_NAME = "catalog.sqlite3"
 SCHEMA_VERSION = 1
 _BUSY_TIMEOUT_S = 30
@@ -263,6 +265,11 @@ class Catalog:
             yield
         except sqlite3.Error as error:
             raise _explained(error, self.path) from error
+
+
+def remote_side(connection: Connection, prefix: str) -> str:
+    """Return the name under which the catalog keeps what it knows of a bucket's prefix."""
+    return f"{connection.endpoint_url or 'aws'}|{connection.bucket}|{prefix}"
 
 
 def catalog_path(cache_dir: Path) -> Path:

@@ -9,7 +9,7 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog import Catalog, catalog_path
+from creative_s3.core.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.index import Index, Reference, references
 from creative_s3.core.layout import KEY_LIMIT_BYTES
 from creative_s3.core.lookahead import in_order
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
     from creative_s3.core.models import StoredObject
     from creative_s3.core.storage import S3StorageManager
-
-
-def remote_side(connection: Connection, prefix: str) -> str:
-    """Return the name under which the catalog keeps what it knows of a bucket."""
-    return f"{connection.endpoint_url or 'aws'}|{connection.bucket}|{prefix}"
 
 
 def existing_catalog(connection: Connection, *, prefix: str, cache_dir: Path) -> Catalog | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog import Catalog, ProvedObject, catalog_path
+from creative_s3.core.catalog import Catalog, ProvedObject, catalog_path, remote_side
 from creative_s3.core.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.execution import Execution, Failure
@@ -196,10 +196,7 @@ class S3MigrationManager:
         return self.storage
 
     def _catalog(self) -> Catalog:
-        where = "nowhere"
-        if self.storage:
-            connection = self.storage.connection
-            where = f"{connection.endpoint_url or 'aws'}|{connection.bucket}|{self.prefix}"
+        where = remote_side(self.storage.connection, self.prefix) if self.storage else "nowhere"
         return Catalog(catalog_path(self.workspace.cache_dir), bucket=where)
 
     def _list(self, catalog: Catalog, *, trusted: bool = True) -> RemoteSurvey | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -87,6 +89,12 @@ def test_losers_with_the_same_bytes_share_the_suffixed_key() -> None:
 def test_contents_that_begin_alike_get_longer_suffixes() -> None:
     keys = keys_of(Claim("a", KEY, TWO), Claim("b", KEY, ONE), Claim("c", KEY, NEARLY_ONE))
     assert keys == {"a": KEY, "b": suffix(ONE), "c": suffix(NEARLY_ONE, 16)}
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+def test_the_order_of_the_assets_does_not_say_who_gets_the_shorter_suffix(order: tuple[int, ...]) -> None:
+    claims = Claim("a", KEY, TWO), Claim("b", KEY, ONE), Claim("c", KEY, NEARLY_ONE)
+    assert keys_of(*(claims[number] for number in order))["b"] == suffix(ONE)
 
 
 def test_the_asset_that_the_object_belongs_to_keeps_the_key_whatever_it_holds_now() -> None:

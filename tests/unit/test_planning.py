@@ -163,6 +163,7 @@ def test_a_plan_counts_what_it_would_do() -> None:
         ("a.txt", "text/plain"),
         ("a.tar.gz", "application/octet-stream"),
         ("a.png.gz", "application/octet-stream"),
+        ("a.svgz", "application/octet-stream"),
         ("a.unknownsort", "application/octet-stream"),
         ("png", "application/octet-stream"),
         ("json", "application/octet-stream"),
