@@ -57,7 +57,7 @@ class Execution:
         self._catalog = catalog
         self._storage_class = storage_class
         self._emit = emit
-        self._waiting: list[tuple[Operation, Outcome]] = []
+        self._waiting: list[tuple[Operation, Outcome, Signature | None]] = []
         self._committed_at = time.monotonic()
         self.uploaded = 0
         self.uploaded_bytes = 0
@@ -121,14 +121,14 @@ class Execution:
             self.uploaded += 1
             self.uploaded_bytes += operation.size_bytes
         self.proofs[str(outcome.proof)] += 1
-        self._waiting.append((operation, outcome))
+        self._waiting.append((operation, outcome, _signature(outcome)))
         if len(self._waiting) >= _COMMIT_ITEMS or time.monotonic() - self._committed_at > _COMMIT_S:
             self._commit()
 
     def _commit(self) -> None:
         proved = [
             proved_object(operation, outcome)
-            for operation, outcome in self._waiting
+            for operation, outcome, _ in self._waiting
             if outcome.stored is not None and outcome.stored.crc64nvme is not None
         ]
         if proved:
@@ -136,13 +136,13 @@ class Execution:
                 objects=proved,
                 assignments={
                     cache_key: operation.key
-                    for operation, _ in self._waiting
+                    for operation, _, _ in self._waiting
                     for cache_key in (operation.asset.cache_key, *operation.shared_with)
                 },
                 files=[
-                    (operation.asset.file_path, _signature(outcome), outcome.stored.crc64nvme)
-                    for operation, outcome in self._waiting
-                    if outcome.fingerprint and outcome.stored and outcome.stored.crc64nvme
+                    (operation.asset.file_path, signature, outcome.stored.crc64nvme)
+                    for operation, outcome, signature in self._waiting
+                    if signature and outcome.stored and outcome.stored.crc64nvme
                 ],
             )
         self._waiting.clear()
@@ -167,8 +167,9 @@ def proved_object(operation: Operation, outcome: Outcome) -> ProvedObject:
     )
 
 
-def _signature(outcome: Outcome) -> Signature:
+def _signature(outcome: Outcome) -> Signature | None:
     known = outcome.fingerprint
     if known is None:
-        raise ValueError("this outcome is about no local file")
-    return Signature(known.size_bytes, known.mtime_ns, known.ctime_ns, known.inode)
+        return None
+    begun_ns = time.time_ns() - int(outcome.duration_s * 1e9)  # the file was read after this
+    return Signature(known.size_bytes, known.mtime_ns, known.ctime_ns, known.inode, begun_ns)

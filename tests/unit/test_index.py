@@ -188,6 +188,20 @@ def test_a_products_name_goes_to_one_asset_only_when_its_file_has_several() -> N
     }
 
 
+def test_a_products_name_never_goes_to_a_plain_cache_entry() -> None:
+    entry = product("x", product_cache_filename=None)
+    document = {
+        "products": {"x": entry},
+        "semantic_assets": {"z-composite": composite(entry["file_path"])},
+        "cache_entries": {"a": {"file_path": entry["file_path"]}},
+    }
+    found = assets(document)
+    assert {name: asset.also_known_as for name, asset in found.items()} == {
+        "a": (),
+        "z-composite": ("product:x:transparent",),
+    }
+
+
 def test_identities_are_never_shared_by_two_assets() -> None:
     document = {
         "products": {

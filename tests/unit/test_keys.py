@@ -91,7 +91,7 @@ def test_contents_that_begin_alike_get_longer_suffixes() -> None:
     assert keys == {"a": KEY, "b": suffix(ONE), "c": suffix(NEARLY_ONE, 16)}
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_order_of_the_assets_does_not_say_who_gets_the_shorter_suffix(order: tuple[int, ...]) -> None:
     claims = Claim("a", KEY, TWO), Claim("b", KEY, ONE), Claim("c", KEY, NEARLY_ONE)
     assert keys_of(*(claims[number] for number in order))["b"] == suffix(ONE)
