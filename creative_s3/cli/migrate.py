@@ -1,7 +1,6 @@
 """The `migrate` group: estimate, plan, upload, validate."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,8 +60,8 @@ def estimate(run: Run, *, include_unindexed: UnindexedOption = False) -> Report:
     from creative_s3.cli import views
     from creative_s3.core.plan_costs import price_plan
 
-    with _live(run) as emit:
-        manager, warning = _manager_for_estimate(run, emit)
+    with run.live() as live:
+        manager, warning = _manager_for_estimate(run, live.emit)
         plan = manager.plan(include_unindexed=include_unindexed)
     made = price_plan(plan, run.config)
     return Report(
@@ -95,8 +94,8 @@ def plan(
     """Show what an upload would do with each asset, and why: new, changed, unchanged, missing, refused."""
     from creative_s3.cli import views
 
-    with _live(run) as emit:
-        made = _manager(run, emit).plan(include_unindexed=include_unindexed)
+    with run.live() as live:
+        made = _manager(run, live.emit).plan(include_unindexed=include_unindexed)
     if output is not None:
         from creative_s3.core.files import write_lines
 
@@ -144,8 +143,8 @@ def upload(
     from creative_s3.core.plan_costs import price_plan, price_requests
     from creative_s3.errors import ExitCode
 
-    with _live(run) as emit:
-        manager = _manager(run, emit, engine=engine)
+    with run.live() as live:
+        manager = _manager(run, live.emit, engine=engine)
         made = manager.plan(include_unindexed=include_unindexed)
     priced = price_plan(made, run.config)
     warnings = views.notices(made)
@@ -171,8 +170,8 @@ def upload(
         if run.output.interactive:
             question = f"Upload {count(made.total_files, 'file')} ({size(made.total_size_bytes)}) to s3://{made.bucket}?"
             run.confirm(question, assume_yes=yes)
-    with _live(run) as emit:
-        manager = _manager(run, emit, engine=engine)
+    with run.live() as live:
+        manager = _manager(run, live.emit, engine=engine)
         report = manager.execute(made)
     price = price_requests(report.requests, run.config)
     return Report(
@@ -250,8 +249,8 @@ def validate(
     """
     from creative_s3.cli import views
 
-    with _live(run) as emit:
-        report = _manager(run, emit).validate(deep=deep, include_unindexed=include_unindexed)
+    with run.live() as live:
+        report = _manager(run, live.emit).validate(deep=deep, include_unindexed=include_unindexed)
     code = report.exit_code(strict=strict)
     return Report(
         data={
@@ -310,17 +309,6 @@ def _manager_for_estimate(run: Run, emit: "Emit") -> tuple["S3MigrationManager",
     except CreativeS3Error as error:
         return alone, (f"the bucket could not be asked ({error.message}), so everything counts as new",)
     return manager, ()
-
-
-def _live(run: Run) -> AbstractContextManager["Emit"]:
-    from contextlib import contextmanager
-
-    @contextmanager
-    def emitting() -> Any:  # noqa: ANN401 - a generator of one callable
-        with run.live() as live:
-            yield live.emit
-
-    return emitting()
 
 
 def _plan_data(made: "MigrationPlan") -> Mapping[str, Any]:
