@@ -116,10 +116,9 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
     """Turn whatever ended the run into one of our errors."""
     if isinstance(error, CreativeS3Error):
         return error
-    if isinstance(error, KeyboardInterrupt):
-        stop = (
-            error if isinstance(error, stops.Stopped) else stops.Stopped(ExitCode.INTERRUPTED, "interrupted")
-        )
+    stop = error if isinstance(error, stops.Stopped) else stops.pending()
+    if isinstance(error, KeyboardInterrupt) or stop:
+        stop = stop or stops.Stopped(ExitCode.INTERRUPTED, "interrupted")
         return EndedBySignalError(
             f"{stop.what} before the work was done",
             stop.exit_code,
@@ -128,7 +127,8 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
     if isinstance(error, typer.TyperException):
         command = _command_of(error, program) or session.command
         return UsageError(
-            error.format_message().rstrip("."), hint=" ".join(filter(None, (PROGRAM, command, "--help")))
+            " ".join(error.format_message().split()).rstrip("."),
+            hint=" ".join(filter(None, (PROGRAM, command, "--help"))),
         )
     if isinstance(error, OSError) and error.errno in _FULL | _NO_ACCESS:
         return _explain_system(error, session)

@@ -63,6 +63,7 @@ def _default_directory() -> Path:
 def _clean(place: Path) -> Report:
     from creative_s3.core import local, sample
 
+    sample.check_is_sample(place / "workspace")  # before anything is removed
     existed = (place / "server").exists() or (place / "workspace").exists()
     left = (*local.remove(place / "server"), *sample.remove_workspace(place / "workspace"))
     if place.is_dir() and not any(place.iterdir()):
@@ -86,6 +87,7 @@ def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S
     local.find_weed()  # says at once when the extra is missing, before anything is made
     workspace = place / "workspace"
     run.output.show(views.heading("1  A workspace and an S3 server"))
+    sample.check_is_sample(workspace)
     if (workspace / "cache" / "index.json").exists():
         run.output.show(f"The workspace of an earlier demo is in {home_short(workspace)}")
     else:

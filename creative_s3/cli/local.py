@@ -186,7 +186,9 @@ def _table(server: "LocalServer") -> "RenderableType":
 def _plain(text: str) -> "RenderableType":
     from rich.text import Text
 
-    return Text(text, no_wrap=True, overflow="ignore")
+    from creative_s3.cli.views_assets import Unbroken
+
+    return Unbroken([Text(line) for line in text.splitlines()])
 
 
 def _with_dir(line: str, directory: Path | None) -> str:

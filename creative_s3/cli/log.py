@@ -33,7 +33,7 @@ _NAMED = re.compile(
         | (?:session|security|access|refresh|id|web[_-]?identity) [_-]? token | customer-key )
       ["']? \s* (?: [:=>] | \\n | %3D ) \s* b? ["']?
     )
-    [^\s"'<>&,;)}\]]+
+    [^\s"'<>&,;)}\]]{4,}  # "passwd: a link" is a sentence
     """
 )
 _ACCESS_KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")

@@ -159,7 +159,7 @@ def upload(
             },
             human=lambda: _stacked(views.operations(made), views.plan_summary(made, priced)),
             lines=(operation.key for operation in made.uploads),
-            warnings=warnings,
+            warnings=(*views.replacements(made), *warnings),
             exit_code=stops,
             next_steps=("creative-s3 migrate upload  # carries out exactly this plan",)
             if made.uploads
@@ -167,8 +167,14 @@ def upload(
         )
     if made.uploads:
         run.output.show(lambda: views.plan_summary(made, priced))
-        if run.output.interactive:
-            question = f"Upload {count(made.total_files, 'file')} ({size(made.total_size_bytes)}) to s3://{made.bucket}?"
+        for warning in views.replacements(made):
+            run.output.warn(warning)
+        question = f"Upload {count(made.total_files, 'file')} ({size(made.total_size_bytes)}) to s3://{made.bucket}{_at(run)}?"
+        if made.replacing_unknown:
+            number = count(len(made.replacing_unknown), "object")
+            question = f"{question} It replaces {number} that this machine did not put there."
+        # New objects and our own older ones can be sent unasked; other content needs somebody's yes.
+        if run.output.interactive or made.replacing_unknown:
             run.confirm(question, assume_yes=yes)
     with run.live() as live:
         manager = _manager(run, live.emit, engine=engine)
@@ -265,7 +271,7 @@ def validate(
             "unindexed": [name for name, _ in report.unindexed],
             "requests": dict(report.requests or {}),
         },
-        human=lambda: views.validation(report),
+        human=lambda: views.validation(report, strict=strict),
         lines=(finding.key for finding in report.differences),
         exit_code=code,
         warnings=tuple(views.problem_sentence(problem) for problem in report.problems),
@@ -309,6 +315,11 @@ def _manager_for_estimate(run: Run, emit: "Emit") -> tuple["S3MigrationManager",
     except CreativeS3Error as error:
         return alone, (f"the bucket could not be asked ({error.message}), so everything counts as new",)
     return manager, ()
+
+
+def _at(run: Run) -> str:
+    """Name the server when it is not AWS: what costs money must not look like what does not."""
+    return f" at {run.config.endpoint_url}" if run.config.endpoint_url else " on AWS"
 
 
 def _plan_data(made: "MigrationPlan") -> Mapping[str, Any]:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 DRAIN_S = 5.0
-"""Seconds that the work may take to finish what is in flight."""
-_GRACE_S = 1.0  # for the report after the drain
+"""Seconds after which the process leaves at the latest."""
 _SHOW_CURSOR = "\x1b[?25h"
 
 _EXIT_CODES = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HANGUP}
@@ -49,6 +48,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.stopping = False
+        self.stop: Stopped | None = None
         self.tell: Callable[[str], None] = _write_now
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
@@ -61,12 +61,11 @@ class _Watch:
             f"{_NAMES[name].capitalize()}: finishing what is in flight, at most {DRAIN_S:.0f} s."
             " Press Ctrl-C again to leave now."
         )
-        guard = threading.Timer(
-            DRAIN_S + _GRACE_S, self.leave, [code, "Still busy after that time: leaving now."]
-        )
+        guard = threading.Timer(DRAIN_S, self.leave, [code, "Still busy after that time: leaving now."])
         guard.daemon = True
         guard.start()
-        raise Stopped(code, _NAMES[name])
+        self.stop = Stopped(code, _NAMES[name])
+        raise self.stop
 
     @staticmethod
     def leave(code: ExitCode, text: str) -> None:
@@ -76,6 +75,11 @@ class _Watch:
 
 
 _watch = _Watch()
+
+
+def pending() -> Stopped | None:
+    """Return the stop that was asked for, if any: other code may have wrapped its exception."""
+    return _watch.stop
 
 
 def install() -> None:

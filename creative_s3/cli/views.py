@@ -155,6 +155,15 @@ def notices(plan: MigrationPlan) -> tuple[str, ...]:
     return tuple(sentences)
 
 
+def replacements(plan: MigrationPlan) -> tuple[str, ...]:
+    """Return the warning about objects whose content this machine did not put there."""
+    if not plan.replacing_unknown:
+        return ()
+    names = _some([_short(operation.key, plan.prefix) for operation in plan.replacing_unknown])
+    number = count(len(plan.replacing_unknown), "object")
+    return (f"{number} to replace that this machine did not put there, but another one perhaps: {names}",)
+
+
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
     return ", ".join(names[:_NAMES]) + more
@@ -300,7 +309,7 @@ def failures(rows: Iterable[tuple[str, str, str | None]]) -> RenderableType:
     return Group(shown, *_more(len(all_rows), ROWS_SHOWN, "see --json"))
 
 
-def validation(report: ValidationReport) -> RenderableType:
+def validation(report: ValidationReport, *, strict: bool = False) -> RenderableType:
     """Show a validation: one line a state, then every finding that is not a match."""
     counts: Mapping[str, int] = {str(state): number for state, number in report.counts.items()}
     shown = table("State", "Objects", "Size", right=("Objects", "Size"))
@@ -323,15 +332,28 @@ def validation(report: ValidationReport) -> RenderableType:
                 Text(printable(finding.detail), style="dim"),
             )
         parts += [Text(""), listed, *_more(len(others), ROWS_SHOWN, "see --json")]
-    verdict = (
-        Text(f"Every file is in s3://{report.bucket} and has the same content.", style="bold green")
-        if not report.exit_code()
-        else Text(
-            f"{count(len(report.differences), 'difference')} between this cache and s3://{report.bucket}.",
-            style="bold red",
+    return Group(*parts, Text(""), _verdict(report, strict=strict))
+
+
+def _verdict(report: ValidationReport, *, strict: bool) -> Text:
+    counts = {str(state): number for state, number in report.counts.items()}
+    where = f"s3://{report.bucket}"
+    if report.differences:
+        return Text(
+            f"{count(len(report.differences), 'difference')} between this cache and {where}.", "bold red"
         )
-    )
-    return Group(*parts, Text(""), verdict)
+    nowhere = counts["missing"]
+    lost = f"; {count(nowhere, 'indexed asset')} neither on disk nor in S3" if nowhere else ""
+    if strict and report.exit_code(strict=True):
+        extra = f"; {count(counts['extra-in-s3'], 'extra object')}" if counts["extra-in-s3"] else ""
+        return Text(
+            f"Every file on disk is in {where}, but strictly taken not all is well{lost}{extra}.", "bold red"
+        )
+    if report.exit_code():
+        return Text(
+            f"Every file that could be checked is in {where}; the others are listed above.", "bold yellow"
+        )
+    return Text(f"Every file on disk is in {where} and has the same content{lost}.", "bold green")
 
 
 def heading(text: str) -> RenderableType:

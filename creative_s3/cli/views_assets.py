@@ -179,15 +179,18 @@ def retrieval(report: RetrievalReport, *, alone: bool) -> RenderableType:
     parts: list[RenderableType] = []
     if alone and report.retrieved:
         (item,) = report.retrieved
+        what = f"{printable(item.path)} ({size(item.size_bytes)})"
+        if report.unverified:
+            return Unbroken([Text(f"! Downloaded, only its size compared: {what}", style="yellow")])
         verb = "Already there with the same content:" if item.already_there else "Downloaded and verified:"
-        line = _done(f"{verb} {printable(item.path)} ({size(item.size_bytes)})")
-        return Unbroken([line])
+        return Unbroken([_done(f"{verb} {what}")])
     fetched = report.fetched
     if fetched or not report.misses:
         total = sum(item.size_bytes for item in fetched)
         parts.append(
             _done(
-                f"{count(len(fetched), 'object')} downloaded and verified, {size(total)} "
+                f"{count(len(fetched), 'object')} downloaded{'' if report.unverified else ' and verified'}, "
+                f"{size(total)} "
                 f"in {duration(report.duration_s)}"
             )
         )

@@ -7,10 +7,12 @@ secret: S3's own words are shortened and stripped of keys, tokens and signatures
 from __future__ import annotations
 
 import errno
+import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import awscrt.exceptions
@@ -175,6 +177,17 @@ def _of_connection(error: boto.BotoCoreError, about: _About) -> CreativeS3Error:
     return _no_answer(about.endpoint_url)
 
 
+def _is_address(host: str) -> bool:
+    """Tell whether a host needs no name service: a number, or this machine."""
+    if host == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _unknown_host(endpoint_url: str | None) -> CreativeS3Error:
     if endpoint_url:
         return SettingsError(
@@ -219,7 +232,9 @@ def _of_crt(error: awscrt.exceptions.AwsCrtError, about: _About) -> CreativeS3Er
     if name.startswith("AWS_AUTH_"):
         return CredentialsError("the credentials could not be fetched", item=item, hint=RENEW)
     if name in {"AWS_IO_DNS_INVALID_NAME", "AWS_IO_DNS_QUERY_FAILED", "AWS_IO_DNS_NO_ADDRESS_FOR_HOST"}:
-        return _unknown_host(about.endpoint_url)
+        # CRT says the same when every address it knew has failed: a number needs no resolving.
+        is_number = _is_address(urlsplit(about.endpoint_url or "").hostname or "")
+        return _no_answer(about.endpoint_url) if is_number else _unknown_host(about.endpoint_url)
     if name.startswith("AWS_IO_TLS_") and ("CERTIFICATE" in name or name.endswith("NEGOTIATION_FAILURE")):
         return SettingsError(
             "the server's TLS certificate is not trusted", item=item, hint="check AWS_CA_BUNDLE"

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MARK = ".creative-s3-"
-_PARTIAL = re.compile(r"^\..*\.creative-s3-[0-9a-f]{8}\.part(?:\.[0-9A-Za-z]{1,16})?$")
+_PARTIAL = re.compile(r"^\..*\.creative-s3-([0-9a-f]{6})[0-9a-f]{2}\.part(?:\.[0-9A-Za-z]{1,16})?$")
 _NAME_BYTES = 200
 """What is kept of a long name in a temporary one, so that all of it stays under 255 bytes."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -106,26 +107,32 @@ def _of(status: os.stat_result, path: Path) -> Fingerprint:
 
 
 def partial_path(destination: Path) -> Path:
-    """Return a new temporary name beside `destination`."""
+    """Return a new temporary name beside `destination`; it tells which process writes it."""
     kept = os.fsdecode(os.fsencode(destination.name)[:_NAME_BYTES])
-    return destination.with_name(f".{kept}{_MARK}{secrets.token_hex(4)}.part")
+    return destination.with_name(f".{kept}{_MARK}{os.getpid() & 0xFFFFFF:06x}{secrets.token_hex(1)}.part")
 
 
-def sweep_partials(directory: Path, *, older_than_s: float, now_s: float) -> tuple[Path, ...]:
-    """Remove what killed downloads left in `directory`, and return it; `now_s` is the time since the epoch.
-
-    Younger files are left alone: another run may be writing them.
-    """
+def sweep_partials(directory: Path) -> tuple[Path, ...]:
+    """Remove what killed runs left in `directory`, and return it; a living process keeps its files."""
     removed = []
-    for entry in os.scandir(directory):
-        if _PARTIAL.match(entry.name) and entry.is_file(follow_symlinks=False):
-            try:
-                if entry.stat(follow_symlinks=False).st_mtime < now_s - older_than_s:
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            match = _PARTIAL.match(entry.name)
+            if match and entry.is_file(follow_symlinks=False) and not _is_alive(int(match[1], 16)):
+                with suppress(FileNotFoundError):  # another run sweeps, too
                     Path(entry.path).unlink()
                     removed.append(Path(entry.path))
-            except FileNotFoundError:
-                continue  # its run has just finished with it
     return tuple(removed)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def sync(path: Path) -> None:

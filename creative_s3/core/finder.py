@@ -15,7 +15,13 @@ from creative_s3.core.layout import KEY_LIMIT_BYTES
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.publishing import keys_in, parse_published
 from creative_s3.core.remote import published_key
-from creative_s3.errors import AccessDeniedError, CreativeS3Error, IndexFileError, ObjectNotFoundError
+from creative_s3.errors import (
+    AccessDeniedError,
+    CreativeS3Error,
+    IndexFileError,
+    ObjectNotFoundError,
+    UnsafeKeyError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -98,6 +104,12 @@ class Finder:
         return in_order(found, names, workers=workers)
 
     def _spellings(self, name: str) -> Iterator[str]:
+        if any(part in {".", ".."} for part in name.split("/")):
+            raise UnsafeKeyError(
+                "a key with a '.' or '..' part cannot be asked for: clients and servers read it as a path",
+                item=name,
+                hint="rename the object with the tool that made it",
+            )
         inside = f"{self._prefix}/" if self._prefix else ""
         for key in dict.fromkeys((name, name if name.startswith(inside) else f"{inside}{name}")):
             try:

@@ -160,7 +160,7 @@ class Home:
 
         The lock must be held. Symbolic links are removed, never followed.
         """
-        files.sweep_partials(self.path, older_than_s=0, now_s=time.time() + 1)
+        files.sweep_partials(self.path)
         # The marker goes last but one, so that a removal that is interrupted can be repeated.
         for name in (_DATA, *OWN_NAMES, _STATE, _CREDENTIALS, _MARKER, _LOCK):
             path = self.path / name

@@ -118,7 +118,7 @@ class Matching:
         remote_crc = self.remote.crc64nvme(key)
         if remote_crc is None and crc is not None:
             remote_crc = prove_without_checksum(self.remote.storage, stored, local, crc)
-        return Candidate(asset, key, local, crc, stored, remote_crc)
+        return Candidate(asset, key, local, crc, stored, remote_crc, self.remote.is_as_proved(key))
 
 
 def _hex(crc64nvme: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -24,7 +25,13 @@ from creative_s3.core.survey import LocalSurvey, survey_local
 from creative_s3.core.transfers import EngineName, TransferEngine
 from creative_s3.core.validation import Finding, State, ValidationReport, compare
 from creative_s3.core.workspace import FileState, Workspace
-from creative_s3.errors import ExitCode, PreconditionFailedError, SettingsError, TemporaryError
+from creative_s3.errors import (
+    ExitCode,
+    PreconditionFailedError,
+    RefusedError,
+    SettingsError,
+    TemporaryError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -116,6 +123,7 @@ class S3MigrationManager:
         """
         survey = survey_local(self.workspace, self.prefix, include_unindexed=include_unindexed)
         with self._catalog() as catalog:
+            self._check_index(survey, catalog)
             remote = self._list(catalog)
             operations = make_operations(self._match(survey, remote, catalog))
         return MigrationPlan(
@@ -131,7 +139,8 @@ class S3MigrationManager:
     def execute(self, plan: MigrationPlan) -> MigrationReport:
         """Carry out a plan, prove every object, then publish the index.
 
-        What another writer took meanwhile is planned again, at most three times.
+        A key that another writer took meanwhile is planned again, at most three times; what that writer
+        stored is never replaced in this run.
 
         Raises:
             LockedError: Another run works on this cache.
@@ -176,6 +185,7 @@ class S3MigrationManager:
         storage = self._bucket()
         survey = survey_local(self.workspace, self.prefix, include_unindexed=include_unindexed)
         with self._catalog() as catalog:
+            self._check_index(survey, catalog)
             remote = self._list(catalog, trusted=not deep)
             candidates = self._match(survey, remote, catalog, keep_keys=True, trusted=not deep)
             findings = compare(candidates, remote.listing if remote else {})
@@ -189,6 +199,19 @@ class S3MigrationManager:
             deep=deep,
             requests=storage.requests,
         )
+
+    def _check_index(self, survey: LocalSurvey, catalog: Catalog) -> None:
+        """Refuse an index that names nothing any more: it is never read as "everything was deleted"."""
+        known = len(catalog.assignments())
+        if known and not any(asset.indexed for asset in survey.assets):
+            ours = shlex.quote(str(catalog_path(self.workspace.cache_dir).parent))
+            raise RefusedError(
+                f"the index names no asset, and {known:,} of this cache are in the bucket;"
+                " nothing is read as deleted",
+                item=str(self.workspace.index_path),
+                hint="restore index.json (the published one is in the bucket, below metadata/);"
+                f" if it is meant to be empty: rm -r {ours}",
+            )
 
     def _bucket(self) -> S3StorageManager:
         if self.storage is None:
@@ -259,17 +282,14 @@ class S3MigrationManager:
             names = {operation.asset.cache_key for operation in contested}
             again = self.plan(include_unindexed=include_unindexed)
             concerned = [operation for operation in again.operations if operation.asset.cache_key in names]
-            operations = [operation for operation in concerned if operation.is_upload]
+            # A free key may be taken at once; replacing what somebody just stored needs a plan that is seen.
+            operations = [operation for operation in concerned if operation.reason is Reason.NEW]
             execution.confirm(operation for operation in concerned if operation.reason is Reason.UNCHANGED)
+            for operation in concerned:
+                if operation.reason is Reason.CHANGED:
+                    execution.fail(operation, _taken(operation))
         for operation in operations:
-            execution.fail(
-                operation,
-                PreconditionFailedError(
-                    "another writer keeps changing this object",
-                    item=operation.key,
-                    hint="run the same command again when the other writer is done",
-                ),
-            )
+            execution.fail(operation, _taken(operation))
 
     def _publish(self, catalog: Catalog, *, include_unindexed: bool) -> tuple[bool, tuple[str, ...]]:
         """Merge our index into the published one; return whether it was written, and the conflicts."""
@@ -309,6 +329,14 @@ class S3MigrationManager:
         return (
             Finding(State.MISSING_IN_S3, key, None, 0, "the published index is gone; upload writes it again"),
         )
+
+
+def _taken(operation: Operation) -> PreconditionFailedError:
+    return PreconditionFailedError(
+        "another writer stored other content under this key during the run; it was left alone",
+        item=operation.key,
+        hint="see what replacing it would mean: creative-s3 migrate upload --dry-run",
+    )
 
 
 def _remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:

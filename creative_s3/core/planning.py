@@ -48,6 +48,7 @@ class Candidate:
         crc64nvme: Of the file's content, base64; None when nothing under the key made it necessary to know.
         remote: The object under the key; None when there is none.
         remote_crc64nvme: Of that object's content; None when S3 has no such checksum.
+        is_as_proved: Whether the object is the very one that this machine proved.
     """
 
     asset: Asset
@@ -56,6 +57,7 @@ class Candidate:
     crc64nvme: str | None = None
     remote: StoredObject | None = None
     remote_crc64nvme: str | None = None
+    is_as_proved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Operation:
         detail: More about the reason, in words.
         shared_with: Cache keys of other assets with the same bytes under the same key.
         crc64nvme: The file's checksum when it is known already.
+        replaces_unknown: It would replace content that this machine did not put there, but another one
+            perhaps. Needs a yes.
     """
 
     reason: Reason
@@ -83,6 +87,7 @@ class Operation:
     detail: str = ""
     shared_with: tuple[str, ...] = ()
     crc64nvme: str | None = None
+    replaces_unknown: bool = False
 
     @property
     def is_upload(self) -> bool:
@@ -99,6 +104,7 @@ class Operation:
             "file_path": self.asset.file_path,
             "size_bytes": self.size_bytes,
             "if_match": self.if_match,
+            "replaces_unknown": self.replaces_unknown,
             "detail": self.detail,
             "shared_with": list(self.shared_with),
         }
@@ -130,6 +136,11 @@ class MigrationPlan:
     def uploads(self) -> tuple[Operation, ...]:
         """The operations that send a file."""
         return tuple(operation for operation in self.operations if operation.is_upload)
+
+    @cached_property
+    def replacing_unknown(self) -> tuple[Operation, ...]:
+        """The uploads that would replace content which this machine did not put there."""
+        return tuple(operation for operation in self.uploads if operation.replaces_unknown)
 
     @cached_property
     def counts(self) -> Mapping[Reason, int]:
@@ -234,6 +245,8 @@ def _why_upload(candidate: Candidate) -> tuple[Reason, str]:
         return Reason.NEW, "not in the bucket"
     if candidate.remote_crc64nvme is None:
         return Reason.CHANGED, "the object has no checksum to compare"
+    if not candidate.is_as_proved:
+        return Reason.CHANGED, "the content differs, and this machine did not put the object there"
     return Reason.CHANGED, "the content differs"
 
 
@@ -247,6 +260,7 @@ def _operation(candidate: Candidate, reason: Reason, detail: str, if_match: str 
         if_match=if_match,
         detail=detail,
         crc64nvme=candidate.crc64nvme,
+        replaces_unknown=reason is Reason.CHANGED and not candidate.is_as_proved,
     )
 
 

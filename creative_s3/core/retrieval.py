@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.events import Emit, Failed, PhaseStarted, Skipped, TotalsKnown, ignore
 from creative_s3.core.faults import ends_run
+from creative_s3.core.files import sweep_partials
 from creative_s3.core.outcomes import Download, Outcome, Proof
 from creative_s3.core.pricing import GB, load_bundled, money
 from creative_s3.core.transfers import EngineName, TransferEngine
@@ -106,9 +107,9 @@ class RetrievalReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the process should end with."""
+        """What the process should end with: 0 only when everything is there and verified."""
         if not self.misses:
-            return ExitCode.OK
+            return ExitCode.ITEMS_FAILED if self.unverified else ExitCode.OK
         codes = {miss.error.exit_code for miss in self.misses}
         only = next(iter(codes))
         return only if len(codes) == 1 and only in _TELLING else ExitCode.ITEMS_FAILED
@@ -224,7 +225,7 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
                 yield Download(stored.key, path, stored=stored, replace=replace_files)
 
     with TransferEngine(connection, engine=engine, emit=emit) as transfers:
-        for outcome in transfers.download(requests()):
+        for outcome in transfers.download(_swept(requests())):
             if outcome.error is None:
                 retrieved.append(_retrieved(outcome))
             elif ends_run(outcome.error):
@@ -240,6 +241,18 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
         engine=name,
         duration_s=time.monotonic() - started,
     )
+
+
+def _swept(requests: Iterator[Download]) -> Iterator[Download]:
+    """Remove what a killed run left in each folder before the first file goes there."""
+    seen: set[Path] = set()
+    for request in requests:
+        folder = request.path.parent
+        if folder not in seen:
+            seen.add(folder)
+            if folder.is_dir():
+                sweep_partials(folder)
+        yield request
 
 
 def _retrieved(outcome: Outcome) -> Retrieved:

@@ -163,14 +163,9 @@ def remove_workspace(directory: Path) -> tuple[Path, ...]:
     Raises:
         RefusedError: `directory` is not a sample workspace.
     """
-    if not directory.exists() and not directory.is_symlink():
+    check_is_sample(directory)
+    if not directory.exists():
         return ()
-    if directory.is_symlink() or not (directory / _MARKER).is_file():
-        raise RefusedError(
-            f"{directory} is not a sample workspace, so nothing was removed",
-            item=str(directory),
-            hint="name the directory that was given to: creative-s3 demo --dir",
-        )
     for path in (directory / _MARKER).read_text(encoding="utf-8").splitlines():
         (directory / path).unlink(missing_ok=True)
     shutil.rmtree(directory / "cache" / PRIVATE_DIRECTORY, ignore_errors=True)
@@ -182,6 +177,20 @@ def remove_workspace(directory: Path) -> tuple[Path, ...]:
         (directory / _MARKER).unlink()
         directory.rmdir()
     return left
+
+
+def check_is_sample(directory: Path) -> None:
+    """Make sure that a workspace, if there is one, is one of ours.
+
+    Raises:
+        RefusedError: It is somebody's own.
+    """
+    if directory.is_symlink() or (directory.exists() and not (directory / _MARKER).is_file()):
+        raise RefusedError(
+            f"{directory} is not a workspace that the demo made, so nothing was done",
+            item=str(directory),
+            hint="name another directory with --dir",
+        )
 
 
 def _refuse_used(directory: Path) -> None:

@@ -216,6 +216,38 @@ def test_another_machines_changes_in_the_published_index_survive(
     assert merged["semantic_assets"][changed]["tags_of_ours"] == ["new"]
 
 
+def test_what_another_machine_stored_for_the_same_asset_is_replaced_only_after_a_yes(
+    cli: Program, s3: S3Client, bucket: str, tmp_path: Path
+) -> None:
+    other = Program(cli.env, tmp_path / "other-machine" / "workspace")
+    shutil.copytree(cli.cwd, other.cwd)
+    path = other.cwd / "cache" / "products" / "power-dish-soap" / "product.png"
+    path.write_bytes(path.read_bytes()[::-1])
+    assert cli("migrate", "upload").code == 0
+    key = next(key for key, file in keys_and_files(other).items() if file == path)
+    before = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    refused = other("migrate", "upload")
+
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == before
+    dry = other("migrate", "upload", "--dry-run", "--json").data["operations"]
+    assert [one["key"] for one in dry if one["replaces_unknown"]] == [key]
+    assert other("migrate", "upload", "--yes").code == 0
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == path.read_bytes()
+    assert cli("migrate", "validate").code == 7
+
+
+def test_an_index_that_suddenly_names_nothing_is_never_read_as_deleted(cli: Program) -> None:
+    assert cli("migrate", "upload").code == 0
+    (cli.cwd / "cache" / "index.json").write_text("{}")
+    for command in ("upload", "validate", "plan"):
+        result = cli("migrate", command)
+        assert result.code == 8
+        assert "nothing is read as deleted" in result.err
+
+
 def test_a_damaged_published_index_is_never_replaced(cli: Program, s3: S3Client, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key=INDEX_KEY, Body=b"{ damaged")
     result = cli("migrate", "upload")

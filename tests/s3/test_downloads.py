@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import subprocess
+import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -161,18 +162,19 @@ def test_an_object_without_a_checksum_is_proved_by_its_md5(
 
 
 def test_leftovers_of_killed_downloads_are_swept_and_nothing_else(tmp_path: Path) -> None:
-    old = [".a.png.creative-s3-0123abcd.part", ".a.png.creative-s3-0123abcd.part.3fA91bC0"]
-    kept = ["a.png", ".hidden", ".a.png.creative-s3-young000.part", "a.png.creative-s3-0123abcd.part"]
-    for name in [*old, *kept]:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    ours, theirs = f"{os.getpid():06x}00", f"{dead.pid:06x}ab"
+    left = [f".a.png.creative-s3-{theirs}.part", f".a.png.creative-s3-{theirs}.part.3fA91bC0"]
+    kept = ["a.png", ".hidden", ".a.png.creative-s3-young000.part", f"a.png.creative-s3-{theirs}.part"]
+    kept.append(f".b.png.creative-s3-{ours}.part")
+    for name in [*left, *kept]:
         (tmp_path / name).write_bytes(b"x")
-    (tmp_path / ".b.creative-s3-89abcdef.part").write_bytes(b"young")
-    for name in [*old, *kept]:
-        os.utime(tmp_path / name, (1_000_000, 1_000_000))
 
-    swept = sweep_partials(tmp_path, older_than_s=3600, now_s=time.time())
+    swept = sweep_partials(tmp_path)
 
-    assert sorted(path.name for path in swept) == sorted(old)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, ".b.creative-s3-89abcdef.part"])
+    assert sorted(path.name for path in swept) == sorted(left)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
 def test_a_download_that_is_interrupted_leaves_no_partial_file(

@@ -61,11 +61,19 @@ def test_each_state_of_file_and_object_has_its_decision(  # noqa: PLR0913, PLR09
     if_match: str | None,
     detail: str,
 ) -> None:
-    operation = only(Candidate(COMPOSITE, "k", local, ours, remote, theirs))
+    operation = only(Candidate(COMPOSITE, "k", local, ours, remote, theirs, is_as_proved=True))
     assert (operation.reason, operation.if_match, operation.detail) == (reason, if_match, detail)
     assert operation.is_upload == (reason in {Reason.NEW, Reason.CHANGED})
     assert (operation.key, operation.path, operation.crc64nvme) == ("k", PRESENT.path, ours)
     assert operation.size_bytes == (100 if local is PRESENT else 0)
+
+
+def test_replacing_what_this_machine_did_not_put_there_is_marked() -> None:
+    unknown = only(Candidate(COMPOSITE, "k", PRESENT, "A", STORED, "B"))
+    assert unknown.replaces_unknown
+    assert "did not put" in unknown.detail
+    assert not only(Candidate(COMPOSITE, "k", PRESENT, "A", STORED, "B", is_as_proved=True)).replaces_unknown
+    assert not only(Candidate(COMPOSITE, "k", PRESENT, "A", STORED, "A")).replaces_unknown
 
 
 def test_an_asset_whose_metadata_does_not_fit_is_refused_before_anything_is_sent() -> None:
