@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core import local
 from creative_s3.core.aws import translate
-from creative_s3.core.catalog import SCHEMA_VERSION, catalog_path
+from creative_s3.core.catalog import catalog_path
 from creative_s3.core.checks import Check, Group, Topic
 from creative_s3.core.index import INDEX_NAME, ProblemKind
+from creative_s3.core.schema import SCHEMA_VERSION
 from creative_s3.core.survey import survey_local
 from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import CreativeS3Error

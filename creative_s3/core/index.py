@@ -8,51 +8,34 @@ the files that the entries name.
 from __future__ import annotations
 
 import itertools
-import os
-import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.documents import DocumentError, parse_document
-from creative_s3.core.entries import (
-    IndexPaths,
-    OutsideError,
-    UnusableError,
-    beginnings,
-    brief,
-    check_characters,
-    semantic_metadata,
-    shown,
-    text,
-    texts,
+from creative_s3.core.entries import OutsideError, UnusableError, brief, shown
+from creative_s3.core.index_entries import (
+    CACHE_SECTION,
+    PRODUCTS_SECTION,
+    SECTIONS,
+    SEMANTIC_SECTION,
+    TOP_LEVEL,
+    EntryReader,
+    Products,
+    by_precedence,
+    identities,
+    looks_like_entry,
+    product_slug,
 )
-from creative_s3.core.layout import key_of, known
-from creative_s3.core.models import Asset, AssetType, Kind, ProductCategory, SemanticMetadata
-from creative_s3.core.slugs import UNSPECIFIED
+from creative_s3.core.layout import key_of
+from creative_s3.core.models import Asset, Kind
 from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 INDEX_NAME = "index.json"
-SEMANTIC_SECTION = "semantic_assets"
-SECTIONS = frozenset(
-    {
-        "products",
-        SEMANTIC_SECTION,
-        "cache_entries",
-        "asset_versions",
-        "reuse_patterns",
-        "background_library",
-        "s3_operations",
-    }
-)
-TOP_LEVEL = ""
-"""The section name of entries that stand at the top level of the file."""
-_CATEGORIES = frozenset(str(member) for member in ProductCategory)
-_ASSET_TYPES = frozenset(str(member) for member in AssetType)
 
 
 class ProblemKind(StrEnum):
@@ -151,7 +134,7 @@ def read_index(path: Path) -> Index:
 
 def references(index: Index, *, cache_dir: Path) -> Iterator[Reference | IndexProblem]:
     """Yield every place in the index that names a file, and every entry that has to be set aside."""
-    reader = _Reader(index.document, Path(os.path.abspath(cache_dir)))  # noqa: PTH100 - resolve() follows links
+    reader = _Reader(index.document, cache_dir)
     yield from index.problems
     yield from reader.references()
 
@@ -162,8 +145,8 @@ def assets_of(found: list[Reference], prefix: str) -> tuple[Asset, ...]:
     One file named by a product and by a semantic asset is one object with both identities; so are two entries
     that give one file the same key. One file that two entries describe differently is two assets, two keys.
     """
-    products = [reference.asset for reference in found if reference.section == "products"]
-    others = [reference.asset for reference in found if reference.section != "products"]
+    products = [reference.asset for reference in found if reference.section == PRODUCTS_SECTION]
+    others = [reference.asset for reference in found if reference.section != PRODUCTS_SECTION]
     described = {asset.file_path for asset in others if asset.metadata is not None}
     candidates = others + [asset for asset in products if asset.file_path not in described]
     merged: dict[tuple[str, str], Asset] = {}
@@ -192,30 +175,27 @@ def _order(asset: Asset) -> bytes:
 
 
 class _Reader:
-    """Walks one document; knows the products, because they name the slugs."""
+    """Walks one document; gives each asset an identity of its own."""
 
     def __init__(self, document: Mapping[str, Any], cache_dir: Path) -> None:
         self._document = document
-        self._paths = IndexPaths(cache_dir)
+        self._entry_reader = EntryReader(cache_dir)
         self._taken: set[str] = set()
-        self._slug_of_file: dict[str, str] = {}
-        self._slugs: dict[str, str] = {}
+        self._products = Products()
 
     def references(self) -> Iterator[Reference | IndexProblem]:
-        products = list(self._products())
-        yield from products
+        # All products first, because they name the slugs.
+        yield from list(self._of_products())
         for section, name, entry in self._entries():
             try:
-                asset = self._asset(section, name, entry)
-            except UnusableError as reason:
-                yield IndexProblem(ProblemKind.QUARANTINED, section, shown(name), str(reason))
-            except OutsideError as reason:
-                yield IndexProblem(ProblemKind.REFUSED, section, shown(name), str(reason))
+                asset = self._entry_reader.asset(section, name, entry)
+            except (UnusableError, OutsideError) as reason:
+                yield problem_of(section, name, reason)
             else:
-                yield Reference(section, name, "file_path", asset)
+                yield self._reference(section, name, "file_path", self._products.complete(asset))
 
     def _entries(self) -> Iterator[tuple[str, str, Any]]:
-        for section in (SEMANTIC_SECTION, "cache_entries"):
+        for section in (SEMANTIC_SECTION, CACHE_SECTION):
             entries = self._document.get(section)
             if isinstance(entries, dict):
                 for name, entry in entries.items():
@@ -223,158 +203,34 @@ class _Reader:
             elif entries:
                 yield section, "*", entries
         for name, entry in self._document.items():
-            if name not in SECTIONS and isinstance(entry, dict) and _looks_like_entry(entry):
+            if name not in SECTIONS and looks_like_entry(entry):
                 yield TOP_LEVEL, name, entry
 
-    def _products(self) -> Iterator[Reference | IndexProblem]:
-        entries = self._document.get("products")
+    def _of_products(self) -> Iterator[Reference | IndexProblem]:
+        entries = self._document.get(PRODUCTS_SECTION)
         if entries and not isinstance(entries, dict):
             reason = f"is not an object but {brief(entries)}"
-            yield IndexProblem(ProblemKind.QUARANTINED, "products", "*", reason)
+            yield IndexProblem(ProblemKind.QUARANTINED, PRODUCTS_SECTION, "*", reason)
             return
-        # Of two products that name one file or have one slug, the first counts: not by the order of the file.
-        for name, entry in sorted((entries or {}).items(), key=_precedence):
+        for name, entry in by_precedence((entries or {}).items()):
             try:
-                yield from self._product(name, entry)
-            except UnusableError as error:
-                yield IndexProblem(ProblemKind.QUARANTINED, "products", shown(name), str(error))
-            except OutsideError as error:
-                yield IndexProblem(ProblemKind.REFUSED, "products", shown(name), str(error))
+                found = list(self._entry_reader.product(name, entry))
+                self._products.add(product_slug(name, entry), (asset.file_path for _, asset in found))
+            except (UnusableError, OutsideError) as reason_why:
+                yield problem_of(PRODUCTS_SECTION, name, reason_why)
+            else:
+                for field, asset in found:
+                    yield self._reference(PRODUCTS_SECTION, name, field, asset)
 
-    def _product(self, name: str, entry: Any) -> list[Reference]:  # noqa: ANN401 - whatever the file holds
-        _check_name(name)
-        if not isinstance(entry, dict):
-            raise UnusableError(f"is not an object but {brief(entry)}")
-        slug = text(entry, "slug") or name
-        self._slugs.setdefault(unicodedata.normalize("NFC", slug), slug)
-        files = self._product_files(entry)
-        tags, campaigns = texts(entry, "tags"), texts(entry, "campaigns_used")
-        category = next((tag for tag in tags if tag in _CATEGORIES), None)
-        created_at = text(entry, "created_at") or None
-        found: list[Reference] = []
-        for field, (path, asset_type) in files.items():
-            self._slug_of_file.setdefault(path, slug)
-            which = "original" if asset_type is AssetType.PRODUCT_ORIGINAL else "transparent"
-            plain = f"product:{slug}:{which}"
-            asset = Asset(
-                cache_key=self._identity(plain, f"{plain}:{name}", f"{plain}:{name}:{field}"),
-                file_path=path,
-                metadata=SemanticMetadata(
-                    asset_type, product_category=known(ProductCategory, category), tags=tags
-                ),
-                product_slug=slug,
-                campaign_id=campaigns[0] if campaigns else None,
-                created_at=created_at,
-            )
-            found.append(Reference("products", name, field, asset))
-        return found
-
-    def _product_files(self, entry: Mapping[str, Any]) -> dict[str, tuple[str, AssetType]]:
-        main_text = text(entry, "file_path")
-        main = self._paths.place(main_text) if main_text else None
-        files: dict[str, tuple[str, AssetType]] = {}
-        seen: set[str] = set()
-        for field, asset_type in (
-            ("product_cache_filename", AssetType.PRODUCT_ORIGINAL),
-            ("file_path", AssetType.PRODUCT_TRANSPARENT),
-            ("cache_filename", AssetType.PRODUCT_TRANSPARENT),
-        ):
-            written = text(entry, field)
-            if not written:
-                continue
-            path = main if field == "file_path" else self._paths.cache_place(written, main_text)
-            if path and path not in seen:
-                seen.add(path)
-                files[field] = (path, asset_type)
-        return files
-
-    def _asset(self, section: str, name: str, entry: Any) -> Asset:  # noqa: ANN401 - whatever the file holds
-        _check_name(name)
-        if not isinstance(entry, dict):
-            raise UnusableError(f"is not an object but {brief(entry)}")
-        file_path = text(entry, "file_path")
-        if not file_path:
-            raise UnusableError("has no file_path")
-        path = self._paths.place(file_path)
-        details = entry.get("semantic_metadata") or entry.get("metadata") or {}
-        if not isinstance(details, dict):
-            raise UnusableError(f"its metadata is not an object but {brief(details)}")
-        semantic = _semantic(details, section, name)
-        asset = Asset(
-            cache_key=name,
-            file_path=path,
-            metadata=semantic,
-            cache_type=None if semantic else _cache_type(details),
-            campaign_id=text(entry, "campaign_id") or text(details, "campaign_id") or None,
-            created_at=text(entry, "created_at") or None,
-            last_used=text(entry, "last_used") or text(entry, "accessed_at") or None,
-        )
-        asset = replace(asset, product_slug=self._slug(asset, entry, details))
-        return replace(asset, cache_key=self._identity(name, f"{section or 'index'}:{name}"))
-
-    def _identity(self, *wanted: str) -> str:
-        """Return the first of `wanted` that no other asset has: an identity belongs to one asset only."""
+    def _reference(self, section: str, entry: str, field: str, asset: Asset) -> Reference:
+        wanted = identities(section, entry, field, asset.cache_key)
         numbered = (f"{wanted[-1]}:{number}" for number in itertools.count(2))
         identity = next(name for name in itertools.chain(wanted, numbered) if name not in self._taken)
         self._taken.add(identity)
-        return identity
-
-    def _slug(self, asset: Asset, entry: Mapping[str, Any], details: Mapping[str, Any]) -> str | None:
-        explicit = next(
-            (
-                slug
-                for source in (details, entry)
-                for field in ("product_slug", "slug")
-                if (slug := text(source, field))
-            ),
-            None,
-        )
-        if asset.metadata is None or asset.kind is Kind.BACKGROUND:
-            return explicit
-        return (
-            self._slug_of_file.get(asset.file_path)
-            or explicit
-            or next(
-                (self._slugs[start] for start in beginnings(asset.cache_key) if start in self._slugs), None
-            )
-            or asset.cache_key.removeprefix("product:")
-            or None
-        )
+        return Reference(section, entry, field, replace(asset, cache_key=identity))
 
 
-def _precedence(item: tuple[str, Any]) -> tuple[bool, str]:
-    """Sort the product whose name is its slug before others with that slug."""
-    name, entry = item
-    slug = entry.get("slug") if isinstance(entry, dict) else None
-    return bool(slug) and slug != name, name
-
-
-def _semantic(details: Mapping[str, Any], section: str, name: str) -> SemanticMetadata | None:
-    """Return the semantic metadata; None for a plain cache entry.
-
-    Raises:
-        UnusableError: It should be semantic and is not.
-    """
-    declared = details.get("asset_type")
-    if declared is None and section != SEMANTIC_SECTION:
-        if name.startswith("product:") or details.get("type") == "product":
-            return semantic_metadata(details, AssetType.PRODUCT_ORIGINAL)
-        return None
-    if not isinstance(declared, str) or declared not in _ASSET_TYPES:
-        raise UnusableError(f"its asset_type is unknown: {brief(declared)}")
-    return semantic_metadata(details, AssetType(declared))
-
-
-def _cache_type(details: Mapping[str, Any]) -> str | None:
-    declared = text(details, "type")
-    return None if declared in {"", UNSPECIFIED} else declared
-
-
-def _looks_like_entry(entry: Mapping[str, Any]) -> bool:
-    return "file_path" in entry or "cache_key" in entry
-
-
-def _check_name(name: str) -> None:
-    if not name:
-        raise UnusableError("has an empty name")
-    check_characters(name, "its name")
+def problem_of(section: str, name: str, reason: UnusableError | OutsideError) -> IndexProblem:
+    """Return what is said of an entry that was set aside."""
+    kind = ProblemKind.REFUSED if isinstance(reason, OutsideError) else ProblemKind.QUARANTINED
+    return IndexProblem(kind, section, shown(name), str(reason))

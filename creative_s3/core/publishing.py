@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog import PublishedDigests
 from creative_s3.core.documents import DocumentError, parse_document
-from creative_s3.core.index import SECTIONS, TOP_LEVEL, Reference
+from creative_s3.core.index import Reference
+from creative_s3.core.index_entries import SECTIONS, TOP_LEVEL
 from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ import pytest
 import creative_s3
 from creative_s3.core.catalog import (
     CATALOG_NAME,
-    SCHEMA_VERSION,
     Catalog,
     ProvedObject,
     PublishedDigests,
     catalog_path,
 )
+from creative_s3.core.schema import SCHEMA_VERSION
 from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
 from creative_s3.errors import CatalogError, ExitCode, TemporaryError
 
@@ -174,15 +174,13 @@ def test_a_catalog_of_a_newer_version_is_refused_and_left_as_it_is(path: Path) -
 
 
 @pytest.mark.parametrize("content", [b"nonsense" * 200, b"SQLite format 3\0" + b"\xff" * 4000])
-def test_a_damaged_catalog_is_refused_with_the_command_that_moves_it_aside(
-    path: Path, content: bytes
-) -> None:
+def test_a_damaged_catalog_is_refused_with_the_command_that_rebuilds_it(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(CatalogError, match="the catalog is damaged") as caught:
         Catalog(path, bucket="b")
     assert caught.value.item == str(path)
-    assert f"mv {path} {path}.damaged" in str(caught.value.hint)
+    assert f"creative-s3 catalog rebuild --cache-dir {path.parent.parent}" in str(caught.value.hint)
     assert path.read_bytes() == content
 
 
@@ -190,7 +188,8 @@ def test_damage_found_later_is_told_in_the_same_way(path: Path) -> None:
     with Catalog(path, bucket="b") as catalog:
         catalog.remember(assignments={f"asset-{number}": "k" * 100 for number in range(2000)})
     content = bytearray(path.read_bytes())
-    content[3 * 4096 :] = b"\xff" * (len(content) - 3 * 4096)
+    half = len(content) // 2 // 4096 * 4096
+    content[half:] = b"\xff" * (len(content) - half)
     path.write_bytes(content)
     with Catalog(path, bucket="b") as catalog, pytest.raises(CatalogError, match="the catalog is damaged"):
         catalog.assignments()
@@ -219,10 +218,9 @@ def test_a_file_in_place_of_its_folder_is_told(tmp_path: Path) -> None:
 
 
 def test_a_catalog_held_too_long_by_another_process_is_a_temporary_failure(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path,
 ) -> None:
-    monkeypatch.setattr("creative_s3.core.catalog._BUSY_TIMEOUT_S", 0)
-    with Catalog(path, bucket="b") as catalog, closing(sqlite3.connect(path)) as other:
+    with Catalog(path, bucket="b", timeout_s=0) as catalog, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(TemporaryError, match="another process is using the catalog") as caught:
             catalog.remember(assignments={"a": "k"})
@@ -238,7 +236,7 @@ def test_a_full_disk_is_a_temporary_failure_and_loses_nothing(path: Path) -> Non
     with Catalog(path, bucket="b") as catalog:
         catalog.remember(assignments={"a": "k"})
         # The limit of pages stands for the disk: SQLite reports both as SQLITE_FULL.
-        catalog._database.execute("PRAGMA max_page_count = 12")  # noqa: SLF001 - there is no public way
+        catalog.database.rows("PRAGMA max_page_count = 40")
         many = {f"asset-{number}": "k" * 100 for number in range(2000)}
         with pytest.raises(TemporaryError, match="the disk with the catalog is full") as caught:
             catalog.remember(assignments=many)

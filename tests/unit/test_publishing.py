@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from creative_s3.core.catalog import Catalog, PublishedDigests
-from creative_s3.core.index import SECTIONS, TOP_LEVEL
+from creative_s3.core.index_entries import SECTIONS, TOP_LEVEL
 from creative_s3.core.publishing import (
     digest,
     merge,

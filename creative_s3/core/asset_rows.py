@@ -1,0 +1,235 @@
+"""What the catalog's asset rows hold, and what an asset is found by. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from creative_s3.core.layout import known
+from creative_s3.core.models import (
+    Asset,
+    AssetType,
+    Kind,
+    ProductCategory,
+    Season,
+    SemanticMetadata,
+    VisualStyle,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+COLUMNS = (
+    "section",
+    "entry",
+    "field",
+    "source",
+    "digest",
+    "cache_key",
+    "file_path",
+    "kind",
+    "asset_type",
+    "product_category",
+    "region",
+    "season",
+    "visual_style",
+    "aspect_ratio",
+    "campaign_id",
+    "product_slug",
+    "slug_is_derived",
+    "color_palette",
+    "tags",
+    "width",
+    "height",
+    "created_at",
+    "last_used",
+    "size_bytes",
+    "is_cold",
+)
+"""The columns of ``asset`` after its id, in the order of `row_of`."""
+
+_FACET_COLUMNS = (
+    "kind",
+    "asset_type",
+    "product_category",
+    "region",
+    "season",
+    "visual_style",
+    "aspect_ratio",
+    "campaign_id",
+    "product_slug",
+)
+TAG_FACET = "tag"
+SIZE_FACET = "size"
+"""Its values are numbers of binary digits: an asset of 5 bytes has ``3``."""
+FACETS = (*_FACET_COLUMNS, TAG_FACET, SIZE_FACET)
+"""The names under which assets can be selected by value."""
+_ASSET_TYPES = frozenset(str(member) for member in AssetType)
+
+
+class Source(StrEnum):
+    """How the catalog came to know an asset."""
+
+    INDEX = "index"
+    REGISTERED = "registered"
+    DISCOVERED = "discovered"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRecord:
+    """A row of the catalog's assets.
+
+    Attributes:
+        asset: What is known of the asset.
+        section: Where index.json names it; empty for the top level.
+        entry: The entry's name.
+        field: The field that names the file.
+        source: How we came to know it.
+        digest: Of the entry's text in index.json; None while it is not there.
+        slug_is_derived: Whether the product slug was found out by us, and is not in the entry.
+        size_bytes: Of the file when it was last looked at, or of the object of a cold asset.
+        is_cold: Whether it is in S3 only, and meant to be.
+        id: The row's number; None before it is written.
+    """
+
+    asset: Asset
+    section: str
+    entry: str
+    field: str = "file_path"
+    source: Source = Source.INDEX
+    digest: bytes | None = None
+    slug_is_derived: bool = False
+    size_bytes: int | None = None
+    is_cold: bool = False
+    id: int | None = None
+
+
+def row_of(record: AssetRecord) -> tuple[object, ...]:
+    """Return the values of `COLUMNS`."""
+    asset = record.asset
+    semantic = asset.metadata
+    width, height = (semantic.dimensions if semantic else None) or (None, None)
+    return (
+        record.section,
+        record.entry,
+        record.field,
+        str(record.source),
+        record.digest,
+        asset.cache_key,
+        asset.file_path,
+        str(asset.kind),
+        asset.asset_type,
+        _text(semantic.product_category) if semantic else None,
+        semantic.region if semantic else None,
+        str(semantic.season) if semantic else None,
+        _text(semantic.visual_style) if semantic else None,
+        semantic.aspect_ratio if semantic else None,
+        asset.campaign_id,
+        asset.product_slug,
+        record.slug_is_derived,
+        _list(semantic.color_palette) if semantic else None,
+        _list(semantic.tags) if semantic else None,
+        width,
+        height,
+        asset.created_at,
+        asset.last_used,
+        record.size_bytes,
+        record.is_cold,
+    )
+
+
+def record_of(row: Sequence[Any]) -> AssetRecord:
+    """Invert `row_of`; `row` begins with the id."""
+    value = dict(zip(COLUMNS, row[1:], strict=True))
+    semantic = None
+    # A plain cache entry keeps its own type, which may be spelled like anything but an asset type.
+    if value["kind"] in _SEMANTIC_KINDS and value["asset_type"] in _ASSET_TYPES:
+        semantic = SemanticMetadata(
+            asset_type=AssetType(value["asset_type"]),
+            product_category=known(ProductCategory, value["product_category"]),
+            region=value["region"],
+            visual_style=known(VisualStyle, value["visual_style"]),
+            season=known(Season, value["season"]) or Season.NONE,
+            color_palette=tuple(json.loads(value["color_palette"] or "[]")),
+            tags=tuple(json.loads(value["tags"] or "[]")),
+            dimensions=(value["width"], value["height"]) if value["width"] is not None else None,
+            aspect_ratio=value["aspect_ratio"],
+        )
+    declared = value["asset_type"]
+    return AssetRecord(
+        asset=Asset(
+            cache_key=value["cache_key"],
+            file_path=value["file_path"],
+            metadata=semantic,
+            cache_type=None if semantic or declared in {"unspecified", "unsorted"} else declared,
+            product_slug=value["product_slug"],
+            campaign_id=value["campaign_id"],
+            created_at=value["created_at"],
+            last_used=value["last_used"],
+            indexed=value["kind"] != Kind.UNSORTED,
+        ),
+        section=value["section"],
+        entry=value["entry"],
+        field=value["field"],
+        source=Source(value["source"]),
+        digest=value["digest"],
+        slug_is_derived=bool(value["slug_is_derived"]),
+        size_bytes=value["size_bytes"],
+        is_cold=bool(value["is_cold"]),
+        id=row[0],
+    )
+
+
+def facets_of(record: AssetRecord) -> tuple[tuple[str, str], ...]:
+    """Return the facets of an asset: name and value, each once.
+
+    The search index forgets a row only when it is told the same again: what this returns for a row may change
+    only together with a step of the schema that makes the index anew.
+    """
+    return tuple({(name, value.encode().lower()): (name, value) for name, value in _facets(record)}.values())
+
+
+def words_of(record: AssetRecord) -> str:
+    """Return the text by which an asset is found; the same caution as for `facets_of`."""
+    asset = record.asset
+    semantic = asset.metadata
+    parts: list[str | None] = [
+        asset.cache_key,
+        asset.file_path,
+        asset.asset_type,
+        asset.product_slug,
+        asset.campaign_id,
+    ]
+    if semantic:
+        parts += [
+            _text(semantic.product_category),
+            semantic.region,
+            str(semantic.season),
+            _text(semantic.visual_style),
+            *semantic.tags,
+        ]
+    return " ".join(part for part in parts if part)
+
+
+def _facets(record: AssetRecord) -> Iterator[tuple[str, str]]:
+    values = dict(zip(COLUMNS, row_of(record), strict=True))
+    for name in _FACET_COLUMNS:
+        if values[name]:
+            yield name, str(values[name])
+    for tag in record.asset.metadata.tags if record.asset.metadata else ():
+        yield TAG_FACET, tag
+    if record.size_bytes is not None:
+        yield SIZE_FACET, str(record.size_bytes.bit_length())
+
+
+_SEMANTIC_KINDS = frozenset({str(Kind.PRODUCT), str(Kind.BACKGROUND), str(Kind.COMPOSITE)})
+
+
+def _text(value: str | None) -> str | None:
+    return str(value) if value else None
+
+
+def _list(values: Sequence[str]) -> str | None:
+    return json.dumps(list(values), ensure_ascii=False) if values else None

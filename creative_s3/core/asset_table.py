@@ -1,0 +1,244 @@
+"""The catalog's assets: one row for each place that names a file, found by cache key, by entry and by word.
+
+Taking in index.json is `core.intake`; what a row holds is `core.asset_rows`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from creative_s3.core.asset_rows import COLUMNS, AssetRecord, facets_of, record_of, row_of, words_of
+from creative_s3.core.schema import ASSET_INDEXES
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from creative_s3.core.database import Database
+
+_QUERY = f"SELECT id, {', '.join(COLUMNS)} FROM asset"  # noqa: S608 - names of our own
+_INSERT = (
+    f"INSERT INTO asset (id, {', '.join(COLUMNS)})"  # noqa: S608 - names of our own
+    f" VALUES (?, {', '.join('?' * len(COLUMNS))})"
+)
+_CHUNK = 500
+_CACHED_FACETS = 200_000
+
+EntryName = tuple[str, str]
+"""Section and entry."""
+
+
+class AssetTable:
+    """The assets of one catalog; any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._facet_ids: dict[tuple[str, str], int] = {}
+
+    def get(self, cache_key: str) -> AssetRecord | None:
+        """Return the asset with this cache key; None when there is none."""
+        row = self._database.row(f"{_QUERY} WHERE cache_key=? ORDER BY id LIMIT 1", (cache_key,))
+        return record_of(row) if row else None
+
+    def at(self, entries: Sequence[EntryName]) -> list[AssetRecord]:
+        """Return the rows of entries, at most 500 of them."""
+        marks = ", ".join(["(?, ?)"] * len(entries))
+        values = [part for section, entry in entries for part in (entry, section)]
+        rows = self._database.rows(f"{_QUERY} WHERE (entry, section) IN (VALUES {marks})", values)
+        return [record_of(row) for row in rows]
+
+    def digests(self, entries: Sequence[EntryName]) -> list[tuple[str, str, str, int, bytes | None]]:
+        """Return section, entry, field, id and digest of the rows of entries, at most 500 of them."""
+        marks = ", ".join(["(?, ?)"] * len(entries))
+        values = [part for section, entry in entries for part in (entry, section)]
+        rows: list[tuple[str, str, str, int, bytes | None]] = self._database.rows(
+            f"SELECT section, entry, field, id, digest FROM asset WHERE (entry, section) IN (VALUES {marks})",  # noqa: S608
+            values,
+        )
+        return rows
+
+    def repeated(self) -> list[int]:
+        """Return the rows that a later row of the same entry and field makes superfluous."""
+        rows = self._database.rows(
+            "SELECT id FROM asset WHERE id NOT IN (SELECT max(id) FROM asset GROUP BY entry, section, field)"
+        )
+        return [row[0] for row in rows]
+
+    def places(self, after: int, last: int, limit: int) -> list[tuple[int, str, str]]:
+        """Return id, section and entry of the rows after one number, up to another."""
+        rows: list[tuple[int, str, str]] = self._database.rows(
+            "SELECT id, section, entry FROM asset WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+            (after, last, limit),
+        )
+        return rows
+
+    def with_cache_key(self, cache_key: str) -> list[AssetRecord]:
+        """Return all rows with a cache key; more than one only in the middle of an intake."""
+        return [record_of(row) for row in self._database.rows(f"{_QUERY} WHERE cache_key=?", (cache_key,))]
+
+    def shared_cache_keys(self, among: Sequence[str] | None) -> list[str]:
+        """Return the cache keys that several rows have, all of them or those among some."""
+        grouped = "SELECT cache_key FROM asset {} GROUP BY cache_key HAVING count(*) > 1"
+        if among is None:
+            return [row[0] for row in self._database.rows(grouped.format(""))]
+        found: list[str] = []
+        for start in range(0, len(among), _CHUNK):
+            chunk = among[start : start + _CHUNK]
+            marks = ", ".join("?" * len(chunk))
+            rows = self._database.rows(grouped.format(f"WHERE cache_key IN ({marks})"), chunk)
+            found += [row[0] for row in rows]
+        return found
+
+    def with_file(self, file_path: str) -> list[AssetRecord]:
+        """Return the rows that name a file, relative to the workspace."""
+        return [record_of(row) for row in self._database.rows(f"{_QUERY} WHERE file_path=?", (file_path,))]
+
+    def by_id(self, numbers: Sequence[int]) -> list[AssetRecord]:
+        """Return rows in the order of `numbers`; those that are gone are left out."""
+        found: dict[int, AssetRecord] = {}
+        for start in range(0, len(numbers), _CHUNK):
+            chunk = numbers[start : start + _CHUNK]
+            marks = ", ".join("?" * len(chunk))
+            for row in self._database.rows(f"{_QUERY} WHERE id IN ({marks})", chunk):
+                found[row[0]] = record_of(row)
+        return [found[number] for number in numbers if number in found]
+
+    def all(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[AssetRecord]:
+        """Yield rows in the order they were taken in, a few at a time: no lock is held in between.
+
+        Args:
+            where: A condition on the columns of ``asset``, never with text from outside in it.
+            values: For its question marks.
+        """
+        last = 0
+        while rows := self._database.rows(
+            f"{_QUERY} WHERE id > ? AND ({where}) ORDER BY id LIMIT {_CHUNK}", (last, *values)
+        ):
+            for row in rows:
+                yield record_of(row)
+            last = rows[-1][0]
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        return int(self._database.row("SELECT count(*) FROM asset")[0])
+
+    def highest_id(self) -> int:
+        """Return the highest row number in use, 0 for an empty table."""
+        return int(self._database.row("SELECT ifnull(max(id), 0) FROM asset")[0])
+
+    def put(self, records: Iterable[AssetRecord]) -> None:
+        """Write rows: one with an id is changed, one without is added. One durable step."""
+        with self._changing() as database:
+            given = list(records)
+            numbers = [record.id for record in given if record.id is not None]
+            self._forget(database, self.by_id(numbers))
+            counts: Counter[tuple[str, str]] = Counter()
+            texts = []
+            ids = self._ids_of(database, {facet for record in given for facet in facets_of(record)})
+            for record in given:
+                facets = facets_of(record)
+                counts.update(facets)
+                cursor = database.execute(_INSERT, (record.id, *row_of(record)))
+                tokens = " ".join(f"f{ids[facet]}" for facet in facets)
+                texts.append((record.id or cursor.lastrowid, words_of(record), tokens))
+            database.executemany("INSERT INTO asset_text (rowid, words, facets) VALUES (?, ?, ?)", texts)
+            self._count(database, counts)
+
+    def remove(self, numbers: Sequence[int]) -> None:
+        """Delete rows. One durable step."""
+        with self._changing() as database:
+            self._forget(database, self.by_id(numbers))
+
+    def set_cold(self, cache_keys: Iterable[str], *, is_cold: bool) -> None:
+        """Record that assets are in S3 only, or on local disk again."""
+        with self._database.transaction() as database:
+            database.executemany(
+                "UPDATE asset SET is_cold=? WHERE cache_key=?", [(is_cold, name) for name in cache_keys]
+            )
+
+    def cache_keys(self, beginning: str, limit: int) -> list[str]:
+        """Return cache keys that begin so, in order."""
+        rows = self._database.rows(
+            "SELECT DISTINCT cache_key FROM asset WHERE cache_key >= ? AND cache_key < ?"
+            " ORDER BY cache_key LIMIT ?",
+            (beginning, beginning + "\U0010ffff", limit),
+        )
+        return [row[0] for row in rows]
+
+    def facets(self, name: str, beginning: str = "", limit: int = -1) -> list[tuple[str, int]]:
+        """Return the values that a facet has, with the number of rows of each, the most frequent first.
+
+        Args:
+            name: Such as ``region``; see `core.asset_rows.FACETS`.
+            beginning: Only values that begin so, in whatever case.
+            limit: At most so many; -1 for all.
+        """
+        rows: list[tuple[str, int]] = self._database.rows(
+            "SELECT value, assets FROM facet WHERE name=? AND assets > 0"
+            " AND substr(value, 1, ?) = ? COLLATE NOCASE ORDER BY assets DESC, value LIMIT ?",
+            (name, len(beginning), beginning, limit),
+        )
+        return rows
+
+    def facet_id(self, name: str, value: str) -> int | None:
+        """Return the number of a facet's value, which is the word ``f{number}`` in ``asset_text``."""
+        row = self._database.row("SELECT id FROM facet WHERE name=? AND value=?", (name, value))
+        return row[0] if row else None
+
+    def drop_indexes(self) -> None:
+        """Do without the indexes of an empty table until it is filled."""
+        with self._database.transaction() as database:
+            for name in ASSET_INDEXES:
+                database.execute(f"DROP INDEX IF EXISTS {name}")
+
+    def make_indexes(self) -> None:
+        """Make the indexes that are not there."""
+        for name, columns in ASSET_INDEXES.items():
+            with self._database.transaction() as database:
+                database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._database.transaction() as database:
+                yield database
+        except BaseException:
+            self._facet_ids.clear()  # some of them may be numbers that were taken back
+            raise
+
+    def _forget(self, database: sqlite3.Connection, records: Sequence[AssetRecord]) -> None:
+        counts: Counter[tuple[str, str]] = Counter()
+        ids = self._ids_of(database, {facet for record in records for facet in facets_of(record)})
+        for record in records:
+            facets = facets_of(record)
+            counts.subtract(facets)
+            # A contentless index forgets a row only when it is told what it had (sqlite.org, "FTS5").
+            database.execute(
+                "INSERT INTO asset_text (asset_text, rowid, words, facets) VALUES ('delete', ?, ?, ?)",
+                (record.id, words_of(record), " ".join(f"f{ids[facet]}" for facet in facets)),
+            )
+        database.executemany("DELETE FROM asset WHERE id=?", [(record.id,) for record in records])
+        self._count(database, counts)
+
+    def _ids_of(
+        self, database: sqlite3.Connection, facets: set[tuple[str, str]]
+    ) -> dict[tuple[str, str], int]:
+        known = {facet: self._facet_ids[facet] for facet in facets if facet in self._facet_ids}
+        for name, value in facets - known.keys():
+            database.execute(
+                "INSERT OR IGNORE INTO facet (name, value, assets) VALUES (?, ?, 0)", (name, value)
+            )
+            row = database.execute("SELECT id FROM facet WHERE name=? AND value=?", (name, value)).fetchone()
+            known[name, value] = row[0]
+        if len(self._facet_ids) > _CACHED_FACETS:
+            self._facet_ids.clear()
+        self._facet_ids.update(known)
+        return known
+
+    def _count(self, database: sqlite3.Connection, counts: Counter[tuple[str, str]]) -> None:
+        database.executemany(
+            "UPDATE facet SET assets = assets + ? WHERE name=? AND value=?",
+            [(number, name, value) for (name, value), number in counts.items() if number],
+        )
