@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from creative_s3.core.asset_rows import AssetRecord, Source
 from creative_s3.core.asset_table import EntryName
-from creative_s3.core.database import numbers
 from creative_s3.core.entries import OutsideError, UnusableError
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index import problem_of
@@ -33,13 +33,14 @@ from creative_s3.core.index_entries import (
     looks_like_entry,
     product_slug,
 )
+from creative_s3.core.index_state import IndexState, hash_file, record_intake
 from creative_s3.core.index_stream import StreamedEntry, stream_entries
 from creative_s3.core.workspace import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from creative_s3.core.asset_table import AssetTable
     from creative_s3.core.catalog import Catalog
     from creative_s3.core.index import IndexProblem
     from creative_s3.core.models import Asset
@@ -56,8 +57,6 @@ _FILE_FIELD = "file_path"
 _ORDER = {PRODUCTS_SECTION: 0, SEMANTIC_SECTION: 1, CACHE_SECTION: 2, TOP_LEVEL: 3}
 _BULK_BYTES = 8 * 2**20
 """From this size on, the first intake builds the indexes at its end."""
-_SETTLED_NS = 2_000_000_000
-_READ_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def take_in(catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore) -> I
         signature = Signature.of(workspace.index_path.stat())
     except OSError:
         return IntakeReport()
-    known = _Known.of(catalog, workspace)
+    known = IndexState.of(catalog, workspace)
     if known and known.signature == signature:
         return IntakeReport()
     digest = hash_file(workspace.index_path)
@@ -103,55 +102,6 @@ def take_in(catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore) -> I
     if hash_file(workspace.index_path) == digest:
         record_intake(catalog, workspace, signature, digest, products=products)
     return report
-
-
-def record_intake(
-    catalog: Catalog, workspace: Workspace, signature: Signature, sha256: bytes, *, products: bytes
-) -> None:
-    """Record that the catalog holds all that an index of this signature and content says.
-
-    One that was changed less than two seconds before it was looked at keeps no signature, only its content:
-    another edit within the clock's step would not show.
-    """
-    settled = signature.ctime_ns < signature.seen_ns - _SETTLED_NS
-    kept = signature if settled else Signature(-1, 0, 0, 0)
-    with catalog.database.transaction() as database:
-        database.execute(
-            "INSERT OR REPLACE INTO intake VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (str(workspace.index_path), *numbers(kept), sha256, products),
-        )
-
-
-def hash_file(path: Path) -> bytes:
-    """Return the SHA-256 of a file's content; empty when it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_READ_BYTES):
-                digest.update(block)
-    except OSError:
-        return b""
-    return digest.digest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What was recorded at the last intake."""
-
-    signature: Signature
-    sha256: bytes
-    products: bytes
-
-    @classmethod
-    def of(cls, catalog: Catalog, workspace: Workspace) -> _Known | None:
-        row = catalog.database.row(
-            "SELECT size_bytes, mtime_ns, ctime_ns, inode, sha256, products FROM intake WHERE path=?",
-            (str(workspace.index_path),),
-        )
-        if row is None:
-            return None
-        inode = row[3] + 2**64 if row[3] < 0 else row[3]
-        return cls(Signature(row[0], row[1], row[2], inode), row[4], row[5])
 
 
 class _Intake:
@@ -169,6 +119,7 @@ class _Intake:
         self._touched: set[str] = set()
         self._derived: set[EntryName] = set()
         self._has_indexes = True
+        self._product_names: set[str] = set()
 
     def run(self, signature: Signature, products_before: bytes) -> tuple[IntakeReport, bytes]:
         """Read the index; return what was found and the digest of its products."""
@@ -206,12 +157,24 @@ class _Intake:
         if is_late or waiting or names.digest() != products_before:
             self._mend_slugs(names)
         removed, lost = self._sweep()
-        self._settle_identities(everywhere=is_first)
+        self._forget_products(lost)
+        settle_identities(self._table, None if is_first else sorted(self._touched))
         report = IntakeReport(was_read=True, written=self._written, removed=removed, lost=lost)
         return report, names.digest()
 
     def _take_products(self, entries: list[StreamedEntry], names: Products) -> Products:
         texts = {entry.name: entry.raw for entry in entries}
+        self._product_names.update(texts)
+        with self._catalog.database.transaction() as database:
+            database.executemany(
+                "INSERT INTO product VALUES (?, ?) ON CONFLICT (entry) DO UPDATE SET content=excluded.content"
+                " WHERE content <> excluded.content",
+                [
+                    (entry.name, json.dumps(entry.value))
+                    for entry in entries
+                    if _is_storable(entry.name) and (PRODUCTS_SECTION, entry.name) not in self._pending
+                ],
+            )
         found: list[tuple[str, bytes, list[tuple[str, Asset]]]] = []
         for name, value in by_precedence((entry.name, entry.value) for entry in entries):
             try:
@@ -339,21 +302,32 @@ class _Intake:
             removed += len(gone) - len(kept)
         return removed, tuple(lost)
 
+    def _forget_products(self, lost: tuple[AssetRecord, ...]) -> None:
+        kept = self._product_names | {row.entry for row in lost if row.section == PRODUCTS_SECTION}
+        kept |= {entry for section, entry in self._pending if section == PRODUCTS_SECTION}
+        known = [entry for (entry,) in self._catalog.database.rows("SELECT entry FROM product")]
+        with self._catalog.database.transaction() as database:
+            database.executemany(
+                "DELETE FROM product WHERE entry=?", [(entry,) for entry in known if entry not in kept]
+            )
+
     def _is_somewhere(self, row: AssetRecord) -> bool:
         return row.is_cold or self._size_of(row.asset.file_path) is not None
 
-    def _settle_identities(self, *, everywhere: bool) -> None:
-        """Give each of several assets with one cache key an identity of its own."""
-        names = self._table.shared_cache_keys(None if everywhere else sorted(self._touched))
-        for name in names:
-            rows = self._table.with_cache_key(name)
-            for row in sorted(rows, key=_precedence)[1:]:
-                wanted = identities(row.section, row.entry, row.field, name)[1:]
-                numbered = (f"{wanted[-1]}:{number}" for number in itertools.count(2))
-                identity = next(
-                    other for other in itertools.chain(wanted, numbered) if self._table.get(other) is None
-                )
-                self._table.put([replace(row, asset=replace(row.asset, cache_key=identity))])
+
+def settle_identities(table: AssetTable, among: Sequence[str] | None) -> None:
+    """Give each of several assets with one cache key an identity of its own.
+
+    Args:
+        table: The assets.
+        among: The cache keys to look at; None for all.
+    """
+    for name in table.shared_cache_keys(among):
+        for row in sorted(table.with_cache_key(name), key=_precedence)[1:]:
+            wanted = identities(row.section, row.entry, row.field, name)[1:]
+            numbered = (f"{wanted[-1]}:{number}" for number in itertools.count(2))
+            identity = next(other for other in itertools.chain(wanted, numbered) if table.get(other) is None)
+            table.put([replace(row, asset=replace(row.asset, cache_key=identity))])
 
 
 def _renewed(old: AssetRecord, new: AssetRecord) -> AssetRecord:
@@ -376,6 +350,15 @@ def _is_asset(entry: StreamedEntry) -> bool:
     if entry.section == TOP_LEVEL and entry.name in SECTIONS:
         return bool(entry.value)  # a section that is no object: set aside
     return entry.section in _ORDER and (entry.section != TOP_LEVEL or looks_like_entry(entry.value))
+
+
+def _is_storable(name: str) -> bool:
+    """Tell whether SQLite can hold a name: half a surrogate pair is no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _digest(raw: str) -> bytes:

@@ -86,6 +86,10 @@ _LIBRARY = """
         assets INTEGER NOT NULL,
         UNIQUE (name, value)
     );
+    CREATE TABLE product (
+        entry TEXT PRIMARY KEY,
+        content TEXT NOT NULL
+    ) WITHOUT ROWID;
     CREATE TABLE problem (
         section TEXT NOT NULL,
         entry TEXT NOT NULL,
