@@ -50,7 +50,10 @@ COLUMNS = (
 )
 """The columns of ``asset`` after its id, in the order of `row_of`."""
 
-_FACET_COLUMNS = (
+TAG_FACET = "tag"
+SIZE_FACET = "size"
+"""Its values are numbers of binary digits: an asset of 5 bytes has ``3``."""
+FACETS = (
     "kind",
     "asset_type",
     "product_category",
@@ -60,12 +63,11 @@ _FACET_COLUMNS = (
     "aspect_ratio",
     "campaign_id",
     "product_slug",
+    TAG_FACET,
+    SIZE_FACET,
 )
-TAG_FACET = "tag"
-SIZE_FACET = "size"
-"""Its values are numbers of binary digits: an asset of 5 bytes has ``3``."""
-FACETS = (*_FACET_COLUMNS, TAG_FACET, SIZE_FACET)
 """The names under which assets can be selected by value."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _ASSET_TYPES = frozenset(str(member) for member in AssetType)
 
 
@@ -214,12 +216,27 @@ def words_of(record: AssetRecord) -> str:
 
 
 def _facets(record: AssetRecord) -> Iterator[tuple[str, str]]:
-    values = dict(zip(COLUMNS, row_of(record), strict=True))
-    for name in _FACET_COLUMNS:
-        if values[name]:
-            yield name, str(values[name])
-    for tag in record.asset.metadata.tags if record.asset.metadata else ():
-        yield TAG_FACET, tag
+    asset = record.asset
+    semantic = asset.metadata
+    yield "kind", str(asset.kind)
+    if asset.asset_type:
+        yield "asset_type", asset.asset_type
+    if semantic:
+        for name, value in (
+            ("product_category", semantic.product_category),
+            ("region", semantic.region),
+            ("season", semantic.season),
+            ("visual_style", semantic.visual_style),
+            ("aspect_ratio", semantic.aspect_ratio),
+        ):
+            if value:
+                yield name, str(value)
+        for tag in semantic.tags:
+            yield TAG_FACET, tag
+    if asset.campaign_id:
+        yield "campaign_id", asset.campaign_id
+    if asset.product_slug:
+        yield "product_slug", asset.product_slug
     if record.size_bytes is not None:
         yield SIZE_FACET, str(record.size_bytes.bit_length())
 
@@ -232,4 +249,4 @@ def _text(value: str | None) -> str | None:
 
 
 def _list(values: Sequence[str]) -> str | None:
-    return json.dumps(list(values), ensure_ascii=False) if values else None
+    return _ENCODER.encode(values) if values else None

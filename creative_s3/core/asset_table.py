@@ -5,6 +5,7 @@ Taking in index.json is `core.intake`; what a row holds is `core.asset_rows`.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from creative_s3.core.schema import ASSET_INDEXES
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from creative_s3.core.database import Database
 
@@ -23,6 +24,7 @@ _INSERT = (
     f"INSERT INTO asset (id, {', '.join(COLUMNS)})"  # noqa: S608 - names of our own
     f" VALUES (?, {', '.join('?' * len(COLUMNS))})"
 )
+_DIGESTS = "SELECT section, entry, field, id, digest FROM asset WHERE section=? AND entry=?"
 _CHUNK = 500
 _CACHED_FACETS = 200_000
 
@@ -39,25 +41,26 @@ class AssetTable:
 
     def get(self, cache_key: str) -> AssetRecord | None:
         """Return the asset with this cache key; None when there is none."""
+        if not is_storable(cache_key):
+            return None
         row = self._database.row(f"{_QUERY} WHERE cache_key=? ORDER BY id LIMIT 1", (cache_key,))
         return record_of(row) if row else None
 
     def at(self, entries: Sequence[EntryName]) -> list[AssetRecord]:
-        """Return the rows of entries, at most 500 of them."""
-        marks = ", ".join(["(?, ?)"] * len(entries))
-        values = [part for section, entry in entries for part in (entry, section)]
-        rows = self._database.rows(f"{_QUERY} WHERE (entry, section) IN (VALUES {marks})", values)
+        """Return the rows of entries."""
+        rows = []
+        for section, entry in entries:
+            rows += self._database.rows(f"{_QUERY} WHERE entry=? AND section=?", (entry, section))
         return [record_of(row) for row in rows]
 
     def digests(self, entries: Sequence[EntryName]) -> list[tuple[str, str, str, int, bytes | None]]:
-        """Return section, entry, field, id and digest of the rows of entries, at most 500 of them."""
-        marks = ", ".join(["(?, ?)"] * len(entries))
-        values = [part for section, entry in entries for part in (entry, section)]
-        rows: list[tuple[str, str, str, int, bytes | None]] = self._database.rows(
-            f"SELECT section, entry, field, id, digest FROM asset WHERE (entry, section) IN (VALUES {marks})",  # noqa: S608
-            values,
-        )
-        return rows
+        """Return section, entry, field, id and digest of the rows of entries."""
+        found: list[tuple[str, str, str, int, bytes | None]] = []
+        with self._database.transaction() as database:
+            for section, entry in entries:
+                # One by one: SQLite uses no index for a list of pairs.
+                found += database.execute(_DIGESTS, (section, entry))
+        return found
 
     def repeated(self) -> list[int]:
         """Return the rows that a later row of the same entry and field makes superfluous."""
@@ -132,19 +135,22 @@ class AssetTable:
         """Write rows: one with an id is changed, one without is added. One durable step."""
         with self._changing() as database:
             given = list(records)
-            numbers = [record.id for record in given if record.id is not None]
-            self._forget(database, self.by_id(numbers))
-            counts: Counter[tuple[str, str]] = Counter()
-            texts = []
-            ids = self._ids_of(database, {facet for record in given for facet in facets_of(record)})
-            for record in given:
-                facets = facets_of(record)
-                counts.update(facets)
-                cursor = database.execute(_INSERT, (record.id, *row_of(record)))
-                tokens = " ".join(f"f{ids[facet]}" for facet in facets)
-                texts.append((record.id or cursor.lastrowid, words_of(record), tokens))
-            database.executemany("INSERT INTO asset_text (rowid, words, facets) VALUES (?, ?, ?)", texts)
-            self._count(database, counts)
+            self._forget(database, self.by_id([record.id for record in given if record.id is not None]))
+            following = itertools.count(self.highest_id() + 1)
+            facets = [facets_of(record) for record in given]
+            ids = self._ids_of(database, {facet for several in facets for facet in several})
+            numbers = [next(following) if record.id is None else record.id for record in given]
+            database.executemany(
+                _INSERT, [(number, *row_of(record)) for number, record in zip(numbers, given, strict=True)]
+            )
+            database.executemany(
+                "INSERT INTO asset_text (rowid, words, facets) VALUES (?, ?, ?)",
+                [
+                    (number, words_of(record), _tokens(several, ids))
+                    for number, record, several in zip(numbers, given, facets, strict=True)
+                ],
+            )
+            self._count(database, Counter(facet for several in facets for facet in several))
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Delete rows. One durable step."""
@@ -157,6 +163,11 @@ class AssetTable:
             database.executemany(
                 "UPDATE asset SET is_cold=? WHERE cache_key=?", [(is_cold, name) for name in cache_keys]
             )
+
+    def cold_files(self) -> dict[str, int]:
+        """Return the files of assets that are in S3 only, whatever the bucket: file path -> bytes."""
+        rows = self._database.rows("SELECT file_path, ifnull(size_bytes, 0) FROM asset WHERE is_cold")
+        return dict(rows)
 
     def cache_keys(self, beginning: str, limit: int) -> list[str]:
         """Return cache keys that begin so, in order."""
@@ -217,7 +228,7 @@ class AssetTable:
             # A contentless index forgets a row only when it is told what it had (sqlite.org, "FTS5").
             database.execute(
                 "INSERT INTO asset_text (asset_text, rowid, words, facets) VALUES ('delete', ?, ?, ?)",
-                (record.id, words_of(record), " ".join(f"f{ids[facet]}" for facet in facets)),
+                (record.id, words_of(record), _tokens(facets, ids)),
             )
         database.executemany("DELETE FROM asset WHERE id=?", [(record.id,) for record in records])
         self._count(database, counts)
@@ -242,3 +253,16 @@ class AssetTable:
             "UPDATE facet SET assets = assets + ? WHERE name=? AND value=?",
             [(number, name, value) for (name, value), number in counts.items() if number],
         )
+
+
+def is_storable(name: str) -> bool:
+    """Tell whether SQLite can hold a name: half a surrogate pair is no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _tokens(facets: Iterable[tuple[str, str]], ids: Mapping[tuple[str, str], int]) -> str:
+    return " ".join(f"f{ids[facet]}" for facet in facets)

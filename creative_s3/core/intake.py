@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from creative_s3.core.asset_rows import AssetRecord, Source
-from creative_s3.core.asset_table import EntryName
+from creative_s3.core.asset_table import EntryName, is_storable
 from creative_s3.core.entries import OutsideError, UnusableError
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index import problem_of
@@ -98,8 +98,9 @@ def take_in(catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore) -> I
         return IntakeReport()
     emit(PhaseStarted("taking in the index"))
     report, products = _Intake(catalog, workspace).run(signature, known.products if known else b"")
-    # Hashed again: what was read may be newer than what was hashed.
-    if hash_file(workspace.index_path) == digest:
+    # What is lost must come back first, or nobody would look for it again. Hashed again: what was read may be
+    # newer than what was hashed.
+    if not report.lost and hash_file(workspace.index_path) == digest:
         record_intake(catalog, workspace, signature, digest, products=products)
     return report
 
@@ -172,7 +173,7 @@ class _Intake:
                 [
                     (entry.name, json.dumps(entry.value))
                     for entry in entries
-                    if _is_storable(entry.name) and (PRODUCTS_SECTION, entry.name) not in self._pending
+                    if is_storable(entry.name) and (PRODUCTS_SECTION, entry.name) not in self._pending
                 ],
             )
         found: list[tuple[str, bytes, list[tuple[str, Asset]]]] = []
@@ -350,15 +351,6 @@ def _is_asset(entry: StreamedEntry) -> bool:
     if entry.section == TOP_LEVEL and entry.name in SECTIONS:
         return bool(entry.value)  # a section that is no object: set aside
     return entry.section in _ORDER and (entry.section != TOP_LEVEL or looks_like_entry(entry.value))
-
-
-def _is_storable(name: str) -> bool:
-    """Tell whether SQLite can hold a name: half a surrogate pair is no text."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _digest(raw: str) -> bytes:

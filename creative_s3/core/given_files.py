@@ -1,0 +1,67 @@
+"""Files and names that the pipeline hands over: where a file is in the workspace, what slug a product has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creative_s3.core.workspace import FileState
+from creative_s3.errors import FileUnreadableError, FileVanishedError, RefusedError
+
+if TYPE_CHECKING:
+    from creative_s3.core.workspace import Workspace
+
+GivenPath = str | os.PathLike[str]
+
+
+def given_file(workspace: Workspace, given: GivenPath) -> Path:
+    """Return a file of the workspace, absolute.
+
+    Raises:
+        FileVanishedError: There is none.
+        FileUnreadableError: It cannot be used.
+        RefusedError: It lies outside the workspace.
+    """
+    path = Path(os.path.abspath(workspace.root / given))  # noqa: PTH100 - links are kept
+    if not path.exists():
+        beside = Path(os.path.abspath(given))  # noqa: PTH100 - the same
+        path = beside if beside.exists() else path
+    if not path.is_relative_to(workspace.root):
+        raise RefusedError(
+            f"the file lies outside the workspace {workspace.root}",
+            item=str(path),
+            hint="copy it into the cache directory, then register it there",
+        )
+    file = workspace.locate(workspace.relative(path))
+    if file.state is FileState.MISSING:
+        raise FileVanishedError(
+            "there is no such file", item=str(path), hint="write it first, then register it"
+        )
+    if file.state is not FileState.PRESENT:
+        raise FileUnreadableError(f"the file cannot be used: {file.reason}", item=str(path))
+    return path
+
+
+def name_in_cache(workspace: Workspace, given: GivenPath | None) -> str | None:
+    """Return a product's cache file as the pipeline writes it: relative to the cache directory."""
+    if given is None:
+        return None
+    inside = Path(os.path.abspath(workspace.cache_dir / given))  # noqa: PTH100 - links are kept
+    file = inside if inside.is_file() else given_file(workspace, given)
+    if file.is_relative_to(workspace.cache_dir):
+        return file.relative_to(workspace.cache_dir).as_posix()
+    return workspace.relative(file)
+
+
+def slug_of_product(name: str) -> str:
+    """Return the slug that the pipeline gives a product's name.
+
+    Letters and digits of any script stay, in lower case; spaces, hyphens and underscores become one hyphen;
+    everything else goes.
+    """
+    kept = (
+        character if character.isalnum() else "-" if character.isspace() or character in "_-" else ""
+        for character in name.lower()
+    )
+    return "-".join(filter(None, "".join(kept).split("-")))
