@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import multiprocessing
 import os
 import random
@@ -88,9 +89,9 @@ def step_touched(cache: Path) -> dict[str, float]:
 def step_changed(cache: Path) -> dict[str, float]:
     """Take in an index in which one entry changed."""
     path = cache / "index.json"
-    content = path.read_bytes().replace(b'"campaign-001"', b'"campaign-xyz"', 1)
-    path.write_bytes(content)
-    del content
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+        place = content.find(b'"campaign-001"')
+        content[place : place + 14] = b'"campaign-xyz"'
     return step_take_in(cache)
 
 

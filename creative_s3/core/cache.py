@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from creative_s3.core.asset_rows import AssetRecord, Source
-from creative_s3.core.catalog import Catalog, catalog_path
+from creative_s3.core.catalog import NOWHERE, Catalog, catalog_path
 from creative_s3.core.entries import OutsideError, UnusableError, check_characters
 from creative_s3.core.flushing import Flusher
 from creative_s3.core.given_files import GivenPath, given_file, name_in_cache, slug_of_product
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from creative_s3.core.models import SemanticMetadata
     from creative_s3.core.workspace import LocalFile
 
-NOWHERE = "nowhere"
-"""The remote side of a cache without a bucket."""
 _FRESH_S = 1.0
 """How long the index is taken to be unchanged without looking."""
 
@@ -288,7 +286,7 @@ class CacheManager:
             report = take_in(catalog, self.workspace)
             self._is_unsettled = self._is_unsettled or bool(report.lost)
             if self._is_unsettled or (not self._seen_at and catalog.journal.has_pending()):
-                self._flusher.wake()  # old code dropped entries of ours, or a process died before it wrote them
+                self._flusher.wake()  # old code dropped entries of ours, or a process died before it wrote
             self._seen_at = now
         return catalog
 
@@ -409,7 +407,13 @@ class CacheManager:
 
 
 def _renewed(old: AssetRecord | None, new: AssetRecord) -> AssetRecord:
-    return new if old is None else replace(new, id=old.id)
+    if old is None:
+        return new
+    if new.slug_is_derived and not old.slug_is_derived and old.asset.product_slug:
+        # The entry says its slug itself, and goes on saying it.
+        asset = replace(new.asset, product_slug=old.asset.product_slug)
+        return replace(new, id=old.id, asset=asset, slug_is_derived=False)
+    return replace(new, id=old.id)
 
 
 def _now() -> str:
