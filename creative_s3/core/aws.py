@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Connection",
+    "anonymous_client",
+    "cloudfront_client",
     "connect",
     "ends_run",
+    "hurried_client",
     "is_insecure",
     "is_retryable",
     "no_credentials",
@@ -40,6 +44,8 @@ TOTAL_ATTEMPTS = 5
 """Attempts that botocore makes of one request; the engine queues again what still fails."""
 
 _SPARE_CONNECTIONS = 8
+_HURRIED_CONNECT_TIMEOUT_S = 4
+_HURRIED_READ_TIMEOUT_S = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,46 @@ def presigning_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's 
     return connection.session.create_client("s3", **(connection.client_options | {"config": config}))
 
 
+def cloudfront_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """Return a client for CloudFront with the same credentials, in the partition of the bucket's region.
+
+    Raises:
+        SettingsError: The AWS configuration cannot be used.
+    """
+    try:
+        return connection.session.create_client(
+            "cloudfront",
+            region_name=connection.region,
+            config=_client_config(connection.config, None),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise SettingsError(
+            f"CloudFront cannot be asked: {error}", hint="check the AWS configuration"
+        ) from error
+
+
+def hurried_client(connection: Connection, *, attempts: int) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """Return a client that is the connection's own, but gives up soon."""
+    config = connection.client_options["config"].merge(_hurried(attempts))
+    return connection.session.create_client("s3", **(connection.client_options | {"config": config}))
+
+
+def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """Return a client that signs nothing, tries once and gives up soon.
+
+    Args:
+        config: The settings.
+        endpoint_url: The server; None for AWS.
+
+    Raises:
+        BotoCoreError: The AWS configuration cannot be used.
+    """
+    options = Config(signature_version=UNSIGNED, s3={"addressing_style": "path"} if endpoint_url else None)
+    return botocore.session.Session().create_client(
+        "s3", region_name=config.region, endpoint_url=endpoint_url, config=_hurried(1).merge(options)
+    )
+
+
 def no_credentials() -> CredentialsError:
     """Return the error for an empty credential chain."""
     return CredentialsError(
@@ -187,6 +233,14 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
         # A proxy of the environment is for other machines; it could not reach a server on this one.
         proxies={} if endpoint_url and _is_loopback(urlsplit(endpoint_url).hostname or "") else None,
         s3=_s3_options(endpoint_url),
+    )
+
+
+def _hurried(attempts: int) -> Config:
+    return Config(
+        connect_timeout=_HURRIED_CONNECT_TIMEOUT_S,
+        read_timeout=_HURRIED_READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
 
 

@@ -16,12 +16,9 @@ from email.utils import parsedate_to_datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from creative_s3.core.aws import connect, is_insecure, translate
+from creative_s3.core.aws import anonymous_client, connect, hurried_client, is_insecure, translate
 from creative_s3.core.checks import Check, Group, Topic, advice, told
 from creative_s3.errors import (
     ClockError,
@@ -47,8 +44,6 @@ CLOCK_LIMIT_S = 300
 """AWS refuses requests that are 15 minutes off; a clock that is 5 minutes off will get there."""
 
 _KNOCK_LIMIT_S = 10.0
-_CONNECT_TIMEOUT_S = 4
-_READ_TIMEOUT_S = 8
 _SERVER_FAILS = 500
 
 _SOURCES: Mapping[str, str] = {
@@ -161,14 +156,7 @@ def knock(config: S3Config, endpoint_url: str | None) -> Answer:
     """
     address = endpoint_url or "AWS"
     try:
-        client: Any = botocore.session.Session().create_client(
-            "s3",
-            region_name=config.region,
-            endpoint_url=endpoint_url,
-            config=_hurried(1).merge(
-                Config(signature_version=UNSIGNED, s3={"addressing_style": "path"} if endpoint_url else None)
-            ),
-        )
+        client = anonymous_client(config, endpoint_url)
         address = str(client.meta.endpoint_url)
         with closing(client):
             started_s = time.monotonic()
@@ -334,9 +322,7 @@ def _nobody_there(
 
 def _visit(connection: Connection, answer: Answer) -> Visit:
     config = connection.config
-    options = dict(connection.client_options)
-    options["config"] = options["config"].merge(_hurried(2))
-    client: Any = connection.session.create_client("s3", **options)
+    client = hurried_client(connection, attempts=2)
     page: Mapping[str, Any] | None = None
     failure: CreativeS3Error | None = None
     try:
@@ -348,14 +334,6 @@ def _visit(connection: Connection, answer: Answer) -> Visit:
     except Exception as error:  # noqa: BLE001 - translate raises what it does not know
         failure = translate(error, endpoint_url=connection.endpoint_url)
     return Visit(client, config, connection.endpoint_url, answer.server, page, failure)
-
-
-def _hurried(attempts: int) -> Config:
-    return Config(
-        connect_timeout=_CONNECT_TIMEOUT_S,
-        read_timeout=_READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-    )
 
 
 def _within(limit_s: float, ask: Callable[[], Answer], address: str | None) -> Answer | CreativeS3Error:

@@ -132,6 +132,17 @@ OF_CODE: Mapping[str, Row] = {
     "405": LACKS,
     "KMS.NotFoundException": Row(SettingsError, "the KMS key does not exist", "check S3_KMS_KEY_ID"),
     "KMS.DisabledException": Row(SettingsError, "the KMS key is disabled", "check S3_KMS_KEY_ID"),
+    "NoSuchDistribution": Row(
+        SettingsError, "the CloudFront distribution does not exist", "check CLOUDFRONT_DISTRIBUTION_ID"
+    ),
+    "TooManyInvalidationsInProgress": Row(
+        TemporaryError,
+        "CloudFront has too many invalidations of this distribution in progress",
+        "wait until some are completed, then try again",
+    ),
+    "BatchTooLarge": Row(
+        ItemError, "CloudFront takes fewer paths at once", "use wildcards such as /products/*"
+    ),
     "EntityTooLarge": Row(ItemError, "the file is larger than an S3 object can be", "split it"),
     "QuotaExceeded": Row(ItemError, "the server's quota is used up", DOCTOR),
 }

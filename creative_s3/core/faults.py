@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 
 def translate(
-    error: BaseException, *, item: str | None = None, endpoint_url: str | None = None
+    error: BaseException, *, item: str | None = None, endpoint_url: str | None = None, service: str = "S3"
 ) -> CreativeS3Error:
     """Turn any error of S3, botocore, s3transfer, the AWS Common Runtime or the file system into ours.
 
@@ -65,10 +65,11 @@ def translate(
         error: What was raised.
         item: The key or path it concerns.
         endpoint_url: The S3-compatible server, when it is not AWS.
+        service: Who answered, for answers that no row covers.
     """
     if isinstance(error, RetriesExceededError):
         error = error.last_exception
-    about = _About(item, endpoint_url)
+    about = _About(item, endpoint_url, service)
     for kinds, handler in _HANDLERS:
         if isinstance(error, kinds):
             return handler(error, about)
@@ -93,6 +94,7 @@ class _About:
 
     item: str | None
     endpoint_url: str | None
+    service: str = "S3"
 
 
 def _made(row: Row, item: str | None, message: str | None = None, hint: str | None = None) -> CreativeS3Error:
@@ -100,7 +102,7 @@ def _made(row: Row, item: str | None, message: str | None = None, hint: str | No
 
 
 def _of_client(error: boto.ClientError, about: _About) -> CreativeS3Error:
-    return _of_response(error.response, about.item)
+    return _of_response(error.response, about)
 
 
 def _of_download(_error: S3DownloadFailedError, about: _About) -> CreativeS3Error:
@@ -108,30 +110,33 @@ def _of_download(_error: S3DownloadFailedError, about: _About) -> CreativeS3Erro
 
 
 def _of_crt_response(error: awscrt.s3.S3ResponseError, about: _About) -> CreativeS3Error:
-    return _of_response(_response_of_crt(error), about.item)
+    return _of_response(_response_of_crt(error), about)
 
 
-def _of_response(response: Mapping[str, Any], item: str | None) -> CreativeS3Error:
+def _of_response(response: Mapping[str, Any], about: _About) -> CreativeS3Error:
+    item = about.item
     fields: Mapping[str, Any] = response.get("Error", {})
-    about: Mapping[str, Any] = response.get("ResponseMetadata", {})
+    envelope: Mapping[str, Any] = response.get("ResponseMetadata", {})
     code = str(fields.get("Code", ""))
-    status = int(about.get("HTTPStatusCode") or 0)
+    status = int(envelope.get("HTTPStatusCode") or 0)
     row = OF_CODE.get(code)
-    region = fields.get("Region") or about.get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    region = fields.get("Region") or envelope.get("HTTPHeaders", {}).get("x-amz-bucket-region")
     if code == "400" and region:
         row = REGION
     if row is None and (code == "" or status >= 500):  # noqa: PLR2004 - HTTP's own classes
         row = OF_CODE.get(str(status), BROKEN if status >= 500 else None)  # noqa: PLR2004 - the same
     if row is None:
         return ItemError(
-            f"S3 answered {code}: {_clean(str(fields.get('Message', '')))}", item=item, hint=DOCTOR
+            f"{about.service} answered {code}: {_clean(str(fields.get('Message', '')))}",
+            item=item,
+            hint=DOCTOR,
         )
     if row is REGION and region:
         return _made(row, item, f"the bucket is in the region {region}", f"set S3_REGION={region}")
     if row is NO_BUCKET and fields.get("BucketName"):
         return _made(row, str(fields["BucketName"]))
     if row is CLOCK:
-        return _made(row, item, _clock_message(fields, about))
+        return _made(row, item, _clock_message(fields, envelope))
     return _made(row, item)
 
 
@@ -153,9 +158,9 @@ def _response_of_crt(error: awscrt.s3.S3ResponseError) -> dict[str, Any]:
     }
 
 
-def _clock_message(fields: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+def _clock_message(fields: Mapping[str, Any], envelope: Mapping[str, Any]) -> str:
     """Say how far the clock is off when the response tells the server's time."""
-    server = fields.get("ServerTime") or about.get("HTTPHeaders", {}).get("date")
+    server = fields.get("ServerTime") or envelope.get("HTTPHeaders", {}).get("date")
     if not server:
         return CLOCK.message
     try:

@@ -37,7 +37,7 @@ METADATA_LIMIT_BYTES = 2048
 TAG_LIMIT = 10
 TAG_VALUE_LIMIT = 256
 PUBLISHED_INDEX = "metadata/index.json"
-_TAG_PUNCTUATION = frozenset(" +-=._:/@")
+TAG_PUNCTUATION = frozenset(" +-=._:/@")
 _METADATA_SAFE = "/:,+=@#()!*'&;$"
 _DROPPABLE = ("color-palette", "dimensions", "tags")
 _DIMENSIONS = re.compile(r"([0-9]{1,18})x([0-9]{1,18})")
@@ -53,6 +53,8 @@ _FOLDERS: Mapping[AssetType, tuple[str, ...]] = {
 }
 _CACHE_FOLDER = ("cache", "{type}", "{campaign}")
 _UNSORTED = "unsorted"
+ASSET_FOLDERS = (*dict.fromkeys(folder[0] for folder in _FOLDERS.values()), _CACHE_FOLDER[0], _UNSORTED)
+"""The folders right under the prefix that hold assets; the published index is in none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ def asset_of(key: str, metadata: Mapping[str, str], prefix: str) -> Asset | None
     values = {name.lower(): value for name, value in metadata.items()}
 
     def text(name: str) -> str | None:
-        return _decode(values[name]) if values.get(name) else None
+        return decode_text(values[name]) if values.get(name) else None
 
     cache_key, file_path = text("cache-key"), text("file-path")
     if parts is None or cache_key is None or file_path is None or not _is_inside(file_path):
@@ -240,7 +242,7 @@ def owner_of(metadata: Mapping[str, str] | None) -> str | None:
     """Return the cache key that an object says it belongs to; None for an object that is not ours."""
     # Some servers give the names back with capitals.
     value = next((value for name, value in (metadata or {}).items() if name.lower() == "cache-key"), None)
-    return _decode(value) if value else None
+    return decode_text(value) if value else None
 
 
 def object_tags(asset: Asset) -> dict[str, str]:
@@ -288,11 +290,11 @@ def _encoded(asset: Asset) -> dict[str, str]:
             "visual-style": semantic.visual_style,
             "aspect-ratio": semantic.aspect_ratio,
         }
-    encoded = {name: _encode(value) for name, value in values.items() if value}
+    encoded = {name: encode_text(value) for name, value in values.items() if value}
     if semantic:
         lists = {
-            "tags": ",".join(_encode(tag, safe="/:") for tag in semantic.tags),
-            "color-palette": ",".join(_encode(color, safe="#") for color in semantic.color_palette),
+            "tags": ",".join(encode_text(tag, safe="/:") for tag in semantic.tags),
+            "color-palette": ",".join(encode_text(color, safe="#") for color in semantic.color_palette),
             "dimensions": "x".join(str(side) for side in semantic.dimensions or ()),
         }
         encoded |= {name: value for name, value in lists.items() if value}
@@ -303,11 +305,13 @@ def _names(folder: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part[1:-1] for part in folder if part.startswith("{"))
 
 
-def _encode(value: str, safe: str = _METADATA_SAFE) -> str:
+def encode_text(value: str, safe: str = _METADATA_SAFE) -> str:
+    """Return text as it is stored in an object's metadata: percent-encoded UTF-8."""
     return quote(str(value), safe=safe, errors="surrogatepass")
 
 
-def _decode(value: str) -> str:
+def decode_text(value: str) -> str:
+    """Return the text that `encode_text` encoded."""
     return unquote(value, errors="replace")
 
 
@@ -326,7 +330,7 @@ def _fits(key: str) -> bool:
 
 
 def _split(value: str | None) -> tuple[str, ...]:
-    return tuple(_decode(part) for part in value.split(",")) if value else ()
+    return tuple(decode_text(part) for part in value.split(",")) if value else ()
 
 
 def _weight(metadata: Mapping[str, str]) -> int:
@@ -336,6 +340,6 @@ def _weight(metadata: Mapping[str, str]) -> int:
 
 def _tag_value(value: str) -> str:
     usable = all(
-        (character.isascii() and character.isalnum()) or character in _TAG_PUNCTUATION for character in value
+        (character.isascii() and character.isalnum()) or character in TAG_PUNCTUATION for character in value
     )
     return (value if usable and value == value.strip() else slug(value))[:TAG_VALUE_LIMIT].rstrip()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from creative_s3.core.jobs import Job
     from creative_s3.core.pool import DaemonPool
 
+TICK_S = 0.1
 DRAIN_S = 4.0
 """How long an interrupted run waits for cancelled transfers: all of it takes less than five seconds."""
 
@@ -50,6 +51,7 @@ class Terms:
         limit: Jobs under way at once.
         patience_s: How long one job's temporary failures are tried again.
         clock: Seconds, growing steadily.
+        tick: Called by the thread that iterates at least every `TICK_S` while it waits; may raise.
     """
 
     engine: Engine
@@ -58,6 +60,7 @@ class Terms:
     limit: int
     patience_s: float
     clock: Callable[[], float]
+    tick: Callable[[], None] | None = None
 
 
 _Message = tuple["Callable[..., None]", "Job", Any, BaseException | None]
@@ -95,6 +98,8 @@ class Run:
                 if self._is_over():
                     return
                 self._take(self._until_due())
+                if self._terms.tick is not None:
+                    self._terms.tick()
         finally:
             self.abandon()
 
@@ -149,8 +154,9 @@ class Run:
         if self._give_up_at is not None:
             return max(0.0, self._give_up_at - self._terms.clock())
         if self._waiting and len(self._active) < self._terms.limit:
-            return max(0.0, self._waiting[0][0] - self._terms.clock())
-        return None
+            due_s = max(0.0, self._waiting[0][0] - self._terms.clock())
+            return due_s if self._terms.tick is None else min(due_s, TICK_S)
+        return None if self._terms.tick is None else TICK_S
 
     def _take(self, timeout_s: float | None) -> None:
         """Handle what has arrived, waiting at most `timeout_s` for the first of it."""

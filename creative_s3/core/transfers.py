@@ -50,6 +50,8 @@ class TransferEngine:
             connection waits for the next item.
         patience_s: How long the temporary failures of one item are tried again before it fails.
         clock: Seconds, growing steadily.
+        tick: Called by the thread that iterates, every 0.1 s while it waits; what it raises ends the
+            iteration.
 
     Raises:
         UnsupportedError: ``crt`` was asked for and cannot serve here.
@@ -65,6 +67,7 @@ class TransferEngine:
         max_in_flight: int | None = None,
         patience_s: float = PATIENCE_S,
         clock: Callable[[], float] = time.monotonic,
+        tick: Callable[[], None] | None = None,
     ) -> None:
         parallel = connection.config.max_parallel_uploads
         self._tally = RequestTally()
@@ -77,6 +80,7 @@ class TransferEngine:
             limit=max(1, min(max_in_flight or 2 * parallel, _MOST_IN_FLIGHT)),
             patience_s=patience_s,
             clock=clock,
+            tick=tick,
         )
         self._runs: set[Run] = set()
         self._is_cancelled = False

@@ -1,0 +1,239 @@
+"""The objects of one bucket, one request at a time: list, look, read and write small ones, tags.
+
+`S3StorageManager` in ``core.storage`` builds on it what a caller of the library wants. Many files at once are
+the engine's work.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
+
+from creative_s3.core.aws import connect, translate
+from creative_s3.core.checksums import Crc64
+from creative_s3.core.flights import RequestTally
+from creative_s3.core.models import StoredObject
+from creative_s3.core.objects import bare_etag, from_answer, head
+from creative_s3.errors import (
+    AccessDeniedError,
+    BucketNotFoundError,
+    ChecksumMismatchError,
+    CreativeS3Error,
+    ObjectNotFoundError,
+    TemporaryError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from creative_s3.core.aws import Connection
+    from creative_s3.settings import S3Config
+
+
+class ObjectStore:
+    """The objects of the configured bucket. Any thread may use it.
+
+    Args:
+        config: The settings; read from the environment when left out.
+        connection: An open connection to use instead of making one.
+
+    Raises:
+        CredentialsError: There are no credentials.
+        RefusedError: The endpoint is plain http and not this machine.
+        SettingsError: No bucket is set.
+    """
+
+    def __init__(self, config: S3Config | None = None, *, connection: Connection | None = None) -> None:
+        if connection is None:
+            from creative_s3.settings import S3Config as Config  # noqa: PLC0415 - only needed without a config
+
+            connection = connect(config or Config.from_env())
+        self.connection = connection
+        self.bucket = connection.bucket
+        self._tally = RequestTally()
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """Requests sent so far, by S3 operation name."""
+        return self._tally.counts()
+
+    def count(self, requests: Mapping[str, int]) -> None:
+        """Add requests that an engine sent for this bucket."""
+        for operation, number in requests.items():
+            self._tally.add(operation, number)
+
+    def objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        """List the bucket's objects under `prefix`, in the order of the keys' bytes; `metadata` stays None.
+
+        Raises:
+            BucketNotFoundError: There is no such bucket.
+            TemporaryError: The listing is cut or repeats itself; it is never taken as complete.
+            CreativeS3Error: A request failed.
+        """
+        token: str | None = None
+        last: bytes | None = None
+        while True:
+            page = self._page(prefix, token)
+            for entry in page.get("Contents", ()):
+                key = entry["Key"]
+                if last is not None and key.encode() <= last:
+                    raise TemporaryError(
+                        "the server's listing repeats itself, so it cannot be trusted",
+                        item=key,
+                        hint="run the same command again",
+                    )
+                last = key.encode()
+                yield StoredObject(
+                    key=key,
+                    size_bytes=int(entry["Size"]),
+                    etag=bare_etag(entry.get("ETag")),
+                    last_modified=entry.get("LastModified"),
+                    storage_class=entry.get("StorageClass") or "STANDARD",
+                )
+            if not page.get("IsTruncated"):
+                return
+            following = page.get("NextContinuationToken")
+            if not following or following == token:
+                raise TemporaryError(
+                    "the server's listing ends before it is complete",
+                    item=f"s3://{self.bucket}/{prefix}",
+                    hint="run the same command again",
+                )
+            token = following
+
+    def head(self, key: str) -> StoredObject | None:
+        """Ask for one object with its checksum and metadata; None when there is none."""
+        self._count("HeadObject")
+        return head(self.connection, key)
+
+    def missing(self, key: str) -> CreativeS3Error:
+        """Return the error for a key that has no object; HEAD says the same of a bucket that is not there.
+
+        Raises:
+            BucketNotFoundError: There is no such bucket.
+        """
+        with suppress(AccessDeniedError):  # who may not list cannot tell
+            next(self.objects(key), None)
+        return ObjectNotFoundError(
+            "the object does not exist",
+            item=key,
+            hint="see what is there with `creative-s3 assets list`",
+        )
+
+    def read(self, key: str) -> tuple[StoredObject, bytes] | None:
+        """Read a small object whole, its checksum verified; None when there is none.
+
+        Raises:
+            ChecksumMismatchError: What arrived is not what was stored.
+            CreativeS3Error: The request failed.
+        """
+        self._count("GetObject")
+        try:
+            answer = self.connection.client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+            with closing(answer["Body"]) as body:
+                content: bytes = body.read()
+        except Exception as error:
+            translated = translate(error, item=key, endpoint_url=self.connection.endpoint_url)
+            if isinstance(translated, ObjectNotFoundError):
+                return None
+            raise translated from error
+        stored = from_answer(key, answer)
+        if stored.crc64nvme is not None and stored.crc64nvme != _crc(content):
+            raise ChecksumMismatchError(
+                "what arrived is not what is stored", item=key, hint="run the command again"
+            )
+        return stored, content
+
+    def write(self, key: str, content: bytes, *, content_type: str, if_match: str | None) -> StoredObject:
+        """Write a small object, conditionally, its checksum checked by the server.
+
+        Args:
+            key: The full key.
+            content: The whole content.
+            content_type: The media type.
+            if_match: The ETag of the object to replace; None to create.
+
+        Raises:
+            PreconditionFailedError: Another writer was faster.
+            CreativeS3Error: The request failed.
+        """
+        self._count("PutObject")
+        arguments: dict[str, Any] = {"IfMatch": f'"{if_match}"'} if if_match else {"IfNoneMatch": "*"}
+        if self.connection.config.kms_key_id:
+            arguments |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.connection.config.kms_key_id}
+        crc = _crc(content)
+        try:
+            answer = self.connection.client.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=content,
+                ContentType=content_type,
+                ChecksumCRC64NVME=crc,
+                **arguments,
+            )
+        except Exception as error:
+            raise translate(error, item=key, endpoint_url=self.connection.endpoint_url) from error
+        return StoredObject(
+            key=key,
+            size_bytes=len(content),
+            etag=bare_etag(answer.get("ETag")),
+            version_id=answer.get("VersionId"),
+            crc64nvme=crc,
+            content_type=content_type,
+        )
+
+    def tags(self, key: str) -> dict[str, str]:
+        """Return an object's tags.
+
+        Raises:
+            CreativeS3Error: The request failed; reading tags needs a permission of its own.
+        """
+        self._count("GetObjectTagging")
+        try:
+            answer = self.connection.client.get_object_tagging(Bucket=self.bucket, Key=key)
+        except Exception as error:
+            raise translate(error, item=key, endpoint_url=self.connection.endpoint_url) from error
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    @property
+    def has_temporary_credentials(self) -> bool:
+        """Whether the credentials end by themselves, and with them every presigned address.
+
+        Raises:
+            CredentialsError: They cannot be resolved.
+        """
+        try:
+            credentials = self.connection.session.get_credentials()
+            return credentials is not None and bool(credentials.get_frozen_credentials().token)
+        except Exception as error:
+            raise translate(error, endpoint_url=self.connection.endpoint_url) from error
+
+    def _page(self, prefix: str, token: str | None) -> dict[str, Any]:
+        self._count("ListObjectsV2")
+        arguments = {"ContinuationToken": token} if token else {}
+        try:
+            page: dict[str, Any] = self.connection.client.list_objects_v2(
+                Bucket=self.bucket, Prefix=prefix, **arguments
+            )
+        except Exception as error:
+            translated = translate(
+                error, item=f"s3://{self.bucket}", endpoint_url=self.connection.endpoint_url
+            )
+            raise _about_bucket(translated, self.bucket) from error
+        return page
+
+    def _count(self, request: str) -> None:
+        self._tally.add(request)
+
+
+def _about_bucket(error: Exception, bucket: str) -> Exception:
+    """Name the bucket where the general table can only name the request."""
+    if isinstance(error, BucketNotFoundError | AccessDeniedError):
+        error.item = bucket
+    return error
+
+
+def _crc(content: bytes) -> str:
+    crc = Crc64()
+    crc.update(content)
+    return crc.base64
