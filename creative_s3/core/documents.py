@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DEPTH_LIMIT = 100
+DEPTH_LIMIT = 100
 """Deeper nesting would exhaust the stack somewhere between reading and writing."""
 _NUMBER_DIGITS = 4000
 """Python refuses to turn longer numbers into text and back."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _UTF16_MARKS = frozenset({b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{"})
+_START = "line 1, column 1"
 
 
 class DocumentError(Exception):
@@ -47,8 +48,7 @@ def parse_document(raw: bytes) -> Document:
     Raises:
         DocumentError: It is none; names line and column.
     """
-    if raw[:2] in _UTF16_MARKS:
-        raise DocumentError("is UTF-16 text, and the pipeline writes UTF-8: line 1, column 1")
+    refuse_utf16(raw)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -56,51 +56,78 @@ def parse_document(raw: bytes) -> Document:
         column = error.start - raw.rfind(b"\n", 0, error.start)
         raise DocumentError(f"is not UTF-8 text: line {line}, column {column}") from None
     if not text.strip():
-        raise DocumentError("is empty: line 1, column 1")
-    reader = _Reader()
+        raise empty()
+    tolerance = Tolerance()
     try:
-        content = json.loads(
-            text,
-            parse_constant=reader.constant,
-            parse_int=reader.integer,
-            parse_float=reader.fraction,
-            object_pairs_hook=reader.pairs,
-        )
+        content = json.loads(text, **tolerance.hooks())
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise DocumentError(f"is not valid JSON: {where}: {error.msg}") from None
     except RecursionError:
-        raise DocumentError(f"is nested too deeply: {_where_too_deep(text)}") from None
+        raise _too_deep(text) from None
     if not isinstance(content, dict):
-        raise DocumentError("is not a JSON object: line 1, column 1")
-    if _is_too_deep(content):
-        raise DocumentError(f"is nested too deeply: {_where_too_deep(text)}")
-    return Document(content, tuple(reader.warnings))
+        raise no_object()
+    if is_too_deep(content):
+        raise _too_deep(text)
+    return Document(content, tuple(tolerance.warnings))
 
 
-class _Reader:
-    """The hooks of the JSON parser."""
+def refuse_utf16(beginning: bytes) -> None:
+    """Look at the first two bytes of a file.
+
+    Raises:
+        DocumentError: They are those of UTF-16 text.
+    """
+    if beginning[:2] in _UTF16_MARKS:
+        raise DocumentError(f"is UTF-16 text, and the pipeline writes UTF-8: {_START}")
+
+
+def empty() -> DocumentError:
+    """Return the error for a file with nothing in it."""
+    return DocumentError(f"is empty: {_START}")
+
+
+def no_object() -> DocumentError:
+    """Return the error for JSON that is something else than an object."""
+    return DocumentError(f"is not a JSON object: {_START}")
+
+
+class Tolerance:
+    """What the JSON parser forgives: it goes on, and a warning says what was done.
+
+    Attributes:
+        warnings: A name, and what was done about it, in the order of the text.
+    """
 
     def __init__(self) -> None:
         self.warnings: list[tuple[str, str]] = []
 
-    def constant(self, name: str) -> None:
+    def hooks(self) -> dict[str, Any]:
+        """Return the arguments for `json.loads` or `json.JSONDecoder`."""
+        return {
+            "parse_constant": self._constant,
+            "parse_int": self._integer,
+            "parse_float": self._fraction,
+            "object_pairs_hook": self._pairs,
+        }
+
+    def _constant(self, name: str) -> None:
         self.warnings.append((name, "is not JSON; it is read as null"))
 
-    def integer(self, digits: str) -> int | None:
+    def _integer(self, digits: str) -> int | None:
         if len(digits) <= _NUMBER_DIGITS:
             return int(digits)
         self.warnings.append((digits[:20], "begins a number that is too long; it is read as null"))
         return None
 
-    def fraction(self, digits: str) -> float | None:
+    def _fraction(self, digits: str) -> float | None:
         value = float(digits)
         if math.isfinite(value):
             return value
         self.warnings.append((digits[:20], "is too large a number; it is read as null"))
         return None
 
-    def pairs(self, items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _pairs(self, items: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(items)
         if len(values) != len(items):
             counts = Counter(name for name, _ in items)
@@ -110,29 +137,35 @@ class _Reader:
         return values
 
 
-def _is_too_deep(content: object) -> bool:
-    level = [content]
-    for _ in range(_DEPTH_LIMIT):
+def is_too_deep(content: object, *, inside: int = 0) -> bool:
+    """Tell whether a parsed value is nested too deeply; `inside` is how many levels it stands in."""
+    level = [content] if isinstance(content, dict | list) else []
+    for _ in range(DEPTH_LIMIT - inside):
         level = [
             child
             for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)  # type: ignore[attr-defined]
+            for child in (parent.values() if isinstance(parent, dict) else parent)
             if isinstance(child, dict | list)
         ]
         if not level:
             return False
-    return True
+    return bool(level)
 
 
-def _where_too_deep(text: str) -> str:
-    """Return the line and column of the bracket that opens one level too many."""
-    depth = 0
-    for token in _TOKEN.finditer(text):
+def bracket_too_deep(text: str, start: int = 0, *, inside: int = 0) -> int:
+    """Return where the bracket is that opens one level too many, in a value that begins at `start`."""
+    depth = inside
+    for token in _TOKEN.finditer(text, start):
         if token[0] in {"[", "{"}:
             depth += 1
-            if depth > _DEPTH_LIMIT:
-                line = text.count("\n", 0, token.start()) + 1
-                return f"line {line}, column {token.start() - text.rfind(chr(10), 0, token.start())}"
+            if depth > DEPTH_LIMIT:
+                return token.start()
         elif token[0] in {"]", "}"}:
             depth -= 1
-    return "line 1, column 1"
+    return 0
+
+
+def _too_deep(text: str) -> DocumentError:
+    at = bracket_too_deep(text)
+    line = text.count("\n", 0, at) + 1
+    return DocumentError(f"is nested too deeply: line {line}, column {at - text.rfind(chr(10), 0, at)}")

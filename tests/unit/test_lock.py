@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,14 @@ import pytest
 
 import creative_s3
 from creative_s3.core.lock import exclusive
-from creative_s3.errors import ExitCode, LockedError
+from creative_s3.errors import ExitCode, ItemError, LockedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOLDER = """
 import sys
+import threading
 from pathlib import Path
 from creative_s3.core.lock import exclusive
 with exclusive(Path(sys.argv[1])):
@@ -87,3 +89,31 @@ def test_a_holder_that_has_not_signed_yet_is_no_surprise(tmp_path: Path, content
         (tmp_path / "lock").write_bytes(content)
         with pytest.raises(LockedError, match="a process that has just begun"), exclusive(tmp_path / "lock"):
             pass
+
+
+def test_one_that_waits_gets_the_lock_as_soon_as_it_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with holder_of(path) as holder:
+        assert holder.stdin is not None
+        threading.Timer(0.2, holder.stdin.close).start()
+        with exclusive(path, wait_s=60):
+            assert str(os.getpid()) in path.read_text()
+
+
+def test_one_that_waited_long_enough_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+    with (
+        holder_of(tmp_path / "lock") as holder,
+        pytest.raises(LockedError, match=rf"for more than 0\.1 s: process {holder.pid} on "),
+        exclusive(tmp_path / "lock", wait_s=0.1),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["file/lock", "folder"])
+def test_a_lock_that_cannot_be_made_is_told_as_what_it_concerns(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ItemError) as caught, exclusive(tmp_path / name):
+        pass
+    assert caught.value.item == str(tmp_path / name)
+    assert caught.value.hint
