@@ -1,7 +1,7 @@
 """The CRT engine: s3transfer's manager over the AWS Common Runtime, built directly to honour the endpoint.
 
 s3transfer accepts no conditions on a write and shows no answer's headers. Both are added at its own seams:
-the request serializer and the client that it is given.
+the request serializer (`core.crt_serializer`) and the client that it is given.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import awscrt.exceptions
 import awscrt.io
 import awscrt.s3
 from botocore.credentials import RefreshableCredentials
-from s3transfer.crt import BotocoreCRTRequestSerializer, CRTTransferManager
+from s3transfer.crt import CRTTransferManager
 from s3transfer.manager import TransferConfig
 
 from creative_s3.core.aws import CONNECT_TIMEOUT_S, no_credentials, translate
 from creative_s3.core.classic_engine import ClassicEngine
+from creative_s3.core.crt_serializer import LeanSerializer
 from creative_s3.core.flights import (
     MULTIPART_FROM_BYTES,
     PART_BYTES,
@@ -57,7 +58,7 @@ class CrtEngine:
         self._tally = tally
         self._flights: dict[int, Flight] = {}
         self._credentials = _CrtCredentials(connection)
-        self._serializer = _ConditionalSerializer(connection, self._flights)
+        self._serializer = LeanSerializer(connection, self._flights)
         self._client = _ObservedCrtClient(
             _crt_client(connection, self._credentials), self._flights, self._credentials
         )
@@ -214,25 +215,6 @@ class _CrtCredentials:
             self.failure = error  # the Common Runtime reports only that its delegate failed
             raise
         return awscrt.auth.AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
-
-
-class _ConditionalSerializer(BotocoreCRTRequestSerializer):
-    """botocore's own serializer, with the conditions added and each request noted for the client."""
-
-    def __init__(self, connection: Connection, flights: dict[int, Flight]) -> None:
-        super().__init__(connection.session, dict(connection.client_options))
-        self._flights = flights
-
-    def serialize_http_request(self, transfer_type: str, future: Any) -> Any:  # noqa: ANN401
-        """Serialize as botocore does, add the conditions, note the request."""
-        request = super().serialize_http_request(transfer_type, future)
-        (flight,) = future.meta.call_args.subscribers
-        if flight.if_none_match:
-            request.headers.set("If-None-Match", flight.if_none_match)
-        if flight.if_match:
-            request.headers.set("If-Match", f'"{flight.if_match}"')
-        self._flights[id(request)] = flight
-        return request
 
 
 class _ObservedCrtClient:
