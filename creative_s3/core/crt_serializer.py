@@ -79,7 +79,7 @@ class LeanSerializer(BotocoreCRTRequestSerializer):
 
     def _pattern(self, transfer_type: str, bucket: str, plain: Mapping[str, Any]) -> _Pattern:
         call = SimpleNamespace(bucket=bucket, key=_PATTERN_KEY, extra_args=dict(plain))
-        transfer = SimpleNamespace(meta=SimpleNamespace(call_args=call))
+        transfer: Any = SimpleNamespace(meta=SimpleNamespace(call_args=call))
         return _Pattern(super().serialize_http_request(transfer_type, transfer))
 
 
