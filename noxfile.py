@@ -17,7 +17,14 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-PACKED = ("creative_s3/py.typed", "creative_s3/core/data/prices.json")
+PACKED = (
+    "creative_s3/py.typed",
+    "creative_s3/core/data/prices.json",
+    "creative_s3/cli/completion/table.json",
+    "creative_s3/cli/completion/scripts/creative-s3.bash",
+    "creative_s3/cli/completion/scripts/creative-s3.zsh",
+    "creative_s3/cli/completion/scripts/creative-s3.fish",
+)
 """Files besides the modules that the wheel must hold."""
 
 

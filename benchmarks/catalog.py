@@ -102,7 +102,7 @@ def step_lookup(cache: Path) -> dict[str, float]:
     chance = random.Random(3)  # noqa: S311 - no secret
     with Catalog(catalog_path(cache), bucket="benchmark") as catalog:
         names = [record.asset.cache_key for record in catalog.assets.by_id(range_of(catalog, chance))]
-        return _each(lambda name: catalog.assets.get(name), names)
+        return _each(catalog.assets.get, names)
 
 
 def step_asset_path(cache: Path) -> dict[str, float]:
@@ -207,7 +207,7 @@ def main() -> None:
         if not (cache / "index.json").exists():
             write_index(cache, arguments.assets)
         size = (cache / "index.json").stat().st_size / 2**20
-        print(f"{arguments.assets:,} assets, index.json {size:,.0f} MiB")  # noqa: T201 - its purpose
+        print(f"{arguments.assets:,} assets, index.json {size:,.0f} MiB")
         spawn = multiprocessing.get_context("spawn")
         for name in STEPS:
             answers = spawn.Queue()
@@ -215,11 +215,11 @@ def main() -> None:
             process.start()
             process.join()
             if process.exitcode:
-                print(f"{name:32} failed")  # noqa: T201 - the same
+                print(f"{name:32} failed")
                 continue
             found = answers.get()
             text = "  ".join(f"{value:10.3f} {unit}" for unit, value in found.items())
-            print(f"{name:32} {text}", flush=True)  # noqa: T201 - the same
+            print(f"{name:32} {text}", flush=True)
     finally:
         if not arguments.keep:
             shutil.rmtree(work, ignore_errors=True)

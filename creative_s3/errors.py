@@ -152,6 +152,12 @@ class TemporaryError(CreativeS3Error):
     exit_code = ExitCode.TEMPORARY
 
 
+class OutageError(TemporaryError):
+    """Nothing succeeded for so long that the whole run was ended."""
+
+    code = "outage"
+
+
 class ArchivedError(CreativeS3Error):
     """The object lies in an archive class and must be restored before it can be read."""
 

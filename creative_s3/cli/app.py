@@ -4,6 +4,7 @@ The groups are registered here; what they do is in their own modules.
 """
 
 import errno
+import os
 import shlex
 import sys
 import traceback
@@ -13,7 +14,20 @@ from typing import Any, NoReturn
 import typer
 from typer.main import get_command
 
-from creative_s3.cli import assets, config, demo, doctor, local, log, migrate, options, stops
+from creative_s3.cli import (
+    assets,
+    catalog,
+    config,
+    demo,
+    doctor,
+    local,
+    log,
+    migrate,
+    options,
+    stops,
+    tiers,
+)
+from creative_s3.cli.completion import QUESTION
 from creative_s3.cli.grammar import Group
 from creative_s3.cli.output import Look, Output
 from creative_s3.cli.run import Session
@@ -25,7 +39,14 @@ from creative_s3.cli.terminal import (
     writing_stdout,
 )
 from creative_s3.cli.text import PROGRAM
-from creative_s3.errors import CreativeS3Error, ExitCode, SettingsError, TemporaryError, UsageError
+from creative_s3.errors import (
+    CreativeS3Error,
+    ExitCode,
+    OutageError,
+    SettingsError,
+    TemporaryError,
+    UsageError,
+)
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -62,7 +83,11 @@ class Root(Group):
         """Run the command line; return its exit code, or end the process with it."""
         arguments = tuple(sys.argv[1:] if args is None else args)
         program = prog_name or PROGRAM
-        self._main_shell_completion(extra, program, complete_var)
+        if QUESTION in os.environ:  # of PowerShell; `entry` answers the others
+            from typer.completion import get_completion_inspect_parameters
+
+            get_completion_inspect_parameters()  # it makes Typer know the shells
+            self._main_shell_completion(extra, program, complete_var)
         session = Session(arguments, Output(Look.from_arguments(arguments)))
         code = self._guarded(session, program, extra)
         settle_stderr()
@@ -114,6 +139,8 @@ def _report(session: Session, error: BaseException, program: str) -> int:
 
 def explain(error: BaseException, session: Session, program: str = PROGRAM) -> CreativeS3Error:
     """Turn whatever ended the run into one of our errors."""
+    if isinstance(error, OutageError):
+        return OutageError(error.message, item=error.item, hint=_going_on(session))
     if isinstance(error, CreativeS3Error):
         return error
     stop = error if isinstance(error, stops.Stopped) else stops.pending()
@@ -122,7 +149,7 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
         return EndedBySignalError(
             f"{stop.what} before the work was done",
             stop.exit_code,
-            hint=f"{session.again}  # goes on where this stopped",
+            hint=_going_on(session),
         )
     if isinstance(error, typer.TyperException):
         command = _command_of(error, program) or session.command
@@ -137,6 +164,10 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
         f"unexpected error, a bug in {PROGRAM}: {_one_line(error)}",
         hint=f"the log {path} tells more; please report it" if path else "repeat it with -v to see more",
     )
+
+
+def _going_on(session: Session) -> str:
+    return f"{session.again}  # goes on where this stopped"
 
 
 def _explain_system(error: OSError, session: Session) -> CreativeS3Error:
@@ -165,6 +196,7 @@ def new_app() -> typer.Typer:
         cls=Root,
         help="Move a creative pipeline's asset cache to S3, prove every byte, and price every step first.",
         rich_markup_mode=None,
+        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -184,6 +216,8 @@ def new_app() -> typer.Typer:
 app = new_app()
 migrate.register(app)
 assets.register(app)
+tiers.register(app)
+catalog.register(app)
 local.register(app)
 config.register(app)
 doctor.register(app)

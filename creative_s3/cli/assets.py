@@ -2,29 +2,41 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
-import re
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from creative_s3.cli import assets_files
+from creative_s3.cli import assets_discover, assets_files, assets_find, assets_stats
+from creative_s3.cli.amounts import seconds
+from creative_s3.cli.completion import values
+from creative_s3.cli.names import STDIN, look_up, names_of
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
 from creative_s3.core.models import Kind
-from creative_s3.errors import UsageError
+from creative_s3.errors import ExitCode
 
 if TYPE_CHECKING:
     from creative_s3.core.finder import Finder
+    from creative_s3.core.models import StoredObject
     from creative_s3.core.storage import S3StorageManager
 
-_DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+AssetKeys = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="KEY",
+        help="A key, with or without the prefix, or an asset's cache key; several; - reads standard input.",
+        autocompletion=values.keys,
+    ),
+]
 
 app = group("assets", "List, show, fetch and add single assets in S3.")
 assets_files.register(app)
+assets_discover.register(app)
+assets_find.register(app)
+assets_stats.register(app)
 
 
 def register(root: typer.Typer) -> None:
@@ -32,7 +44,8 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app)
     shortcut(root, "list", list_)
     shortcut(root, "download", assets_files.download)
-    shortcut(root, "stats", stats)
+    shortcut(root, "stats", assets_stats.stats)
+    shortcut(root, "discover", assets_discover.discover)
 
 
 @command(
@@ -101,29 +114,47 @@ def list_(
     examples=(
         ("By key", f"{PROGRAM} assets show creative-assets/backgrounds/solid/ff0000/red.png"),
         ("By the name that the pipeline gave it", f"{PROGRAM} assets show dish-soap-us-001"),
+        ("What a search found", f"{PROGRAM} assets find --tag hero -q | {PROGRAM} assets show -"),
     ),
 )
-def show(
-    run: Run,
-    key: Annotated[
-        str, typer.Argument(metavar="KEY", help="A key, with or without the prefix, or an asset's cache key.")
-    ],
-) -> Report:
-    """Show everything that is known of one asset.
+def show(run: Run, keys: AssetKeys) -> Report:
+    """Show everything that is known of an asset.
 
     What S3 says (checksum, tags, class), what the asset says of itself, whether its file is on local disk
-    with the same content, and when the object was proved from here.
+    with the same content, and when the object was proved from here. On a terminal with colours, and with the
+    extra creative-s3[preview], a small picture of the local file.
     """
     from creative_s3.cli import views_assets as views
-    from creative_s3.core.assets import details
+    from creative_s3.cli.preview import preview
+    from creative_s3.core.assets import AssetDetails, details
+    from creative_s3.core.lookahead import in_order
 
     storage, finder = _storage_and_finder(run)
-    stored = finder.find(key)
-    shown = details(storage, stored, prefix=run.config.prefix, cache_dir=run.config.cache_dir)
+
+    def detailed(stored: "StoredObject") -> AssetDetails:
+        return details(storage, stored, prefix=run.config.prefix, cache_dir=run.config.cache_dir)
+
+    if _is_one(keys):
+        shown = detailed(finder.find(keys[0]))
+        file = shown.local.file.path if shown.local and shown.local.temperature == "hot" else None
+        return Report(
+            data={"bucket": storage.bucket, **shown.to_dict()},
+            human=lambda: views.details(
+                shown, storage.bucket, picture=preview(file, run.output.out) if file else None
+            ),
+            lines=(shown.listed.stored.key,),
+        )
+    objects, misses = look_up(run, finder, names_of(keys, run.command))
+    several = tuple(in_order(detailed, objects, workers=run.config.max_parallel_uploads))
     return Report(
-        data={"bucket": storage.bucket, **shown.to_dict()},
-        human=lambda: views.details(shown, storage.bucket),
-        lines=(stored.key,),
+        data={
+            "bucket": storage.bucket,
+            "assets": [one.to_dict() for one in several],
+            "failed": misses.to_plain(),
+        },
+        human=lambda: views.several_details(several, storage.bucket),
+        lines=(one.listed.stored.key for one in several),
+        exit_code=misses.exit_code,
     )
 
 
@@ -141,82 +172,50 @@ def show(
 )
 def url(
     run: Run,
-    key: Annotated[
-        str, typer.Argument(metavar="KEY", help="A key, with or without the prefix, or an asset's cache key.")
-    ],
+    keys: AssetKeys,
     expires: Annotated[
         str, typer.Option("--expires", metavar="TIME", help="Seconds, or such as 15m, 1h, 7d.")
     ] = "1h",
 ) -> Report:
-    """Print an address that lets anybody read one object for a while.
+    """Print an address that lets anybody read an object for a while.
 
-    Only the address is on standard output. It needs no credentials and cannot be taken back before it ends.
+    Only the address is on standard output, one a line for several objects. It needs no credentials and cannot
+    be taken back before it ends.
     """
     from creative_s3.cli import views_assets as views
     from creative_s3.core.objects import is_archived
 
     expires_s = seconds(expires)
     storage, finder = _storage_and_finder(run)
-    stored = finder.find(key)
-    address = storage.presigned_url(stored.key, expires_s=expires_s)
+    if _is_one(keys):
+        objects, misses = [finder.find(keys[0])], None
+    else:
+        objects, misses = look_up(run, finder, names_of(keys, run.command))
+    addresses = {
+        stored.key: storage.get_presigned_url(stored.key, expiration=expires_s) for stored in objects
+    }
     warnings = []
     if storage.has_temporary_credentials:
         warnings.append("your credentials are temporary: the address ends with them, if that is sooner")
-    if is_archived(stored):
-        warnings.append(
-            f"the object is archived ({stored.storage_class}): nobody can read it before a restore"
-        )
+    warnings += [
+        f"the object is archived ({stored.storage_class}): nobody can read it before a restore"
+        + ("" if misses is None else f" ({stored.key})")
+        for stored in objects
+        if is_archived(stored)
+    ]
+    made = [{"key": key, "url": address} for key, address in addresses.items()]
+    some = made[0] if misses is None else {"addresses": made, "failed": misses.to_plain()}
     return Report(
-        data={"bucket": storage.bucket, "key": stored.key, "url": address, "expires_s": expires_s},
-        human=lambda: views.address(address),
-        lines=(address,),
+        data={"bucket": storage.bucket, **some, "expires_s": expires_s},
+        human=lambda: views.addresses(addresses.values()),
+        lines=addresses.values(),
+        exit_code=misses.exit_code if misses else ExitCode.OK,
         warnings=warnings,
     )
 
 
-def seconds(text: str) -> int:
-    """Read a time such as ``900``, ``15m``, ``1h`` or ``7d``.
-
-    Raises:
-        UsageError: It is none.
-    """
-    match = _DURATION.fullmatch(text.strip().lower())
-    if match is None:
-        raise UsageError(f"this is no time: {text}", item="--expires", hint="write it as 900, 15m, 1h or 7d")
-    return int(match[1]) * _SECONDS[match[2]]
-
-
-@command(
-    app,
-    "stats",
-    settings=(*AWS, *CACHE),
-    examples=(
-        ("What there is, in S3 and on local disk", f"{PROGRAM} assets stats"),
-        ("The bytes in all", f"{PROGRAM} assets stats --json | jq .data.total.size_bytes"),
-    ),
-)
-def stats(run: Run) -> Report:
-    """Count objects and bytes by kind and storage class, and the files on local disk.
-
-    One listing of the bucket, and the cache's index if there is a cache. "index" is the published index,
-    "other" is what is not of our layout.
-    """
-    from creative_s3.cli import views_assets as views
-    from creative_s3.core.inventory import take_inventory
-    from creative_s3.core.storage import S3StorageManager
-
-    storage, prefix = S3StorageManager(connection=run.connection()), run.config.prefix
-    objects = storage.objects(f"{prefix}/" if prefix else "")
-    counted = take_inventory(objects, prefix=prefix, cache_dir=run.config.cache_dir)
-    amounts = ((sort, counted.stored(sort=sort)) for sort in counted.sorts)
-    return Report(
-        data={"bucket": storage.bucket, "prefix": prefix, **counted.to_dict()},
-        human=lambda: views.inventory(counted, _where(storage.bucket, prefix)),
-        lines=(f"{sort} {amount.count} {amount.size_bytes}" for sort, amount in amounts),
-        warnings=(f"the local cache was not counted: {counted.local_problem}",)
-        if counted.local_problem
-        else (),
-    )
+def _is_one(keys: list[str]) -> bool:
+    return len(keys) == 1 and keys[0] != STDIN
 
 
 def _storage_and_finder(run: Run) -> "tuple[S3StorageManager, Finder]":

@@ -3,14 +3,14 @@
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
 import shlex
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from creative_s3.cli.completion import values
+from creative_s3.cli.names import STDIN, names_of
 from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -21,7 +21,6 @@ from creative_s3.errors import UsageError
 Engine = Literal["auto", "crt", "classic"]
 """The transfer engines."""
 
-STDIN = "-"
 _IMAGE = "creative-assets/composites/spring/dish-soap/1x1/hero.png"
 
 
@@ -74,12 +73,18 @@ def download(
         typer.Argument(
             metavar="KEY",
             help="Keys, with or without the prefix, or cache keys of assets; - reads standard input.",
+            autocompletion=values.keys,
         ),
     ] = None,
     *,
     prefix: Annotated[
         str | None,
-        typer.Option("--prefix", metavar="P", help="Also every object whose full key begins with P."),
+        typer.Option(
+            "--prefix",
+            metavar="P",
+            help="Also every object whose full key begins with P.",
+            autocompletion=values.key_prefixes,
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -101,7 +106,9 @@ def download(
     command's name, or as S3_PREFIX.
     """
     from creative_s3.cli import views_assets as views
+    from creative_s3.core.catalog import catalog_path, remote_side
     from creative_s3.core.finder import Finder
+    from creative_s3.core.ledger import Ledger
     from creative_s3.core.placement import Destination
     from creative_s3.core.retrieval import retrieve, select
     from creative_s3.core.storage import S3StorageManager
@@ -112,17 +119,24 @@ def download(
             "nothing is chosen",
             hint=f"{PROGRAM} {run.command} KEY…  # or --prefix P, or - for standard input",
         )
-    names = [name for key in given for name in (_names_from_stdin() if key == STDIN else (key,))]
+    names = names_of(given, run.command)
     alone = len(given) == 1 and prefix is None and given != [STDIN]
     storage = S3StorageManager(connection=run.connection())
     finder = Finder(storage, prefix=run.config.prefix, cache_dir=run.config.cache_dir)
+    side = remote_side(storage.connection, run.config.prefix)
     destination = Destination(output, alone=alone, prefix=run.config.prefix)
     with run.live() as live:
         selection = select(storage, finder, names, prefix=prefix, emit=live.emit)
         if alone and selection.misses:
             raise selection.misses[0].error
         report = retrieve(
-            storage.connection, selection, destination, replace_files=force, engine=engine, emit=live.emit
+            storage.connection,
+            selection,
+            destination,
+            replace_files=force,
+            engine=engine,
+            ledger=Ledger(catalog_path(run.config.cache_dir), side),
+            emit=live.emit,
         )
     if alone and report.misses:
         raise report.misses[0].error
@@ -151,21 +165,48 @@ def upload(
         ProductCategory | None, typer.Option("--category", help="The product category.")
     ] = None,
     region: Annotated[
-        str | None, typer.Option("--region", metavar="NAME", help="The region it suits, such as US or EMEA.")
+        str | None,
+        typer.Option(
+            "--region",
+            metavar="NAME",
+            help="The region it suits, such as US or EMEA.",
+            autocompletion=values.regions,
+        ),
     ] = None,
     season: Annotated[Season, typer.Option("--season", help="The season it suits.")] = Season.NONE,
     style: Annotated[VisualStyle | None, typer.Option("--style", help="Its look.")] = None,
     campaign: Annotated[
-        str | None, typer.Option("--campaign", metavar="ID", help="The campaign it was made for.")
+        str | None,
+        typer.Option(
+            "--campaign",
+            metavar="ID",
+            help="The campaign it was made for.",
+            autocompletion=values.campaigns,
+        ),
     ] = None,
     product: Annotated[
-        str | None, typer.Option("--product", metavar="SLUG", help="The product it belongs to.")
+        str | None,
+        typer.Option(
+            "--product",
+            metavar="SLUG",
+            help="The product it belongs to.",
+            autocompletion=values.products,
+        ),
     ] = None,
     aspect_ratio: Annotated[
-        str | None, typer.Option("--aspect-ratio", metavar="WxH", help="For example 16x9.")
+        str | None,
+        typer.Option(
+            "--aspect-ratio",
+            metavar="WxH",
+            help="For example 16x9.",
+            autocompletion=values.aspect_ratios,
+        ),
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="WORD", help="A free word; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--tag", metavar="WORD", help="A free word; may be repeated.", autocompletion=values.tags
+        ),
     ] = None,
     color: Annotated[
         list[str] | None, typer.Option("--color", metavar="#RRGGBB", help="A colour; may be repeated.")
@@ -173,7 +214,10 @@ def upload(
     cache_key: Annotated[
         str | None,
         typer.Option(
-            "--cache-key", metavar="NAME", help="Its identity. [default: the file's name without extension]"
+            "--cache-key",
+            metavar="NAME",
+            help="Its identity. [default: the file's name without extension]",
+            autocompletion=values.cache_keys,
         ),
     ] = None,
     replace: Annotated[
@@ -194,9 +238,12 @@ def upload(
     name, or as S3_REGION.
     """
     from creative_s3.cli import views_assets as views
-    from creative_s3.core.additions import Description, FileAdder
+    from creative_s3.core.additions import Description, FileAdder, describe
+    from creative_s3.core.catalog import catalog_path, remote_side
+    from creative_s3.core.ledger import Ledger
     from creative_s3.core.models import SemanticMetadata
     from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.usage import UPLOADS, Tally
 
     storage = S3StorageManager(connection=run.connection())
     metadata = SemanticMetadata(
@@ -209,13 +256,18 @@ def upload(
         tags=tuple(tag or ()),
         aspect_ratio=aspect_ratio,
     )
+    asset = describe(
+        file,
+        Description(metadata, cache_key=cache_key, product_slug=product, campaign_id=campaign),
+        cache_dir=run.config.cache_dir,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     adder = FileAdder(
         storage,
         file,
-        Description(metadata, cache_key=cache_key, product_slug=product, campaign_id=campaign),
+        asset,
         prefix=run.config.prefix,
         cache_dir=run.config.cache_dir,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         replaces=replace,
     )
     plan = adder.plan()
@@ -227,7 +279,10 @@ def upload(
         )
     with run.live() as live:
         result = adder.add(plan, engine=engine, emit=live.emit)
-    key = result.addition.operation.key
+    key, size_bytes = result.addition.operation.key, result.addition.operation.size_bytes
+    if result.sent:
+        side = remote_side(storage.connection, run.config.prefix)
+        Ledger(catalog_path(run.config.cache_dir), side).count(UPLOADS, Tally(1, size_bytes))
     return Report(
         data={
             "dry_run": False,
@@ -240,13 +295,3 @@ def upload(
         lines=(key,),
         next_steps=(f"{PROGRAM} assets show {shlex.quote(key)}",),
     )
-
-
-def _names_from_stdin() -> Iterator[str]:
-    """Yield one name a line, spaces at its ends included; an empty line names nothing.
-
-    Bytes that are no UTF-8 stay in the name, which then means no object and is reported as missing.
-    """
-    for line in sys.stdin.buffer if sys.stdin else ():
-        if name := line.decode("utf-8", "surrogateescape").rstrip("\r\n"):
-            yield name

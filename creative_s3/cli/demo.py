@@ -103,7 +103,7 @@ def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S
     os.environ.update(local.environment(server))
     config = S3Config.from_env(env_file=None, cache_dir=workspace / "cache", prefix="creative-assets")
     storage = S3StorageManager(connection=connect(config))
-    return server, S3MigrationManager(storage, config.cache_dir, prefix=config.prefix), config
+    return server, S3MigrationManager(config, storage), config
 
 
 def _journey(
@@ -117,7 +117,7 @@ def _journey(
     from creative_s3.core.plan_costs import price_plan, price_requests
 
     show = run.output.show
-    plan = manager.plan()
+    plan = manager.create_migration_plan()
     priced = price_plan(plan, config)
     show(views.heading("2  What will it cost?   creative-s3 migrate estimate"))
     show(lambda: views.class_costs(priced))
@@ -125,14 +125,12 @@ def _journey(
     show(lambda: Group(views.operations(plan, limit=6), Text(""), views.plan_summary(plan, priced)))
     show(views.heading("4  Upload, every object proved   creative-s3 migrate upload"))
     with run.live() as live:
-        uploading = S3MigrationManager(
-            manager.storage, config.cache_dir, prefix=config.prefix, emit=live.emit
-        )
-        report = uploading.execute(plan)
+        uploading = S3MigrationManager(config, manager.storage, emit=live.emit)
+        report = uploading.execute_migration(plan)
     price = price_requests(report.requests, config)
     show(lambda: views.upload_report(report, price, priced))
     show(views.heading("5  Is everything there?   creative-s3 migrate validate"))
-    checked = manager.validate()
+    checked = manager.validate_migration()
     show(lambda: views.validation(checked))
     show(views.heading("6  What is in the bucket?   creative-s3 assets list, assets stats"))
     stored = list(manager.storage.objects(config.prefix)) if manager.storage else []

@@ -1,12 +1,14 @@
 """Where the process begins: a signal during the imports ends it quietly, with the right exit code.
 
 Nothing is open yet then, so there is nothing to unwind. `stops` takes over before the first command runs.
+A shell that asks for completion is answered from here, without loading any command.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -25,6 +27,13 @@ def main() -> NoReturn:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+    from creative_s3.cli.completion import QUESTION
+
+    if shell := os.environ.get(QUESTION):
+        from creative_s3.cli.completion.shells import QUESTIONS, answer_shell
+
+        if shell in QUESTIONS:
+            sys.exit(answer_shell(shell, os.environ, sys.argv[1:]))
     from creative_s3.cli.app import main as run
 
     run()

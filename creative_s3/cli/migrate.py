@@ -62,7 +62,7 @@ def estimate(run: Run, *, include_unindexed: UnindexedOption = False) -> Report:
 
     with run.live() as live:
         manager, warning = _manager_for_estimate(run, live.emit)
-        plan = manager.plan(include_unindexed=include_unindexed)
+        plan = manager.create_migration_plan(include_unindexed=include_unindexed)
     made = price_plan(plan, run.config)
     return Report(
         data={"plan": _plan_data(plan), "estimate": made.to_dict()},
@@ -91,11 +91,11 @@ def plan(
     ] = None,
     include_unindexed: UnindexedOption = False,
 ) -> Report:
-    """Show what an upload would do with each asset, and why: new, changed, unchanged, missing, refused."""
+    """Show what would become of each asset, and why: new, changed, unchanged, cold, missing, refused."""
     from creative_s3.cli import views
 
     with run.live() as live:
-        made = _manager(run, live.emit).plan(include_unindexed=include_unindexed)
+        made = _manager(run, live.emit).create_migration_plan(include_unindexed=include_unindexed)
     if output is not None:
         from creative_s3.core.files import write_lines
 
@@ -145,7 +145,7 @@ def upload(
 
     with run.live() as live:
         manager = _manager(run, live.emit, engine=engine)
-        made = manager.plan(include_unindexed=include_unindexed)
+        made = manager.create_migration_plan(include_unindexed=include_unindexed)
     priced = price_plan(made, run.config)
     warnings = views.notices(made)
     stops = ExitCode.ITEMS_FAILED if strict and _missing(made) else ExitCode.OK
@@ -178,7 +178,7 @@ def upload(
             run.confirm(question, assume_yes=yes)
     with run.live() as live:
         manager = _manager(run, live.emit, engine=engine)
-        report = manager.execute(made)
+        report = manager.execute_migration(made)
     price = price_requests(report.requests, run.config)
     return Report(
         data={
@@ -250,13 +250,13 @@ def validate(
 ) -> Report:
     """Compare index, disk and bucket by content; exit code 0 only if every file is proved to be in S3.
 
-    Exit code 7 means differences: other content, or no object. Objects that no asset expects are listed as
-    extra.
+    Exit code 7 means differences: other content, or no object; also for an asset that is in S3 only. Objects
+    that no asset expects are listed as extra.
     """
     from creative_s3.cli import views
 
     with run.live() as live:
-        report = _manager(run, live.emit).validate(deep=deep, include_unindexed=include_unindexed)
+        report = _manager(run, live.emit).validate_migration(deep=deep, include_unindexed=include_unindexed)
     code = report.exit_code(strict=strict)
     return Report(
         data={
@@ -264,9 +264,7 @@ def validate(
             "prefix": report.prefix,
             "deep": report.deep,
             "counts": {str(state): number for state, number in report.counts.items()},
-            "findings": [
-                finding.to_dict() for finding in report.findings if str(finding.state) != "matching"
-            ],
+            "findings": [finding.to_dict() for finding in report.remarkable],
             "problems": [_problem_data(problem) for problem in report.problems],
             "unindexed": [name for name, _ in report.unindexed],
             "requests": dict(report.requests or {}),
@@ -276,7 +274,7 @@ def validate(
         exit_code=code,
         warnings=tuple(views.problem_sentence(problem) for problem in report.problems),
         next_steps=("creative-s3 migrate upload  # sends what is missing or changed",)
-        if report.differences
+        if any(str(finding.state) != "lost" for finding in report.differences)
         else (),
     )
 
@@ -291,8 +289,8 @@ def _manager(run: Run, emit: "Emit", *, engine: str = "auto") -> "S3MigrationMan
     run.config.require_bucket()
     storage = S3StorageManager(connection=run.connection())
     return S3MigrationManager(
+        run.config,
         storage,
-        run.config.cache_dir,
         prefix=run.config.prefix,
         engine=engine,  # type: ignore[arg-type]  # checked above
         emit=emit,
@@ -304,7 +302,7 @@ def _manager_for_estimate(run: Run, emit: "Emit") -> tuple["S3MigrationManager",
     from creative_s3.core.migration import S3MigrationManager
     from creative_s3.errors import CreativeS3Error
 
-    alone = S3MigrationManager(None, run.config.cache_dir, prefix=run.config.prefix, emit=emit)
+    alone = S3MigrationManager(run.config, prefix=run.config.prefix, emit=emit)
     if run.config.bucket_name is None:
         return alone, ("no bucket is set, so everything counts as new",)
     try:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
 import typer
 
+from creative_s3.cli.completion import values
 from creative_s3.cli.grammar import Group, Verb
 from creative_s3.cli.output import Look, Output, Report
 from creative_s3.cli.run import Run, Session
@@ -49,7 +50,13 @@ _FIELDS: Final[Mapping[str, str]] = {
 _SETTINGS: Final[Mapping[str, Any]] = {
     "bucket": Annotated[
         str | None,
-        typer.Option("--bucket", metavar="NAME", help="The bucket.", rich_help_panel=SETTINGS_PANEL),
+        typer.Option(
+            "--bucket",
+            metavar="NAME",
+            help="The bucket.",
+            rich_help_panel=SETTINGS_PANEL,
+            autocompletion=values.buckets,
+        ),
     ],
     "prefix": Annotated[
         str | None,
@@ -262,6 +269,12 @@ def _callback(*, root: bool) -> Callable[..., None]:
             )
             session.output.finish(None, report)
             raise typer.Exit
+        for name in ("install_completion", "show_completion"):
+            if values.pop(name, False):
+                from creative_s3.cli.completion import reports
+
+                session.output.finish(None, getattr(reports, name)())
+                raise typer.Exit
         if context.invoked_subcommand is None:
             if session.output.look.json:
                 raise UsageError("no command is given", hint=f"{context.command_path} --help")
@@ -271,21 +284,28 @@ def _callback(*, root: bool) -> Callable[..., None]:
     # The settings are accepted here and shown by the commands that use them.
     settings = {name: _hidden(annotation) for name, annotation in _SETTINGS.items()}
     shared = _GLOBALS if root else {name: _hidden(annotation) for name, annotation in _GLOBALS.items()}
-    own = [_VERSION] if root else []
+    own = _ROOT_ONLY if root else []
     return _with_signature(take, "take", [*own, *_parameters(settings | dict(shared))])
 
 
 def root_callback() -> Callable[..., None]:
-    """Return the callback of the root: as of a group, and ``--version``."""
+    """Return the callback of the root: as of a group, and what concerns the program as a whole."""
     return _callback(root=True)
 
 
-_VERSION = inspect.Parameter(
-    "version",
-    inspect.Parameter.KEYWORD_ONLY,
-    default=False,
-    annotation=Annotated[bool, typer.Option("--version", help="Print the version.", show_default=False)],
-)
+_ROOT_ONLY = [
+    inspect.Parameter(
+        name.removeprefix("--").replace("-", "_"),
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False,
+        annotation=Annotated[bool, typer.Option(name, help=purpose, show_default=False)],
+    )
+    for name, purpose in (
+        ("--version", "Print the version."),
+        ("--install-completion", "Make this shell complete commands, options and names of assets."),
+        ("--show-completion", "Print what --install-completion installs."),
+    )
+]
 
 
 def _parameters(shared: Mapping[str, Any]) -> list[inspect.Parameter]:
@@ -303,7 +323,10 @@ def _parameters(shared: Mapping[str, Any]) -> list[inspect.Parameter]:
 def _hidden(annotation: Any) -> Any:  # noqa: ANN401 - an Annotated form has no better type
     (option,) = annotation.__metadata__
     names = (option.default, *(option.param_decls or ()))
-    return Annotated[annotation.__origin__, typer.Option(*names, hidden=True)]
+    return Annotated[
+        annotation.__origin__,
+        typer.Option(*names, metavar=option.metavar, autocompletion=option.autocompletion, hidden=True),
+    ]
 
 
 def _with_signature(

@@ -104,7 +104,7 @@ class Run:
         return connect(self.config, insecure_endpoint=self.session.insecure_endpoint)
 
     def live(self) -> AbstractContextManager[Live]:
-        """Show events while they come: ``with run.live() as live: manager.execute(plan, emit=live.emit)``."""
+        """Show events while they come: ``with run.live() as live: S3MigrationManager(…, emit=live.emit)``."""
         from creative_s3.cli.live import live
 
         return live(self.output)

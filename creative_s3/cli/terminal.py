@@ -43,6 +43,9 @@ _ASCII_MARKS: Mapping[str, str] = {
     "’": "'",  # noqa: RUF001 - the quotation mark is what is replaced
     "“": '"',
     "”": '"',
+    **dict.fromkeys("▁▂▃", "."),
+    **dict.fromkeys("▄▅▆", ":"),
+    **dict.fromkeys("▇█", "#"),
 }
 _ASCII_ERRORS = "creative-s3-ascii"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.estimates import MigrationEstimate
     from creative_s3.core.index import IndexProblem
-    from creative_s3.core.migration import MigrationReport
+    from creative_s3.core.migration_report import MigrationReport
     from creative_s3.core.models import StoredObject
     from creative_s3.core.planning import MigrationPlan, Operation
     from creative_s3.core.validation import ValidationReport
@@ -31,6 +31,7 @@ _REASON_STYLES = {
     "new": "green",
     "changed": "yellow",
     "unchanged": "dim",
+    "cold": "dim",
     "missing": "yellow",
     "refused": "bold red",
 }
@@ -38,6 +39,8 @@ _STATE_STYLES = {
     "matching": "green",
     "different": "bold red",
     "missing-in-s3": "bold red",
+    "cold": "cyan",
+    "lost": "bold red",
     "only-in-s3": "cyan",
     "missing": "yellow",
     "unreadable": "bold red",
@@ -47,7 +50,9 @@ _STATE_NAMES = {
     "matching": "matching",
     "different": "different",
     "missing-in-s3": "missing in S3",
-    "only-in-s3": "only in S3",
+    "cold": "cold: in S3 only",
+    "lost": "lost: gone from S3",
+    "only-in-s3": "only in S3, file missing",
     "missing": "missing everywhere",
     "unreadable": "unreadable",
     "extra-in-s3": "extra in S3",
@@ -85,11 +90,7 @@ def plan_summary(plan: MigrationPlan, estimate: MigrationEstimate) -> Renderable
         Text(size(plan.total_size_bytes), style="bold"),
     )
     counts = plan.counts
-    words = [
-        f"{counts[reason]:,} {reason}"
-        for reason in (Reason.NEW, Reason.CHANGED, Reason.UNCHANGED, Reason.MISSING, Reason.REFUSED)
-        if counts[reason]
-    ]
+    words = [f"{counts[reason]:,} {reason}" for reason in Reason if counts[reason]]
     current = estimate.current
     price = Text.assemble(
         ("Price  ", "bold"),
@@ -110,7 +111,8 @@ def operations(
     plan: MigrationPlan, *, limit: int | None = ROWS_SHOWN, unchanged: bool = False
 ) -> RenderableType:
     """List the operations of a plan with their reasons."""
-    chosen = [operation for operation in plan.operations if unchanged or str(operation.reason) != "unchanged"]
+    settled = () if unchanged else ("unchanged", "cold")
+    chosen = [operation for operation in plan.operations if str(operation.reason) not in settled]
     return _operations(chosen, prefix=plan.prefix, limit=limit)
 
 
@@ -143,7 +145,17 @@ def notices(plan: MigrationPlan) -> tuple[str, ...]:
     sentences += [f"not uploaded: {one.asset.file_path}: {one.detail}" for one in refused[:_SENTENCES]]
     if len(refused) > _SENTENCES:
         sentences.append(f"and {len(refused) - _SENTENCES:,} more files that cannot be used: see --json")
-    missing = [one.asset.file_path for one in plan.operations if str(one.reason) == "missing"]
+    lost = [one.asset.file_path for one in plan.lost]
+    if lost:
+        sentences.append(
+            f"{count(len(lost), 'asset')} that were in S3 only are gone from the bucket: {_some(lost)}"
+        )
+    gone = set(lost)
+    missing = [
+        one.asset.file_path
+        for one in plan.operations
+        if str(one.reason) == "missing" and one.asset.file_path not in gone
+    ]
     if missing:
         sentences.append(f"{count(len(missing), 'indexed file')} missing on disk: {_some(missing)}")
     if plan.unindexed and all(operation.asset.indexed for operation in plan.operations):
@@ -249,6 +261,7 @@ def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int
 
 def upload_report(report: MigrationReport, price: Decimal, estimate_: MigrationEstimate) -> RenderableType:
     """Show what an upload did, and what failed with its remedy."""
+    from creative_s3.core.planning import Reason
     from creative_s3.core.pricing import money
 
     lines: list[RenderableType] = []
@@ -272,6 +285,8 @@ def upload_report(report: MigrationReport, price: Decimal, estimate_: MigrationE
         lines.append(
             Text.assemble(("Already  ", "bold"), f"{count(already, 'file')} there with the same content")
         )
+    if cold := report.plan.counts[Reason.COLD]:
+        lines.append(Text.assemble(("Cold     ", "bold"), f"{count(cold, 'asset')} in S3 only"))
     index = "written" if report.published else "current already"
     lines.append(Text.assemble(("Index    ", "bold"), f"published index {index}"))
     sent = sum(report.requests.values())
@@ -320,7 +335,7 @@ def validation(report: ValidationReport, *, strict: bool = False) -> RenderableT
             shown.add_row(
                 Text(name, style=style), f"{counts[state]:,}", size(size_bytes) if counts[state] else ""
             )
-    others = [finding for finding in report.findings if str(finding.state) != "matching"]
+    others = report.remarkable
     parts: list[RenderableType] = [shown]
     if others:
         listed = table("State", _below(report.prefix), "Detail")
@@ -353,7 +368,10 @@ def _verdict(report: ValidationReport, *, strict: bool) -> Text:
         return Text(
             f"Every file that could be checked is in {where}; the others are listed above.", "bold yellow"
         )
-    return Text(f"Every file on disk is in {where} and has the same content{lost}.", "bold green")
+    cold = f"; {count(counts['cold'], 'asset')} in S3 only" if counts["cold"] else ""
+    if cold and not counts["matching"]:
+        return Text(f"Nothing is on disk, and all is in {where}{cold}{lost}.", "bold green")
+    return Text(f"Every file on disk is in {where} and has the same content{cold}{lost}.", "bold green")
 
 
 def heading(text: str) -> RenderableType:

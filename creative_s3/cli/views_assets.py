@@ -16,7 +16,7 @@ from creative_s3.cli.text import count, duration, printable, size
 from creative_s3.core.pricing import money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
@@ -48,9 +48,9 @@ class Unbroken:
         return ()
 
 
-def address(url: str) -> Unbroken:
-    """Show an address alone."""
-    return Unbroken([Text(url)])
+def addresses(urls: Iterable[str]) -> Unbroken:
+    """Show addresses, one a line and nothing else."""
+    return Unbroken(Text(url) for url in urls)
 
 
 def listing(page: AssetPage, where: str) -> Unbroken:
@@ -119,8 +119,19 @@ def _facts(asset: Asset) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in facts if value]
 
 
-def details(shown: AssetDetails, bucket: str) -> Unbroken:
-    """Show everything that is known of one object."""
+def details(shown: AssetDetails, bucket: str, *, picture: RenderableType | None = None) -> RenderableType:
+    """Show everything that is known of one object, above a picture of it if there is one."""
+    lines = Unbroken(_detail_lines(shown, bucket))
+    return Group(lines, Text(), picture) if picture is not None else lines
+
+
+def several_details(several: Iterable[AssetDetails], bucket: str) -> Unbroken:
+    """Show everything that is known of some objects, one after the other."""
+    blocks = ([*_detail_lines(shown, bucket), Text()] for shown in several)
+    return Unbroken([line for block in blocks for line in block][:-1])
+
+
+def _detail_lines(shown: AssetDetails, bucket: str) -> Iterator[Text]:
     listed, stored = shown.listed, shown.listed.stored
     kind = f"{listed.kind} ({listed.asset_type})" if listed.kind else "other: not of our layout"
     rows: list[tuple[str, str | Text | None]] = [
@@ -144,12 +155,10 @@ def details(shown: AssetDetails, bucket: str) -> Unbroken:
     rows += [("S3 tags", _tags(shown)), ("local file", _local(shown)), ("proved", _proved(shown))]
     filled = [(name, value) for name, value in rows if value]
     width = max(len(printable(name)) for name, _ in filled) + 2
-    return Unbroken(
-        Text(f"{printable(name):<{width}}", style="bold").append_text(
+    for name, value in filled:
+        yield Text(f"{printable(name):<{width}}", style="bold").append_text(
             value if isinstance(value, Text) else Text(printable(value), style="not bold")
         )
-        for name, value in filled
-    )
 
 
 def _tags(shown: AssetDetails) -> str | Text:
@@ -261,7 +270,7 @@ def added(result: Added) -> Unbroken:
 def inventory(counted: Inventory, where: str) -> RenderableType:
     """Show what there is by kind, class and place."""
     if not counted.sorts:
-        return Unbroken([Text(f"Nothing is under {printable(where)}")])
+        return Text(f"Nothing is under {printable(where)}", overflow="fold")
     classes = counted.classes if len(counted.classes) > 1 else ()
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("Kind", no_wrap=True)

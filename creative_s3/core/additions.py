@@ -137,25 +137,20 @@ class FileAdder:
     Args:
         storage: The bucket.
         path: The file.
-        description: What the user says of it.
+        asset: What it is; see `describe`.
         prefix: What our keys begin with.
         cache_dir: The pipeline's cache; its catalog remembers the key and the proof if the directory exists.
-        created_at: For the object's metadata, ISO 8601.
         replaces: Whether the same asset's object may be replaced when its content is other.
-
-    Raises:
-        UsageError: The cache key is no text.
     """
 
     def __init__(  # noqa: PLR0913 - each of them is a choice of the caller
         self,
         storage: S3StorageManager,
         path: Path,
-        description: Description,
+        asset: Asset,
         *,
         prefix: str,
         cache_dir: Path,
-        created_at: str,
         replaces: bool = False,
     ) -> None:
         self._storage = storage
@@ -163,7 +158,7 @@ class FileAdder:
         self._prefix = prefix
         self._cache_dir = cache_dir
         self._replaces = replaces
-        self.asset = describe(path, description, cache_dir=cache_dir, created_at=created_at)
+        self.asset = asset
 
     def plan(self) -> Addition:
         """Read the file and ask who has its key. Sends only HEAD, and GET for an object without checksum.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.layout import known
@@ -17,6 +18,7 @@ from creative_s3.core.models import (
     SemanticMetadata,
     VisualStyle,
 )
+from creative_s3.core.scales import UNKNOWN, instant, intervals, step_of_day, step_of_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,8 +53,6 @@ COLUMNS = (
 """The columns of ``asset`` after its id, in the order of `row_of`."""
 
 TAG_FACET = "tag"
-SIZE_FACET = "size"
-"""Its values are numbers of binary digits: an asset of 5 bytes has ``3``."""
 FACETS = (
     "kind",
     "asset_type",
@@ -64,9 +64,18 @@ FACETS = (
     "campaign_id",
     "product_slug",
     TAG_FACET,
-    SIZE_FACET,
 )
 """The names under which assets can be selected by value."""
+SIZE_FACET = "size"
+MADE_FACET = "made"
+USED_FACET = "used"
+"""The values of these three are intervals (see `core.scales`): of bytes, and of the days of creation and of
+the last use in index.json. What has no size or no day of creation has the value ``UNKNOWN``."""
+PLACE_FACET = "place"
+COLD = "cold"
+"""The one value of ``place``; the assets without it are hot."""
+LOOK_FACET = "look"
+"""Its values are whole descriptions, as `look_of` writes them."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _ASSET_TYPES = frozenset(str(member) for member in AssetType)
 
@@ -190,7 +199,12 @@ def facets_of(record: AssetRecord) -> tuple[tuple[str, str], ...]:
     The search index forgets a row only when it is told the same again: what this returns for a row may change
     only together with a step of the schema that makes the index anew.
     """
-    return tuple({(name, value.encode().lower()): (name, value) for name, value in _facets(record)}.values())
+    return tuple(_facets(record))
+
+
+def look_of(semantic: SemanticMetadata) -> str:
+    """Return style, season, category and region in one text, which `json.loads` takes apart."""
+    return _look(semantic.visual_style, semantic.season, semantic.product_category, semantic.region)
 
 
 def words_of(record: AssetRecord) -> str:
@@ -231,14 +245,40 @@ def _facets(record: AssetRecord) -> Iterator[tuple[str, str]]:
         ):
             if value:
                 yield name, str(value)
-        for tag in semantic.tags:
+        # Case makes no difference to SQLite here, for ASCII letters.
+        for tag in {tag.encode().lower(): tag for tag in semantic.tags}.values():
             yield TAG_FACET, tag
+        yield LOOK_FACET, look_of(semantic)
     if asset.campaign_id:
         yield "campaign_id", asset.campaign_id
     if asset.product_slug:
         yield "product_slug", asset.product_slug
-    if record.size_bytes is not None:
-        yield SIZE_FACET, str(record.size_bytes.bit_length())
+    yield from _number_facets(record)
+
+
+def _number_facets(record: AssetRecord) -> Iterator[tuple[str, str]]:
+    if record.is_cold:
+        yield PLACE_FACET, COLD
+    for value in _size_intervals(record.size_bytes):
+        yield SIZE_FACET, value
+    for value in _day_intervals(record.asset.created_at) or (UNKNOWN,):
+        yield MADE_FACET, value
+    for value in _day_intervals(record.asset.last_used):
+        yield USED_FACET, value
+
+
+def _size_intervals(size_bytes: int | None) -> tuple[str, ...]:
+    return (UNKNOWN,) if size_bytes is None else intervals(step_of_size(size_bytes))
+
+
+def _day_intervals(text: str | None) -> tuple[str, ...]:
+    time = instant(text)
+    return intervals(step_of_day(time)) if time else ()
+
+
+@lru_cache(maxsize=4096)
+def _look(*parts: str | None) -> str:
+    return _ENCODER.encode([_text(part) for part in parts])
 
 
 _SEMANTIC_KINDS = frozenset({str(Kind.PRODUCT), str(Kind.BACKGROUND), str(Kind.COMPOSITE)})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from creative_s3.core.asset_rows import COLUMNS, AssetRecord, facets_of, record_of, row_of, words_of
@@ -25,6 +26,13 @@ _INSERT = (
     f" VALUES (?, {', '.join('?' * len(COLUMNS))})"
 )
 _DIGESTS = "SELECT section, entry, field, id, digest FROM asset WHERE section=? AND entry=?"
+EACH_ONCE = """
+    NOT (asset.section = 'products' AND EXISTS (
+        SELECT 1 FROM asset other WHERE other.file_path = asset.file_path
+        AND other.section <> 'products' AND other.kind IN ('product', 'background', 'composite')
+    ))
+"""
+"""A condition on ``asset``: a product and the semantic entry of its picture name one file, and count once."""
 _CHUNK = 500
 _CACHED_FACETS = 200_000
 
@@ -37,7 +45,7 @@ class AssetTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._facet_ids: dict[tuple[str, str], int] = {}
+        self._tokens: dict[tuple[str, str], str] = {}
 
     def get(self, cache_key: str) -> AssetRecord | None:
         """Return the asset with this cache key; None when there is none."""
@@ -138,7 +146,8 @@ class AssetTable:
             self._forget(database, self.by_id([record.id for record in given if record.id is not None]))
             following = itertools.count(self.highest_id() + 1)
             facets = [facets_of(record) for record in given]
-            ids = self._ids_of(database, {facet for several in facets for facet in several})
+            counts = Counter(itertools.chain.from_iterable(facets))
+            tokens = self._tokens_of(database, counts)
             numbers = [next(following) if record.id is None else record.id for record in given]
             database.executemany(
                 _INSERT, [(number, *row_of(record)) for number, record in zip(numbers, given, strict=True)]
@@ -146,11 +155,11 @@ class AssetTable:
             database.executemany(
                 "INSERT INTO asset_text (rowid, words, facets) VALUES (?, ?, ?)",
                 [
-                    (number, words_of(record), _tokens(several, ids))
+                    (number, words_of(record), " ".join(map(tokens.__getitem__, several)))
                     for number, record, several in zip(numbers, given, facets, strict=True)
                 ],
             )
-            self._count(database, Counter(facet for several in facets for facet in several))
+            self._count(database, counts)
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Delete rows. One durable step."""
@@ -158,11 +167,15 @@ class AssetTable:
             self._forget(database, self.by_id(numbers))
 
     def set_cold(self, cache_keys: Iterable[str], *, is_cold: bool) -> None:
-        """Record that assets are in S3 only, or on local disk again."""
-        with self._database.transaction() as database:
-            database.executemany(
-                "UPDATE asset SET is_cold=? WHERE cache_key=?", [(is_cold, name) for name in cache_keys]
-            )
+        """Record that assets are in S3 only, or on local disk again. One durable step."""
+        names = list(cache_keys)
+        with self._changing():
+            for start in range(0, len(names), _CHUNK):
+                chunk = names[start : start + _CHUNK]
+                marks = ", ".join("?" * len(chunk))
+                condition = f"WHERE cache_key IN ({marks}) AND is_cold <> ?"
+                rows = self._database.rows(f"{_QUERY} {condition}", (*chunk, is_cold))
+                self.put(replace(record_of(row), is_cold=is_cold) for row in rows)
 
     def cold_files(self) -> dict[str, int]:
         """Return the files of assets that are in S3 only, whatever the bucket: file path -> bytes."""
@@ -216,42 +229,43 @@ class AssetTable:
             with self._database.transaction() as database:
                 yield database
         except BaseException:
-            self._facet_ids.clear()  # some of them may be numbers that were taken back
+            self._tokens.clear()  # some of them may be numbers that were taken back
             raise
 
     def _forget(self, database: sqlite3.Connection, records: Sequence[AssetRecord]) -> None:
-        counts: Counter[tuple[str, str]] = Counter()
-        ids = self._ids_of(database, {facet for record in records for facet in facets_of(record)})
-        for record in records:
-            facets = facets_of(record)
-            counts.subtract(facets)
-            # A contentless index forgets a row only when it is told what it had (sqlite.org, "FTS5").
-            database.execute(
-                "INSERT INTO asset_text (asset_text, rowid, words, facets) VALUES ('delete', ?, ?, ?)",
-                (record.id, words_of(record), _tokens(facets, ids)),
-            )
+        facets = [facets_of(record) for record in records]
+        counts = Counter(itertools.chain.from_iterable(facets))
+        tokens = self._tokens_of(database, counts)
+        # A contentless index forgets a row only when it is told what it had (sqlite.org, "FTS5").
+        database.executemany(
+            "INSERT INTO asset_text (asset_text, rowid, words, facets) VALUES ('delete', ?, ?, ?)",
+            [
+                (record.id, words_of(record), " ".join(map(tokens.__getitem__, several)))
+                for record, several in zip(records, facets, strict=True)
+            ],
+        )
         database.executemany("DELETE FROM asset WHERE id=?", [(record.id,) for record in records])
-        self._count(database, counts)
+        self._count(database, counts, times=-1)
 
-    def _ids_of(
-        self, database: sqlite3.Connection, facets: set[tuple[str, str]]
-    ) -> dict[tuple[str, str], int]:
-        known = {facet: self._facet_ids[facet] for facet in facets if facet in self._facet_ids}
-        for name, value in facets - known.keys():
-            database.execute(
-                "INSERT OR IGNORE INTO facet (name, value, assets) VALUES (?, ?, 0)", (name, value)
-            )
-            row = database.execute("SELECT id FROM facet WHERE name=? AND value=?", (name, value)).fetchone()
-            known[name, value] = row[0]
-        if len(self._facet_ids) > _CACHED_FACETS:
-            self._facet_ids.clear()
-        self._facet_ids.update(known)
-        return known
+    def _tokens_of(
+        self, database: sqlite3.Connection, facets: Iterable[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], str]:
+        """Return the words that stand for facets in ``asset_text``."""
+        if len(self._tokens) > _CACHED_FACETS:
+            self._tokens.clear()
+        for name, value in facets:
+            if (name, value) not in self._tokens:
+                database.execute(
+                    "INSERT OR IGNORE INTO facet (name, value, assets) VALUES (?, ?, 0)", (name, value)
+                )
+                row = database.execute("SELECT id FROM facet WHERE name=? AND value=?", (name, value))
+                self._tokens[name, value] = f"f{row.fetchone()[0]}"
+        return self._tokens
 
-    def _count(self, database: sqlite3.Connection, counts: Counter[tuple[str, str]]) -> None:
+    def _count(self, database: sqlite3.Connection, counts: Counter[tuple[str, str]], times: int = 1) -> None:
         database.executemany(
             "UPDATE facet SET assets = assets + ? WHERE name=? AND value=?",
-            [(number, name, value) for (name, value), number in counts.items() if number],
+            [(times * number, name, value) for (name, value), number in counts.items()],
         )
 
 
@@ -262,7 +276,3 @@ def is_storable(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _tokens(facets: Iterable[tuple[str, str]], ids: Mapping[tuple[str, str], int]) -> str:
-    return " ".join(f"f{ids[facet]}" for facet in facets)

@@ -256,7 +256,7 @@ def _proved(
     if catalog is None:
         return None
     with closing(catalog):
-        proved = catalog.objects().get(stored.key)
+        proved = catalog.object(stored.key)
     return proved if proved and proved.etag == stored.etag else None
 
 

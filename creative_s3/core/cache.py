@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from creative_s3.core.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog import NOWHERE, Catalog, catalog_path
+from creative_s3.core.counts import Counts
 from creative_s3.core.entries import OutsideError, UnusableError, check_characters
 from creative_s3.core.flushing import Flusher
 from creative_s3.core.given_files import GivenPath, given_file, name_in_cache, slug_of_product
@@ -25,10 +25,9 @@ from creative_s3.core.index_entries import PRODUCTS_SECTION, SEMANTIC_SECTION, T
 from creative_s3.core.intake import settle_identities, take_in
 from creative_s3.core.product_table import ProductTable
 from creative_s3.core.settling import settle
-from creative_s3.core.usage import HITS, MISSES, Tally
+from creative_s3.core.usage import HITS, MISSES
 from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import (
-    CreativeS3Error,
     FileUnreadableError,
     ObjectNotFoundError,
     RefusedError,
@@ -86,8 +85,7 @@ class CacheManager:
         self._catalog: Catalog | None = None
         self._seen_at = 0.0
         self._is_unsettled = False
-        self._uses: Counter[str] = Counter()
-        self._tallies: dict[str, Tally] = {}
+        self._counts = Counts()
         self._flusher = Flusher(self._write_out)
 
     @property
@@ -230,7 +228,8 @@ class CacheManager:
         """
         _, file = self._look(cache_key)
         if file is None or file.state is FileState.MISSING:
-            self._count(cache_key, MISSES)
+            self._counts.add(MISSES)
+            self._flusher.wake()
             raise ObjectNotFoundError(
                 "there is no such asset" if file is None else "the file of this asset is not on local disk",
                 item=cache_key,
@@ -272,7 +271,7 @@ class CacheManager:
         if self._owner != os.getpid():
             # A child of a fork must not touch its parent's database.
             self._owner, self._catalog, self._flusher = os.getpid(), None, Flusher(self._write_out)
-            self._uses, self._tallies = Counter(), {}
+            self._counts = Counts()
         if self._catalog is None:
             self._catalog = Catalog(catalog_path(self.cache_dir), bucket=self._remote_side())
             self._seen_at = 0.0
@@ -368,39 +367,16 @@ class CacheManager:
                 item=str(file.path),
                 hint="correct that, then try again",
             )
-        self._count(cache_key, HITS, file.size_bytes)
-        return file.path
-
-    def _count(self, cache_key: str, what: str, size_bytes: int = 0) -> None:
-        """Note a use and what it was; the catalog gets it with the next flush."""
-        with self._lock:
-            if what == HITS:
-                self._uses[cache_key] += 1
-            self._tally(what, size_bytes)
+        self._counts.use(cache_key)
+        self._counts.add(HITS, file.size_bytes)
         self._flusher.wake()
-
-    def _tally(self, what: str, size_bytes: int) -> None:
-        before = self._tallies.get(what, Tally())
-        self._tallies[what] = Tally(before.times + 1, before.size_bytes + size_bytes)
+        return file.path
 
     def _write_out(self) -> None:
         """Write the counts into the catalog, and the journal into index.json."""
         with self._lock:
             catalog = self._open()
-            uses, tallies = self._uses, self._tallies
-            self._uses, self._tallies = Counter(), {}
-        if uses or tallies:
-            try:
-                catalog.usage.record(uses, tallies, at=datetime.now(UTC))
-            except CreativeS3Error:
-                with self._lock:
-                    self._uses.update(uses)
-                    for what, tally in tallies.items():
-                        before = self._tallies.get(what, Tally())
-                        self._tallies[what] = Tally(
-                            before.times + tally.times, before.size_bytes + tally.size_bytes
-                        )
-                raise
+        self._counts.write(catalog.usage)
         if self._is_unsettled or catalog.journal.has_pending():
             self._is_unsettled = False
             settle(catalog, self.workspace)

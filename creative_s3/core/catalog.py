@@ -21,6 +21,7 @@ from creative_s3.core.database import Database, numbers
 from creative_s3.core.journal import Journal
 from creative_s3.core.usage import Usage
 from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
+from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from creative_s3.core.models import StoredObject
 
 CATALOG_NAME = "catalog.sqlite3"
+NOWHERE = "nowhere"
+"""The remote side of a cache without a bucket."""
 _SETTLED_NS = 2_000_000_000
+_LOOK_S = 2.0
+"""How long a look waits for a process that writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,52 @@ class Catalog:
         """Return the keys that assets were given: cache key -> key."""
         return dict(self.database.rows("SELECT cache_key, key FROM assigned WHERE bucket=?", (self.bucket,)))
 
+    def assigned_rows(self) -> list[tuple[str, str, int | None, str | None, int | None]]:
+        """Return key, cache key, and of the asset's row: number, file path, whether it is cold."""
+        rows: list[tuple[str, str, int | None, str | None, int | None]] = self.database.rows(
+            "SELECT assigned.key, assigned.cache_key, asset.id, asset.file_path, asset.is_cold FROM assigned"
+            " LEFT JOIN asset ON asset.cache_key=assigned.cache_key WHERE assigned.bucket=?"
+            " ORDER BY assigned.cache_key",
+            (self.bucket,),
+        )
+        return rows
+
+    def seen_objects(self) -> dict[str, tuple[str, int, bool]]:
+        """Return the objects as they were proved, else seen last: key -> ETag, bytes, whether proved."""
+        rows = self.database.rows(
+            "SELECT key, etag, size_bytes, 0 FROM listed WHERE bucket=?1"
+            " UNION ALL SELECT key, etag, size_bytes, 1 FROM object WHERE bucket=?1",
+            (self.bucket,),
+        )
+        return {key: (etag, size_bytes, bool(is_proved)) for key, etag, size_bytes, is_proved in rows}
+
+    def forget_objects(self, keys: Iterable[str]) -> None:
+        """Forget everything about keys: that they were proved, seen and given."""
+        values = [(self.bucket, key) for key in keys]
+        with self.database.transaction() as database:
+            for table in ("object", "listed", "assigned"):
+                database.executemany(f"DELETE FROM {table} WHERE bucket=? AND key=?", values)  # noqa: S608 - ours
+
+    def add_published(self, digests: Mapping[tuple[str, str], PublishedDigests]) -> None:
+        """Record what some entries are in the published index, beside what is known of the others."""
+        with self.database.transaction() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?, ?)",
+                [
+                    (self.bucket, section, entry, known.ours, known.merged)
+                    for (section, entry), known in digests.items()
+                ],
+            )
+
+    def cold_files(self) -> dict[str, int]:
+        """Return the files of assets that are in S3 only, in this bucket: file path -> bytes."""
+        rows = self.database.rows(
+            "SELECT asset.file_path, ifnull(asset.size_bytes, 0) FROM asset JOIN assigned"
+            " ON assigned.bucket=? AND assigned.cache_key=asset.cache_key WHERE asset.is_cold",
+            (self.bucket,),
+        )
+        return dict(rows)
+
     def published(self) -> dict[tuple[str, str], PublishedDigests]:
         """Return what each index entry was when we last published: (section, entry) -> digests."""
         rows = self.database.rows(
@@ -227,6 +278,15 @@ class Catalog:
 def remote_side(connection: Connection, prefix: str) -> str:
     """Return the name under which the catalog keeps what it knows of a bucket's prefix."""
     return f"{connection.endpoint_url or 'aws'}|{connection.bucket}|{prefix}"
+
+
+def cold_files(cache_dir: Path) -> dict[str, int]:
+    """Return what a cache's catalog records as in S3 only: file path -> bytes; nothing if nobody can tell."""
+    try:
+        with Catalog(catalog_path(cache_dir), bucket=NOWHERE, read_only=True, timeout_s=_LOOK_S) as catalog:
+            return catalog.assets.cold_files()
+    except CreativeS3Error:
+        return {}
 
 
 def catalog_path(cache_dir: Path) -> Path:

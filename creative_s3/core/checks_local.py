@@ -10,16 +10,15 @@ import json
 import os
 import shlex
 import shutil
-import sqlite3
 import time
-from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creative_s3.core import local
 from creative_s3.core.aws import translate
-from creative_s3.core.catalog import catalog_path
+from creative_s3.core.catalog import catalog_path, cold_files
+from creative_s3.core.catalog_state import examine
 from creative_s3.core.checks import Check, Group, Topic
 from creative_s3.core.index import INDEX_NAME, ProblemKind
 from creative_s3.core.schema import SCHEMA_VERSION
@@ -28,7 +27,7 @@ from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from creative_s3.core.survey import LocalSurvey
     from creative_s3.settings import S3Config
@@ -70,7 +69,7 @@ def checks(config: S3Config, *, log_directory: Path) -> tuple[Check, ...]:
     return (
         place,
         _disk(cache_dir),
-        *_index(workspace, config.prefix),
+        *_index(workspace, config.prefix, cold_files(cache_dir)),
         _catalog(catalog),
         _lock(catalog.with_name("lock")),
         _leftovers(cache_dir),
@@ -125,9 +124,9 @@ def _disk(cache_dir: Path) -> Check:
     return disk(usage.free, usage.total)
 
 
-def _index(workspace: Workspace, prefix: str) -> tuple[Check, ...]:
+def _index(workspace: Workspace, prefix: str, cold: Mapping[str, int]) -> tuple[Check, ...]:
     try:
-        survey = survey_local(workspace, prefix)
+        survey = survey_local(workspace, prefix, cold=cold)
     except (CreativeS3Error, OSError) as error:
         failed = INDEX.failed(translate(error))
         return failed, *(topic.not_tried("the index cannot be used") for topic in (FILES, UNINDEXED))
@@ -154,7 +153,10 @@ def _entries(survey: LocalSurvey, index_path: Path) -> Check:
 
 def _files(survey: LocalSurvey) -> Check:
     states = {
-        state: [path for path, file in survey.files.items() if file.state is state] for state in FileState
+        state: [
+            path for path, file in survey.files.items() if file.state is state and path not in survey.cold
+        ]
+        for state in FileState
     }
     told = [
         f"{len(paths):,} {word} ({_some(paths)})"
@@ -166,6 +168,8 @@ def _files(survey: LocalSurvey) -> Check:
         if (paths := states[state])
     ]
     present = f"{len(states[FileState.PRESENT]):,} there"
+    if survey.cold:
+        present += f", {len(survey.cold):,} in S3 only"
     if told:
         return FILES.warning(
             ", ".join([present, *told]), "creative-s3 migrate plan  # says what becomes of each"
@@ -191,30 +195,22 @@ def _unindexed(survey: LocalSurvey) -> Check:
 def _catalog(path: Path) -> Check:
     if not path.exists():
         return CATALOG.ok("not made yet; the first upload makes it")
-    aside = shlex.join(["mv", str(path), f"{path}.damaged"]) + "  # nothing in it is the only copy"
-    try:
-        version, verdict = _look_into(path)
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            return CATALOG.ok(f"{path}, being written now")
-        return CATALOG.problem(f"{path} cannot be used: {error}", aside)
-    if verdict != "ok":
-        return CATALOG.problem(f"{path} is damaged: {verdict}", aside)
-    if version > SCHEMA_VERSION:
+    state = examine(path, "quick_check")
+    if state.is_busy:
+        return CATALOG.ok(f"{path}, being written now")
+    if state.problems:
+        rebuild = ["creative-s3", "catalog", "rebuild", "--cache-dir", str(path.parent.parent)]
         return CATALOG.problem(
-            f"{path} was written by a newer creative-s3 (schema {version}, this one knows {SCHEMA_VERSION})",
+            f"{path} is damaged: {state.problems[0]}",
+            f"{shlex.join(rebuild)}  # sets it aside; nothing but access counts may be lost",
+        )
+    if state.is_newer:
+        return CATALOG.problem(
+            f"{path} was written by a newer creative-s3"
+            f" (schema {state.version}, this one knows {SCHEMA_VERSION})",
             "pipx upgrade creative-s3",
         )
     return CATALOG.ok(str(path))
-
-
-def _look_into(path: Path) -> tuple[int, str]:
-    """Return the schema version and SQLite's own verdict; create and migrate nothing."""
-    # Not read-only: after a crash SQLite has to roll back first.
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=2)) as database:
-        version: int = database.execute("PRAGMA user_version").fetchone()[0]
-        verdict: str = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        return version, verdict
 
 
 def _lock(path: Path) -> Check:

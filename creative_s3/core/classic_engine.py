@@ -65,7 +65,7 @@ class ClassicEngine:
             flight.key,
             str(flight.path),
             extra_args={"ChecksumMode": "ENABLED"},
-            subscribers=[_DownloadObserver(flight, self._client.gets)],
+            subscribers=[_DownloadObserver(flight, self._client.gets, self._client.bodies)],
         )
         return future.cancel
 
@@ -95,11 +95,20 @@ class _Observer(BaseSubscriber):
 
 
 class _DownloadObserver(_Observer):
-    """The same; it also tells the size, which saves s3transfer's own HEAD."""
+    """The same; it also tells the size, which saves s3transfer's own HEAD, and lets go of connections."""
+
+    def __init__(self, flight: Flight, flights: dict[str, Flight], bodies: dict[str, list[Any]]) -> None:
+        super().__init__(flight, flights)
+        self._bodies = bodies
 
     def on_queued(self, future: Any, **_: Any) -> None:  # noqa: ANN401
         future.meta.provide_transfer_size(self._flight.size_bytes)
         future.meta.provide_object_etag(f'"{self._flight.if_match}"')
+
+    def on_done(self, future: Any, **details: Any) -> None:  # noqa: ANN401
+        for body in self._bodies.pop(self._flight.key, ()):
+            body.close()  # s3transfer drops the other parts of a failed download unread
+        super().on_done(future, **details)
 
 
 @dataclass(slots=True)
@@ -109,6 +118,7 @@ class _ObservedClient:
     client: Any
     puts: dict[str, Flight] = field(default_factory=dict)
     gets: dict[str, Flight] = field(default_factory=dict)
+    bodies: dict[str, list[Any]] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
         return getattr(self.client, name)
@@ -124,6 +134,7 @@ class _ObservedClient:
     def get_object(self, **arguments: Any) -> Any:  # noqa: ANN401
         flight = self.gets[arguments["Key"]]
         answer = self.client.get_object(**(arguments | flight.conditions()))
+        self.bodies.setdefault(flight.key, []).append(answer["Body"])
         return answer if "Range" in arguments else _noted(flight, answer)
 
 

@@ -9,18 +9,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog import Catalog, ProvedObject
-from creative_s3.core.events import Emit, Skipped
+from creative_s3.core.events import Skipped
 from creative_s3.core.faults import ends_run
 from creative_s3.core.layout import object_metadata, object_tags, owner_of
+from creative_s3.core.ledger import Moved
 from creative_s3.core.outcomes import Outcome, Upload
 from creative_s3.core.planning import Operation, content_type_of
+from creative_s3.core.usage import UPLOADS, Tally
 from creative_s3.core.workspace import Signature
+from creative_s3.errors import CreativeS3Error, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from creative_s3.core.progress import ProgressMeter
     from creative_s3.core.transfers import TransferEngine
-    from creative_s3.errors import CreativeS3Error
 
 _COMMIT_ITEMS = 200
 _COMMIT_S = 0.5
@@ -53,10 +56,10 @@ class Execution:
         requests: Requests sent, by S3 operation name.
     """
 
-    def __init__(self, catalog: Catalog, *, storage_class: str, emit: Emit) -> None:
+    def __init__(self, catalog: Catalog, *, storage_class: str, meter: ProgressMeter) -> None:
         self._catalog = catalog
         self._storage_class = storage_class
-        self._emit = emit
+        self._meter = meter
         self._waiting: list[tuple[Operation, Outcome, Signature | None]] = []
         self._committed_at = time.monotonic()
         self.uploaded = 0
@@ -87,6 +90,7 @@ class Execution:
                     self.fail(operation, outcome.error)
                 else:
                     self._succeed(operation, outcome)
+                self._meter.tick()
         finally:
             self._commit()
             self.requests.update(engine.requests)
@@ -95,12 +99,24 @@ class Execution:
     def fail(self, operation: Operation, error: CreativeS3Error) -> None:
         """Record that an item failed for good."""
         self.failures.append(Failure(operation.asset.cache_key, operation.key, error))
+        self._meter.failed(operation.key, operation.size_bytes)
 
     def confirm(self, operations: Iterable[Operation]) -> None:
         """Record operations that turned out to need nothing."""
         for operation in operations:
             self.confirmed += 1
-            self._emit(Skipped(operation.key, "already there"))
+            self._meter.skipped(operation.key, operation.size_bytes)
+            self._meter.take(Skipped(operation.key, "already there"))
+
+    def moved(self, requests: Mapping[str, int]) -> Moved:
+        """Return what was moved so far, for the statistics; `requests` are those of the whole run."""
+        return Moved(
+            files=self.uploaded,
+            size_bytes=self.uploaded_bytes,
+            failed=len(self.failures),
+            exit_code=ExitCode.ITEMS_FAILED if self.failures else ExitCode.OK,
+            requests=requests,
+        )
 
     def _request(self, operation: Operation) -> Upload:
         return Upload(
@@ -117,8 +133,10 @@ class Execution:
     def _succeed(self, operation: Operation, outcome: Outcome) -> None:
         if outcome.already_there:
             self.confirmed += 1
+            self._meter.skipped(operation.key, operation.size_bytes)
         else:
             self.uploaded += 1
+            self._meter.uploaded(operation.key, operation.size_bytes)
             self.uploaded_bytes += operation.size_bytes
         self.proofs[str(outcome.proof)] += 1
         self._waiting.append((operation, outcome, _signature(outcome)))
@@ -131,20 +149,24 @@ class Execution:
             for operation, outcome, _ in self._waiting
             if outcome.stored is not None and outcome.stored.crc64nvme is not None
         ]
+        sent = [operation.size_bytes for operation, outcome, _ in self._waiting if not outcome.already_there]
         if proved:
-            self._catalog.remember(
-                objects=proved,
-                assignments={
-                    cache_key: operation.key
-                    for operation, _, _ in self._waiting
-                    for cache_key in (operation.asset.cache_key, *operation.shared_with)
-                },
-                files=[
-                    (operation.asset.file_path, signature, outcome.stored.crc64nvme)
-                    for operation, outcome, signature in self._waiting
-                    if signature and outcome.stored and outcome.stored.crc64nvme
-                ],
-            )
+            with self._catalog.database.transaction():
+                self._catalog.remember(
+                    objects=proved,
+                    assignments={
+                        cache_key: operation.key
+                        for operation, _, _ in self._waiting
+                        for cache_key in (operation.asset.cache_key, *operation.shared_with)
+                    },
+                    files=[
+                        (operation.asset.file_path, signature, outcome.stored.crc64nvme)
+                        for operation, outcome, signature in self._waiting
+                        if signature and outcome.stored and outcome.stored.crc64nvme
+                    ],
+                )
+                tallies = {UPLOADS: Tally(len(sent), sum(sent))} if sent else {}
+                self._catalog.usage.record({}, tallies, at=datetime.now(UTC))
         self._waiting.clear()
         self._committed_at = time.monotonic()
 

@@ -191,6 +191,7 @@ OF_CRT: Mapping[str, Row] = {
     ),
     "AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED": CLOCK,
     "AWS_ERROR_S3_SLOW_DOWN": BUSY,
+    "AWS_ERROR_S3_INTERNAL_ERROR": BROKEN,
     "AWS_ERROR_FILE_READ_FAILURE": Row(FileUnreadableError, "the file cannot be read", "check the disk"),
     "AWS_ERROR_FILE_OPEN_FAILURE": Row(
         FileUnreadableError, "the file cannot be opened", "check its permissions"

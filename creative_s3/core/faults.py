@@ -244,7 +244,7 @@ def _of_crt(error: awscrt.exceptions.AwsCrtError, about: _About) -> CreativeS3Er
         return SettingsError(
             "the server's TLS certificate is not trusted", item=item, hint="check AWS_CA_BUNDLE"
         )
-    if name.startswith("AWS_IO_SOCKET_"):
+    if name.startswith("AWS_IO_SOCKET_") and name != "AWS_IO_SOCKET_CLOSED":  # that one did answer before
         return _no_answer(about.endpoint_url)
     return TemporaryError(f"the connection broke ({name})", item=item, hint=RUN_AGAIN)
 

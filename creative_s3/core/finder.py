@@ -9,6 +9,7 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from creative_s3.core.asset_table import is_storable
 from creative_s3.core.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.index import Index, Reference, references
 from creative_s3.core.layout import KEY_LIMIT_BYTES
@@ -45,8 +46,8 @@ def existing_catalog(connection: Connection, *, prefix: str, cache_dir: Path) ->
 class Finder:
     """Finds objects by name; any thread may call `find`.
 
-    A name is tried as a full key, as a key without the prefix, then as the cache key of an asset: in the
-    catalog, then in the published index.
+    A name is tried as the cache key of an asset that the catalog knows, as a full key, as a key without the
+    prefix, then as a cache key in the published index. One that begins as our full keys do is a key first.
 
     Args:
         storage: The bucket.
@@ -70,8 +71,11 @@ class Finder:
             CreativeS3Error: A request failed.
         """
         name = name.removeprefix(f"s3://{self._storage.bucket}/")
+        inside = f"{self._prefix}/"
+        is_key = name.startswith(inside) if self._prefix else "/" in name
+        assigned = None if is_key else self._assigned(name)
         denied: AccessDeniedError | None = None
-        for key in self._spellings(name):
+        for key in (*([assigned] if assigned else []), *self._spellings(name)):
             try:
                 if stored := self._storage.head(key):
                     return stored
@@ -79,8 +83,8 @@ class Finder:
                 denied = denied or error
         if denied:
             raise denied
-        known = self._known_keys().get(name)
-        stored = self._storage.head(known) if known else None
+        known = assigned or (self._assigned(name) if is_key else None) or self._published_keys().get(name)
+        stored = self._storage.head(known) if known and known != assigned else None
         if stored is None:
             gone = f"the asset {name} was stored under this key, and no object is there now"
             raise ObjectNotFoundError(
@@ -119,19 +123,22 @@ class Finder:
             if 0 < length <= KEY_LIMIT_BYTES:
                 yield key
 
-    def _known_keys(self) -> Mapping[str, str]:
-        """Return the keys of assets by cache key: by the catalog, else by the published index. Read once."""
-        with self._lock:
-            if self._keys is None:
-                self._keys = {**self._published(), **self._assigned()}
-            return self._keys
-
-    def _assigned(self) -> Mapping[str, str]:
+    def _assigned(self, name: str) -> str | None:
+        """Return the key of an asset, by the catalog."""
+        if not is_storable(name):
+            return None
         catalog = existing_catalog(self._storage.connection, prefix=self._prefix, cache_dir=self._cache_dir)
         if catalog is None:
-            return {}
+            return None
         with closing(catalog):
-            return catalog.assignments()
+            return catalog.assignment(name)
+
+    def _published_keys(self) -> Mapping[str, str]:
+        """Return the keys of assets by cache key, by the published index. Read once, if anybody asks."""
+        with self._lock:
+            if self._keys is None:
+                self._keys = self._published()
+            return self._keys
 
     def _published(self) -> Mapping[str, str]:
         key = published_key(self._prefix)

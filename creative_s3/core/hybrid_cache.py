@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.additions import FileAdder
 from creative_s3.core.asset_rows import AssetRecord, Source
-from creative_s3.core.cache import NOWHERE, CacheManager, Registration
-from creative_s3.core.catalog import remote_side
+from creative_s3.core.cache import CacheManager, Registration
+from creative_s3.core.catalog import NOWHERE, remote_side
 from creative_s3.core.file_results import UploadResult
 from creative_s3.core.finder import Finder
 from creative_s3.core.index_entries import CACHE_SECTION, SEMANTIC_SECTION
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from creative_s3.core.file_results import DownloadResult
     from creative_s3.core.given_files import GivenPath
     from creative_s3.core.models import Asset, SemanticMetadata, StoredObject
+    from creative_s3.core.tier_report import TierReport
 
 _log = logging.getLogger(__name__)
 
@@ -118,9 +119,8 @@ class S3CacheManager(CacheManager):
             return registered
         upload = self._upload(cache_key, registered.path)
         if upload.success:
-            with self._lock:
-                if not upload.already_there:
-                    self._tally(UPLOADS, upload.size_bytes)
+            if not upload.already_there:
+                self._counts.add(UPLOADS, upload.size_bytes)
             self._flusher.wake()
         else:
             _log.warning(
@@ -151,7 +151,7 @@ class S3CacheManager(CacheManager):
             if record.is_cold:  # somebody has put it back
                 self._open().assets.set_cold([cache_key], is_cold=False)
             return path
-        self._count(cache_key, MISSES)
+        self._counts.add(MISSES)
         if not auto_download:
             raise ObjectNotFoundError(
                 "the asset is not on local disk, and auto_download is off",
@@ -159,6 +159,50 @@ class S3CacheManager(CacheManager):
                 hint=f"bring it: creative-s3 assets download {cache_key}",
             )
         return self._downloads.do(cache_key, lambda: self._fetch(cache_key, record))
+
+    def manage_cache_tiers(
+        self,
+        *,
+        promote_hot_assets: bool = True,
+        demote_cold_assets: bool = True,
+        cold_threshold_days: int = 30,
+        dry_run: bool = False,
+    ) -> TierReport:
+        """Remove cold files from local disk, and bring back the assets that are used often.
+
+        A file goes only after S3 was proved, in this call, to have its content for this asset. What is
+        pinned, open, changed, shared or not proved stays, and what would need somebody's yes does, too: files
+        whose copies a lifecycle rule will delete, and more than half of the local bytes. The report says why.
+
+        Args:
+            promote_hot_assets: Whether cold assets come back that were used 3 times in the last 30 days,
+                while the limit allows.
+            demote_cold_assets: Whether files may go: those that are cold, and over the limit
+                (``local_cache_size_limit_gb``) the least regretted others until it is kept by 10 %.
+            cold_threshold_days: Not used for so many days is cold.
+            dry_run: Only tell what would be done.
+
+        Raises:
+            UsageError: `cold_threshold_days` is no whole number of days.
+            LockedError: Another run works on this cache.
+            CreativeS3Error: The bucket cannot be used. What was removed before is proved and recorded.
+        """
+        from creative_s3.core.tier_library import manage_cache  # noqa: PLC0415 - rarely needed
+
+        storage = self._storage()
+        self.flush()
+        with self._lock:
+            catalog = self._ready()
+        return manage_cache(
+            catalog,
+            self.workspace,
+            storage,
+            cold_days=cold_threshold_days,
+            limit_gb=self.local_cache_size_limit_gb,
+            promotes=promote_hot_assets,
+            demotes=demote_cold_assets,
+            dry_run=dry_run,
+        )
 
     def get_s3_stats(self) -> dict[str, Any]:
         """Return how the library is used and what it holds, as ``assets stats`` shows it.
@@ -348,7 +392,7 @@ class S3CacheManager(CacheManager):
                 catalog.remember(files=[(file_path, file.signature, result.crc64nvme)])
             if record is not None and record.is_cold:
                 catalog.assets.set_cold([record.asset.cache_key], is_cold=False)
-            if not result.already_there:
-                self._tally(DOWNLOADS, result.size_bytes)
-            self._uses[cache_key] += 1
+        if not result.already_there:
+            self._counts.add(DOWNLOADS, result.size_bytes)
+        self._counts.use(cache_key)
         self._flusher.wake()

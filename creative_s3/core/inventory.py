@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.assets import OTHER
+from creative_s3.core.catalog import cold_files
 from creative_s3.core.layout import parse_key
 from creative_s3.core.models import Kind
 from creative_s3.core.remote import published_key
@@ -132,7 +133,7 @@ def take_inventory(objects: Iterable[StoredObject], *, prefix: str, cache_dir: P
 
 
 def _on_disk(cache_dir: Path, prefix: str) -> Mapping[str, Amount]:
-    survey = survey_local(Workspace(cache_dir), prefix, include_unindexed=True)
+    survey = survey_local(Workspace(cache_dir), prefix, include_unindexed=True, cold=cold_files(cache_dir))
     counted: dict[str, Amount] = {}
     seen: set[str] = set()
     for asset in survey.assets:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 INDEX_ACTION = "index"
 """Write an entry into index.json."""
+WRITTEN_ACTION = "written"
+"""Nothing is to be done: what was written, kept because no row of the catalog says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,31 @@ class Journal:
         """Tell whether index.json lacks anything."""
         return self._database.row("SELECT 1 FROM journal WHERE action=? LIMIT 1", (INDEX_ACTION,)) is not None
 
-    def finish(self, numbers: Iterable[int]) -> None:
-        """Forget changes that were carried out."""
+    def finish(self, done: Iterable[JournalEntry], *, kept: Iterable[JournalEntry] = ()) -> None:
+        """Forget changes that were carried out, except what has to be known for doing them again."""
+        wanted = {change.id for change in kept}
         with self._database.transaction() as database:
-            database.executemany("DELETE FROM journal WHERE id=?", [(number,) for number in numbers])
+            for change in done:
+                before = self.kept(change.section, change.entry)
+                if before:
+                    place = (WRITTEN_ACTION, change.entry, change.section)
+                    database.execute("DELETE FROM journal WHERE action=? AND entry=? AND section=?", place)
+                if before or change.id in wanted:
+                    content = json.dumps({**before, **change.value}, ensure_ascii=True)
+                    database.execute(
+                        "UPDATE journal SET action=?, content=? WHERE id=?",
+                        (WRITTEN_ACTION, content, change.id),
+                    )
+                else:
+                    database.execute("DELETE FROM journal WHERE id=?", (change.id,))
+
+    def kept(self, section: str, entry: str) -> dict[str, Any]:
+        """Return what was kept of an entry's changes; nothing for most."""
+        rows = self._database.rows(
+            "SELECT content FROM journal WHERE action=? AND entry=? AND section=? ORDER BY id",
+            (WRITTEN_ACTION, entry, section),
+        )
+        value: dict[str, Any] = {}
+        for (content,) in rows:
+            value |= json.loads(content)
+        return value

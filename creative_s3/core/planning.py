@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    COLD = "cold"
     MISSING = "missing"
     REFUSED = "refused"
 
@@ -49,6 +50,9 @@ class Candidate:
         remote: The object under the key; None when there is none.
         remote_crc64nvme: Of that object's content; None when S3 has no such checksum.
         is_as_proved: Whether the object is the very one that this machine proved.
+        is_cold: Whether the file is not here because the asset is in S3 only, as recorded.
+        is_lost: Whether it is recorded as in S3 only, and the object is gone.
+        cold_bytes: The recorded size of a cold asset.
     """
 
     asset: Asset
@@ -58,6 +62,9 @@ class Candidate:
     remote: StoredObject | None = None
     remote_crc64nvme: str | None = None
     is_as_proved: bool = False
+    is_cold: bool = False
+    is_lost: bool = False
+    cold_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +76,14 @@ class Operation:
         asset: What it is about.
         key: The key in the bucket.
         path: The local file.
-        size_bytes: The file's size; 0 when it is missing.
+        size_bytes: The file's size, of a cold asset the object's; 0 when it is missing.
         if_match: The ETag of the object to replace; None to create, which fails if an object is there.
         detail: More about the reason, in words.
         shared_with: Cache keys of other assets with the same bytes under the same key.
         crc64nvme: The file's checksum when it is known already.
         replaces_unknown: It would replace content that this machine did not put there, but another one
             perhaps. Needs a yes.
+        is_lost: The asset was in S3 only, and its object is gone.
     """
 
     reason: Reason
@@ -88,6 +96,7 @@ class Operation:
     shared_with: tuple[str, ...] = ()
     crc64nvme: str | None = None
     replaces_unknown: bool = False
+    is_lost: bool = False
 
     @property
     def is_upload(self) -> bool:
@@ -143,6 +152,11 @@ class MigrationPlan:
         return tuple(operation for operation in self.uploads if operation.replaces_unknown)
 
     @cached_property
+    def lost(self) -> tuple[Operation, ...]:
+        """The assets that were in S3 only, and whose objects are gone."""
+        return tuple(operation for operation in self.operations if operation.is_lost)
+
+    @cached_property
     def counts(self) -> Mapping[Reason, int]:
         """How many operations there are for each reason."""
         counted = Counter(operation.reason for operation in self.operations)
@@ -178,7 +192,8 @@ def make_operations(candidates: Iterable[Candidate]) -> tuple[Operation, ...]:
     """Decide what to do for each candidate; assets that share a key become one operation."""
     operations: dict[str, Operation] = {}
     idle: list[Operation] = []
-    for candidate in sorted(candidates, key=lambda candidate: candidate.asset.cache_key.encode()):
+    # A file on disk speaks for its key before a cold asset that shares it.
+    for candidate in sorted(candidates, key=lambda one: (one.is_cold, one.asset.cache_key.encode())):
         operation = _decide(candidate)
         if operation.reason in {Reason.MISSING, Reason.REFUSED}:
             idle.append(operation)
@@ -224,7 +239,12 @@ _MEDIA_TYPES = {
 def _decide(candidate: Candidate) -> Operation:
     local, remote = candidate.local, candidate.remote
     if local.state is FileState.MISSING:
+        if candidate.is_cold:
+            size_bytes = remote.size_bytes if remote else candidate.cold_bytes
+            return replace(_operation(candidate, Reason.COLD, "in S3 only"), size_bytes=size_bytes)
         detail = f"{local.reason}; the bucket has it" if remote else local.reason
+        if candidate.is_lost:
+            detail = "it was in S3 only, and its object is gone"
         return _operation(candidate, Reason.MISSING, detail)
     if local.state is not FileState.PRESENT:
         return _operation(candidate, Reason.REFUSED, local.reason)
@@ -261,6 +281,7 @@ def _operation(candidate: Candidate, reason: Reason, detail: str, if_match: str 
         detail=detail,
         crc64nvme=candidate.crc64nvme,
         replaces_unknown=reason is Reason.CHANGED and not candidate.is_as_proved,
+        is_lost=candidate.is_lost,
     )
 
 

@@ -81,7 +81,7 @@ def merge(
         theirs: What is published now; empty when nothing is.
         known: What each entry was when we last published.
     """
-    our_entries, their_entries = dict(_entries(ours)), dict(_entries(theirs))
+    our_entries, their_entries = dict(entries_of(ours)), dict(entries_of(theirs))
     # Their order first, so that publishing again what is published changes nothing.
     document: dict[str, Any] = {
         name: {} if _is_section(name, theirs) or _is_section(name, ours) else None
@@ -131,7 +131,7 @@ def format_published(document: Mapping[str, Any]) -> bytes:
 
 def keys_in(document: Mapping[str, Any], placed: Iterable[Reference]) -> dict[str, str]:
     """Return the keys that a published index gives our assets: cache key -> key."""
-    entries = dict(_entries(document))
+    entries = dict(entries_of(document))
     keys: dict[str, str] = {}
     for reference in placed:
         entry = entries.get((reference.section, reference.entry))
@@ -148,7 +148,8 @@ def digest(value: object) -> str:
     return f"={_hash(value)}"
 
 
-def _entries(document: Mapping[str, Any]) -> Iterator[tuple[EntryName, Any]]:
+def entries_of(document: Mapping[str, Any]) -> Iterator[tuple[EntryName, Any]]:
+    """Yield every entry of an index with its section and name."""
     for name, value in document.items():
         if _is_section(name, document):
             for entry, content in value.items():

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.events import Emit, Failed, PhaseStarted, Skipped, TotalsKnown, ignore
 from creative_s3.core.faults import ends_run
 from creative_s3.core.files import sweep_partials
+from creative_s3.core.ledger import Ledger, Moved
 from creative_s3.core.outcomes import Download, Outcome, Proof
 from creative_s3.core.pricing import GB, load_bundled, money
 from creative_s3.core.transfers import EngineName, TransferEngine
+from creative_s3.core.usage import DOWNLOADS
 from creative_s3.errors import (
     ArchivedError,
     CreativeS3Error,
@@ -22,7 +25,7 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
@@ -191,6 +194,7 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
     *,
     replace_files: bool = False,
     engine: EngineName = "auto",
+    ledger: Ledger | None = None,
     emit: Emit = ignore,
 ) -> RetrievalReport:
     """Download the selected objects, each proved before its file gets its name.
@@ -201,6 +205,7 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
         destination: Where to.
         replace_files: Whether files with other content may be replaced.
         engine: Which transfer engine.
+        ledger: Takes down the run; None for nobody.
         emit: Takes events.
 
     Raises:
@@ -224,7 +229,23 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
             else:
                 yield Download(stored.key, path, stored=stored, replace=replace_files)
 
-    with TransferEngine(connection, engine=engine, emit=emit) as transfers:
+    place = {stored.key: number for number, stored in enumerate(selection.objects)}
+
+    def report() -> RetrievalReport:
+        return RetrievalReport(
+            retrieved=tuple(sorted(retrieved, key=lambda item: place[item.key])),
+            misses=tuple(sorted(misses, key=lambda miss: place.get(miss.key, -1))),
+            markers=selection.markers,
+            engine=transfers.name,
+            duration_s=time.monotonic() - started,
+        )
+
+    with (
+        TransferEngine(connection, engine=engine, emit=emit) as transfers,
+        ledger.run("assets download", lambda: _moved(report(), transfers.requests), counts_as=DOWNLOADS)
+        if ledger
+        else nullcontext(),
+    ):
         for outcome in transfers.download(_swept(requests())):
             if outcome.error is None:
                 retrieved.append(_retrieved(outcome))
@@ -232,14 +253,16 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
                 raise outcome.error
             else:
                 misses.append(_miss(outcome, connection))
-        name = transfers.name
-    place = {stored.key: number for number, stored in enumerate(selection.objects)}
-    return RetrievalReport(
-        retrieved=tuple(sorted(retrieved, key=lambda item: place[item.key])),
-        misses=tuple(sorted(misses, key=lambda miss: place.get(miss.key, -1))),
-        markers=selection.markers,
-        engine=name,
-        duration_s=time.monotonic() - started,
+    return report()
+
+
+def _moved(report: RetrievalReport, requests: Mapping[str, int]) -> Moved:
+    return Moved(
+        files=len(report.fetched),
+        size_bytes=sum(item.size_bytes for item in report.fetched),
+        failed=len(report.misses),
+        exit_code=report.exit_code,
+        requests=requests,
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.events import Failed, Finished, Queued, Retried
 from creative_s3.core.faults import is_retryable, translate
 from creative_s3.core.outcomes import Outcome
-from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, FileChangedError
+from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, FileChangedError, OutageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +80,8 @@ class Run:
         self._is_cancelled = False
         self._is_stuck = False
         self._give_up_at: float | None = None
+        self._succeeded_at = terms.clock()
+        self._outage: OutageError | None = None
 
     def cancel(self) -> None:
         """Begin nothing more and cancel what is under way; any thread may call it, also a signal handler."""
@@ -87,7 +89,11 @@ class Run:
         self._inbox.put(None)
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Drive everything until nothing is left."""
+        """Drive everything until nothing is left.
+
+        Raises:
+            OutageError: Nothing succeeded for the whole time that one item was tried, and there are more.
+        """
         try:
             while True:
                 self._fill()
@@ -95,6 +101,8 @@ class Run:
                     # One by one, and fill up again: when all ended at once, nothing else would wake us.
                     yield self._ready.popleft()
                     continue
+                if self._outage is not None:
+                    raise self._outage
                 if self._is_over():
                     return
                 self._take(self._until_due())
@@ -126,6 +134,8 @@ class Run:
         if self._is_cancelled:
             self._cancel_active()
             return
+        if self._outage is not None:
+            return
         while len(self._active) < self._terms.limit and (job := self._next()):
             self._begin(job)
 
@@ -140,9 +150,17 @@ class Run:
             elif job.request.key in self._active:  # two at once on one key would fight: the second one waits
                 self._wait(job, _SAME_KEY_DELAY_S)
             else:
-                job.begun_at = now
                 return job
         return None
+
+    def _has_more(self) -> bool:
+        """Tell whether there is an item that was not begun yet."""
+        job = next(self._source, None) if self._source is not None else None
+        if job is None:
+            self._source = None
+            return False
+        self._wait(job, 0.0)
+        return True
 
     def _is_over(self) -> bool:
         if self._is_cancelled:
@@ -186,6 +204,7 @@ class Run:
         self._active[job.request.key] = job
         job.attempts += 1
         if job.attempts == 1:
+            job.begun_at = self._terms.clock()
             self._terms.emit(Queued(job.request.key, job.size_bytes))
         if job.prepares_long:
             self._aside(job, job.prepare, self._prepared)
@@ -234,6 +253,8 @@ class Run:
             if self._again(job, ours):
                 return
             outcome = Outcome(request=job.request, error=ours)
+        else:
+            self._succeeded_at = self._terms.clock()
         self._end(job, outcome)
 
     def _end(self, job: Job, outcome: Outcome) -> None:
@@ -269,6 +290,8 @@ class Run:
                 job.failing_since = min(now, job.meter.moved_at)
             delay_s = _delay_s(job.attempts)
             if now + delay_s > job.failing_since + self._terms.patience_s:
+                if self._succeeded_at <= job.failing_since and self._has_more():
+                    self._outage = _outage(error, now - job.failing_since)
                 return False
         else:
             return False
@@ -287,6 +310,15 @@ def _tried(step: Callable[[], Outcome | None]) -> tuple[Outcome | None, BaseExce
         return step(), None
     except Exception as error:  # noqa: BLE001 - data, or raised again by the one who iterates
         return None, error
+
+
+def _outage(error: CreativeS3Error, duration_s: float) -> OutageError:
+    """Return the error for a run in which nothing succeeds any more: the others would fail as slowly."""
+    return OutageError(
+        f"nothing succeeded for {duration_s:.0f} s, so the run was ended: {error.message}",
+        item=error.item,
+        hint="run the same command again: it goes on where this stopped",
+    )
 
 
 def _delay_s(attempt: int) -> float:

@@ -150,11 +150,32 @@ _LIBRARY = """
         entry TEXT NOT NULL,
         content TEXT NOT NULL
     );
+    CREATE TABLE movement (
+        run INTEGER NOT NULL,
+        file_path TEXT NOT NULL,
+        at TEXT NOT NULL,
+        action TEXT NOT NULL,
+        command TEXT NOT NULL,
+        bucket TEXT NOT NULL,
+        cache_key TEXT NOT NULL,
+        key TEXT NOT NULL,
+        version_id TEXT,
+        size_bytes INTEGER NOT NULL,
+        crc64nvme TEXT NOT NULL,
+        mode INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (run, file_path)
+    ) WITHOUT ROWID;
+    CREATE INDEX journal_entry ON journal (entry, section);
     CREATE INDEX assigned_key ON assigned (bucket, key);
     CREATE INDEX asset_cache_key ON asset (cache_key);
     CREATE INDEX asset_entry ON asset (entry, section);
-    CREATE INDEX asset_file_path ON asset (file_path);
-    CREATE INDEX asset_cold ON asset (id) WHERE is_cold
+    CREATE INDEX asset_file_path ON asset (file_path, section, kind);
+    CREATE INDEX asset_cold ON asset (id) WHERE is_cold;
+    CREATE INDEX asset_numbers ON asset (kind, is_cold, campaign_id, created_at, size_bytes);
+    CREATE INDEX asset_product ON asset (file_path, kind, is_cold, campaign_id, created_at, size_bytes)
+        WHERE section = 'products'
 """
 
 MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY)
@@ -163,6 +184,7 @@ SCHEMA_VERSION = len(MIGRATIONS)
 ASSET_INDEXES = {
     "asset_cache_key": "asset (cache_key)",
     "asset_entry": "asset (entry, section)",
-    "asset_file_path": "asset (file_path)",
+    "asset_file_path": "asset (file_path, section, kind)",
+    "asset_numbers": "asset (kind, is_cold, campaign_id, created_at, size_bytes)",
 }
 """The indexes that a first, large intake does without until its end: building them at once is far cheaper."""

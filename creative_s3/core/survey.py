@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from creative_s3.core.index import IndexProblem, Reference, assets_of, read_index, references
@@ -13,7 +13,8 @@ from creative_s3.errors import IndexFileError, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_UNINDEXED = "unindexed:"
+UNINDEXED = "unindexed:"
+"""What the cache keys of files begin with that no entry names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class LocalSurvey:
         problems: Index entries that were set aside.
         unindexed: Files in the cache that no entry names: relative path, size.
         unusable: Other things in the cache: relative path, reason.
+        cold: Files that are not on disk and are recorded as in S3 only: file path, size in bytes.
     """
 
     document: Mapping[str, object]
@@ -37,13 +39,27 @@ class LocalSurvey:
     problems: tuple[IndexProblem, ...]
     unindexed: tuple[tuple[str, int], ...]
     unusable: tuple[tuple[str, str], ...]
+    cold: Mapping[str, int] = field(default_factory=dict)
 
 
-def survey_local(workspace: Workspace, prefix: str, *, include_unindexed: bool = False) -> LocalSurvey:
+def survey_local(
+    workspace: Workspace,
+    prefix: str,
+    *,
+    include_unindexed: bool = False,
+    cold: Mapping[str, int] | None = None,
+) -> LocalSurvey:
     """Read the index and look at the files.
 
+    Args:
+        workspace: Where.
+        prefix: What the keys begin with.
+        include_unindexed: Also the files that no entry names.
+        cold: What the catalog records as in S3 only: file path, size in bytes.
+
     Raises:
-        RefusedError: The cache directory is missing or empty, or none of the indexed files is there.
+        RefusedError: The cache directory is missing or empty, or none of the indexed files is there and none
+            is recorded as in S3 only.
         IndexFileError: index.json is missing or cannot be read as an index.
     """
     if not workspace.cache_dir.is_dir():
@@ -62,7 +78,9 @@ def survey_local(workspace: Workspace, prefix: str, *, include_unindexed: bool =
     document, found, problems = _read(workspace, missing_is_fine=include_unindexed)
     assets = assets_of(found, prefix)
     files = {asset.file_path: workspace.locate(asset.file_path) for asset in assets}
-    if files and all(file.state is FileState.MISSING for file in files.values()):
+    missing = {path for path, file in files.items() if file.state is FileState.MISSING}
+    cold = {path: size_bytes for path, size_bytes in (cold or {}).items() if path in missing}
+    if files and len(missing) == len(files) and not cold:
         raise RefusedError(
             f"none of the {len(files):,} files in the index is there; nothing is read as deleted",
             item=str(workspace.root),
@@ -87,6 +105,7 @@ def survey_local(workspace: Workspace, prefix: str, *, include_unindexed: bool =
             for file in spare
             if file.state is not FileState.PRESENT
         ),
+        cold=cold,
     )
 
 
@@ -114,7 +133,7 @@ def _read(
 
 def _unindexed_asset(workspace: Workspace, file: LocalFile) -> Asset:
     relative = workspace.relative(file.path)
-    return Asset(cache_key=f"{_UNINDEXED}{relative}", file_path=relative, indexed=False)
+    return Asset(cache_key=f"{UNINDEXED}{relative}", file_path=relative, indexed=False)
 
 
 def _shown(name: str) -> str:

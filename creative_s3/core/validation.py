@@ -29,6 +29,10 @@ class State(StrEnum):
     """There is a file and no object."""
     ONLY_IN_S3 = "only-in-s3"
     """The index names it, the file is not there, the object is."""
+    COLD = "cold"
+    """It is recorded as in S3 only, and the object is there."""
+    LOST = "lost"
+    """It is recorded as in S3 only, and the object is gone."""
     MISSING = "missing"
     """The index names it, and it is neither on disk nor in the bucket."""
     UNREADABLE = "unreadable"
@@ -37,7 +41,9 @@ class State(StrEnum):
     """An object under the prefix that no asset expects."""
 
 
-DIFFERENCES = frozenset({State.DIFFERENT, State.MISSING_IN_S3})
+DIFFERENCES = frozenset({State.DIFFERENT, State.MISSING_IN_S3, State.LOST})
+WELL = frozenset({State.MATCHING, State.COLD})
+"""States that are counted and need no line of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,11 @@ class ValidationReport:
         """What is not safely in the bucket."""
         return tuple(finding for finding in self.findings if finding.state in DIFFERENCES)
 
+    @property
+    def remarkable(self) -> tuple[Finding, ...]:
+        """What is not as it should be, or not expected."""
+        return tuple(finding for finding in self.findings if finding.state not in WELL)
+
     def exit_code(self, *, strict: bool = False) -> ExitCode:
         """Return what the process should end with.
 
@@ -136,9 +147,7 @@ def compare(candidates: Iterable[Candidate], listing: Mapping[str, StoredObject]
 def _judge(candidate: Candidate) -> Finding:
     local, remote = candidate.local, candidate.remote
     if local.state is FileState.MISSING:
-        if remote is None:
-            return _finding(candidate, State.MISSING, f"{local.reason}, and so is the object")
-        return _finding(candidate, State.ONLY_IN_S3, local.reason)
+        return _judge_missing(candidate)
     if local.state is not FileState.PRESENT:
         return _finding(candidate, State.UNREADABLE, local.reason)
     if remote is None:
@@ -146,6 +155,16 @@ def _judge(candidate: Candidate) -> Finding:
     if candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:
         return _finding(candidate, State.MATCHING, "")
     return _finding(candidate, State.DIFFERENT, _difference(candidate, remote))
+
+
+def _judge_missing(candidate: Candidate) -> Finding:
+    if candidate.is_cold:
+        return _finding(candidate, State.COLD, "")
+    if candidate.is_lost:
+        return _finding(candidate, State.LOST, "it was in S3 only, and its object is gone")
+    if candidate.remote is None:
+        return _finding(candidate, State.MISSING, f"{candidate.local.reason}, and so is the object")
+    return _finding(candidate, State.ONLY_IN_S3, candidate.local.reason)
 
 
 def _difference(candidate: Candidate, remote: StoredObject) -> str:

@@ -121,6 +121,10 @@ class Workspace:
             return LocalFile(path, FileState.UNREADABLE, reason="permission denied")
         return LocalFile(path, FileState.PRESENT, Signature.of(status))
 
+    def leads_out(self, file_path: str) -> bool:
+        """Tell whether a link leads a path, of a file that need not be there, out of the workspace."""
+        return not self._contains(os.path.realpath(self.root / file_path))
+
     def files_in_cache(self) -> Iterator[LocalFile]:
         """Yield what lies in the cache directory: regular files, and what is skipped with its reason.
 

@@ -136,8 +136,10 @@ def test_standard_input_has_one_name_a_line_and_a_line_without_one_is_no_name(
     wrong = here("download", "-", "--json", stdin=b"caf\xe9.png\n")
     assert wrong.code == 5
     assert [failed["key"] for failed in wrong.data["failed"]] == ["caf\udce9.png"]
-    nothing = here("download", "-", "--json", stdin=b"")
-    assert (nothing.code, nothing.data["downloaded"]) == (0, 0)
+    nothing = here("download", "-", "-q", stdin=b"\n")
+    assert (nothing.code, nothing.out) == (2, "")
+    assert "standard input has no names" in nothing.err
+    assert "creative-s3 assets find --campaign NAME -q | creative-s3 download -" in nothing.err
 
 
 def test_a_name_may_be_a_key_without_the_prefix(here: Inside, stocked: dict[str, bytes]) -> None:

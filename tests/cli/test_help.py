@@ -1,4 +1,4 @@
-"""What ``--help`` and completion show, and what they cost."""
+"""What ``--help`` shows, and what it costs."""
 
 from __future__ import annotations
 
@@ -194,47 +194,6 @@ def test_nothing_heavy_is_imported_for_help(arguments: list[str]) -> None:
         check=True,
     )
     assert done.stderr.splitlines()[-1] == "[]"
-
-
-def completed(words: str) -> list[str]:
-    done = run(
-        _CREATIVE_S3_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1)
-    )
-    assert done.stderr == ""
-    return done.stdout.split()
-
-
-def test_the_shell_completes_commands_and_options() -> None:
-    assert completed("creative-s3 conf") == ["config"]
-    assert "--bucket" in completed("creative-s3 config --")
-    assert "--json" in completed("creative-s3 --js")
-
-
-def test_nothing_heavy_is_imported_for_completion() -> None:
-    script = f"""
-        import sys
-        from creative_s3.cli.app import main
-        try:
-            main([])
-        except SystemExit:
-            pass
-        print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env=environment(_CREATIVE_S3_COMPLETE="complete_bash", COMP_WORDS="creative-s3 co", COMP_CWORD="1"),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "config" in done.stdout.split()
-    assert done.stderr.splitlines()[-1] == "[]"
-
-
-def test_the_completion_script_can_be_shown() -> None:
-    done = run("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
-    assert done.returncode == 0
-    assert "_CREATIVE_S3_COMPLETE=complete_bash" in done.stdout
 
 
 def test_a_plain_locale_gets_ascii_help() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3.core import local
+from creative_s3.core.storage import S3StorageManager
 from tests.s3.moving import EngineName, connection_to
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def engine(request: pytest.FixtureRequest) -> EngineName:
 @pytest.fixture
 def connection(s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Connection:
     return connection_to(s3_server.local, bucket, monkeypatch)
+
+
+@pytest.fixture
+def storage(connection: Connection) -> S3StorageManager:
+    return S3StorageManager(connection=connection)
 
 
 @pytest.fixture

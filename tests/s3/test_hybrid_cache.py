@@ -7,13 +7,18 @@ import secrets
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3 import AssetType, S3CacheManager, S3Config, S3MigrationManager, S3StorageManager, SemanticMetadata
-from creative_s3.core.aws import Connection
+from creative_s3 import (
+    AssetType,
+    S3CacheManager,
+    S3Config,
+    S3MigrationManager,
+    S3StorageManager,
+    SemanticMetadata,
+)
 from creative_s3.errors import (
     CreativeS3Error,
     ItemError,
@@ -25,8 +30,11 @@ from creative_s3.errors import (
 from tests.s3.moving import connection_to
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from types_boto3_s3 import S3Client
 
+    from creative_s3.core.aws import Connection
     from tests.conftest import S3Server
 
 SCENE = SemanticMetadata(AssetType.SCENE_BACKGROUND, region="US", tags=("beach",))
@@ -121,9 +129,7 @@ def test_without_a_bucket_it_works_on_local_disk(cache: Path) -> None:
     assert "a" in index_of(cache)["semantic_assets"]
 
 
-def test_threads_that_ask_at_once_share_one_download(
-    cache: Path, connection: Connection, bucket: str
-) -> None:
+def test_threads_that_ask_at_once_share_one_download(cache: Path, connection: Connection) -> None:
     content = secrets.token_bytes(3 * 2**20)
     file = a_file(cache, content=content)
     with manager_of(cache, connection) as manager:

@@ -7,8 +7,7 @@ import os
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +22,9 @@ from creative_s3.errors import (
     RefusedError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCENE = SemanticMetadata(AssetType.SCENE_BACKGROUND, region="US", season=Season.SPRING, tags=("beach",))
 
@@ -148,7 +150,7 @@ def test_it_is_durable_before_the_index_is_written(cache: Path) -> None:
 def test_the_index_follows_by_itself_within_two_seconds(cache: Path) -> None:
     manager = CacheManager(cache)
     manager.register_semantic_asset("a", a_file(cache), SCENE)
-    until(lambda: (cache / "index.json").exists())
+    until((cache / "index.json").exists)
     assert "a" in index_of(cache)["semantic_assets"]
     manager.close()
 

@@ -134,6 +134,29 @@ def test_every_asset_is_in_the_plan_once_and_no_key_is_sent_twice(candidates: li
         assert json.loads(json.dumps(operation.to_dict()))["reason"] == operation.reason
 
 
+def test_a_cold_asset_is_left_in_peace_and_weighs_what_its_object_does() -> None:
+    operation = only(Candidate(COMPOSITE, "k", MISSING, remote=STORED, is_cold=True))
+    assert (operation.reason, operation.size_bytes, operation.detail) == (Reason.COLD, 100, "in S3 only")
+    alone = only(Candidate(COMPOSITE, "k", MISSING, is_cold=True, cold_bytes=7))
+    assert (alone.reason, alone.size_bytes) == (Reason.COLD, 7)
+
+
+def test_a_cold_asset_whose_object_is_gone_is_missing_and_named_as_lost() -> None:
+    operation = only(Candidate(COMPOSITE, "k", MISSING, is_lost=True))
+    assert (operation.reason, operation.detail) == (
+        Reason.MISSING,
+        "it was in S3 only, and its object is gone",
+    )
+    assert MigrationPlan("b", "p", (operation,)).lost == (operation,)
+
+
+def test_a_file_on_disk_speaks_for_its_key_before_a_cold_asset_that_shares_it() -> None:
+    cold = Candidate(replace(COMPOSITE, cache_key="a"), "k", MISSING, remote=STORED, is_cold=True)
+    hot = Candidate(replace(COMPOSITE, cache_key="b"), "k", PRESENT, "A", STORED, "A")
+    (operation,) = make_operations([cold, hot])
+    assert (operation.reason, operation.shared_with) == (Reason.UNCHANGED, ("a",))
+
+
 def test_a_plan_counts_what_it_would_do() -> None:
     cache_entry = Asset("c", "cache/c.png")
     plan = MigrationPlan(
@@ -154,6 +177,7 @@ def test_a_plan_counts_what_it_would_do() -> None:
         Reason.NEW: 1,
         Reason.CHANGED: 1,
         Reason.UNCHANGED: 1,
+        Reason.COLD: 0,
         Reason.MISSING: 1,
         Reason.REFUSED: 1,
     }

@@ -52,6 +52,12 @@ def report(*states: State, problems: tuple[IndexProblem, ...] = ()) -> Validatio
         ),
         (Candidate(ASSET, "k", PRESENT), State.MISSING_IN_S3, "there is no object under its key"),
         (Candidate(ASSET, "k", MISSING, None, STORED, "A"), State.ONLY_IN_S3, "the file is missing"),
+        (Candidate(ASSET, "k", MISSING, remote=STORED, is_cold=True), State.COLD, ""),
+        (
+            Candidate(ASSET, "k", MISSING, is_lost=True),
+            State.LOST,
+            "it was in S3 only, and its object is gone",
+        ),
         (Candidate(ASSET, "k", MISSING), State.MISSING, "the file is missing, and so is the object"),
         (Candidate(ASSET, "k", REFUSED, None, STORED), State.UNREADABLE, "it is a directory, not a file"),
         (Candidate(ASSET, "k", UNREADABLE), State.UNREADABLE, "permission denied"),

@@ -1,0 +1,265 @@
+"""`assets find`: which assets there are of some sort, or like another one. Offline, from the catalog."""
+
+# No "from __future__ import annotations" here: Typer reads the annotations at run time.
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from creative_s3.cli.completion import values
+from creative_s3.cli.options import CACHE, command
+from creative_s3.cli.output import Report
+from creative_s3.cli.run import Run
+from creative_s3.cli.text import PROGRAM
+
+if TYPE_CHECKING:
+    from creative_s3.core.asset_rows import AssetRecord
+    from creative_s3.core.library import Library
+    from creative_s3.core.search import AssetSearch
+    from creative_s3.core.selection import Selection, UnknownValue
+
+_SHOWN = 100
+_SIMILAR = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group."""
+    command(
+        app,
+        "find",
+        settings=CACHE,
+        examples=(
+            (
+                "Winter backgrounds for the US or EMEA that show a kitchen",
+                f"{PROGRAM} assets find --type background --season winter --region US --region EMEA kitchen",
+            ),
+            (
+                "What could be used again in place of an asset, and is on this disk",
+                f"{PROGRAM} assets find --like scene_summer_us --type background --hot",
+            ),
+            (
+                "Fetch what a campaign had",
+                f"{PROGRAM} assets find --campaign spring -q | {PROGRAM} assets download - --output spring",
+            ),
+        ),
+    )(find)
+
+
+def _any_of(name: str, metavar: str, purpose: str, completion: Any) -> Any:  # noqa: ANN401 - Typer's own
+    return typer.Option(name, metavar=metavar, help=purpose, autocompletion=completion)
+
+
+def find(
+    run: Run,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT", help="Words that names, paths or descriptions have; of the last, the beginning."
+        ),
+    ] = None,
+    *,
+    asset_type: Annotated[
+        list[str] | None, _any_of("--type", "TYPE", "An asset type, or a kind.", values.asset_types)
+    ] = None,
+    category: Annotated[
+        list[str] | None, _any_of("--category", "NAME", "A product category.", values.categories)
+    ] = None,
+    region: Annotated[list[str] | None, _any_of("--region", "NAME", "Such as US.", values.regions)] = None,
+    season: Annotated[
+        list[str] | None, _any_of("--season", "NAME", "Or none, which suits all.", values.seasons)
+    ] = None,
+    style: Annotated[list[str] | None, _any_of("--style", "NAME", "A visual style.", values.styles)] = None,
+    campaign: Annotated[
+        list[str] | None, _any_of("--campaign", "ID", "The campaign that made it.", values.campaigns)
+    ] = None,
+    product: Annotated[
+        list[str] | None, _any_of("--product", "SLUG", "The product on it.", values.products)
+    ] = None,
+    tag: Annotated[list[str] | None, _any_of("--tag", "WORD", "A whole tag.", values.tags)] = None,
+    aspect_ratio: Annotated[
+        list[str] | None, _any_of("--aspect-ratio", "WxH", "Such as 16x9.", values.aspect_ratios)
+    ] = None,
+    larger: Annotated[
+        str | None, typer.Option("--larger", metavar="SIZE", help="Larger than that: 500KB, 5MB, 1.5GiB.")
+    ] = None,
+    older: Annotated[
+        str | None,
+        typer.Option(
+            "--older", metavar="TIME", help="Made before: 30d ago, 12h, 2w, or on 2026-03-01 (UTC)."
+        ),
+    ] = None,
+    unused_since: Annotated[
+        str | None,
+        typer.Option("--unused-since", metavar="TIME", help="Neither made nor used since: as for --older."),
+    ] = None,
+    hot: Annotated[
+        bool | None,
+        typer.Option("--hot/--cold", help="On local disk; or in S3 only.", show_default=False),
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like",
+            metavar="KEY_OR_FILE",
+            help="Described most like this asset, the best first.",
+            autocompletion=values.keys,
+        ),
+    ] = None,
+    max_results: Annotated[
+        int | None,
+        typer.Option(
+            "--max-results",
+            min=0,
+            metavar="N",
+            help=f"At most so many; 0 for all. [default: {_SHOWN}; with --like {_SIMILAR}; with -q all]",
+        ),
+    ] = None,
+) -> Report:
+    """Find assets by what they are, without touching the network.
+
+    An option given several times means any of its values; different options must all be true. The newest come
+    first. The catalog answers, after it has taken in what is new in index.json; where an asset is, the disk
+    says. Nothing found is no error.
+
+    --like compares style, season, category, region, palette and tags, in the README's weights, and goes with
+    all other options. --quiet prints cache keys, all of them, for other commands to read with "-".
+
+    Here --region is the asset's, and --older and --unused-since know no use but those that the index and this
+    machine recorded.
+    """
+    from creative_s3.cli.amounts import moment, size_in_bytes
+    from creative_s3.core.selection import Selection
+
+    now = datetime.now(UTC)
+    selection = Selection(
+        types=tuple(asset_type or ()),
+        categories=tuple(category or ()),
+        regions=tuple(region or ()),
+        seasons=tuple(season or ()),
+        styles=tuple(style or ()),
+        campaigns=tuple(campaign or ()),
+        products=tuple(product or ()),
+        tags=tuple(tag or ()),
+        aspect_ratios=tuple(aspect_ratio or ()),
+        larger_than_bytes=None if larger is None else size_in_bytes(larger, option="--larger"),
+        made_before=None if older is None else moment(older, option="--older", now=now),
+        unused_since=None if unused_since is None else moment(unused_since, option="--unused-since", now=now),
+        is_cold=None if hot is None else not hot,
+        text=" ".join(text or ()),
+    )
+    if like is not None:
+        return _similar(run, selection, like, max_results)
+    if run.output.look.quiet and not run.output.look.json:
+        return Report(lines=_names(run, selection, max_results))
+    return _page(run, selection, max_results)
+
+
+def _names(run: Run, selection: "Selection", limit: int | None) -> Iterator[str]:
+    """Yield cache keys as they are found: a million of them need no room, and ``| head`` stops the search."""
+    from itertools import islice
+
+    from creative_s3.cli.names import as_lines
+    from creative_s3.core.library import open_library
+    from creative_s3.core.search import AssetSearch
+
+    with open_library(run.config) as library:
+        names = AssetSearch(library.catalog, selection).cache_keys()
+        yield from as_lines(islice(names, limit or None), run.again)
+
+
+def _page(run: Run, selection: "Selection", limit: int | None) -> Report:
+    from creative_s3.cli import views_find as views
+    from creative_s3.core.library import open_library
+    from creative_s3.core.search import AssetSearch, Matches
+
+    with run.live() as live, open_library(run.config, emit=live.emit) as library:
+        search = AssetSearch(library.catalog, selection)
+        if limit == 0:
+            records = tuple(search.all())
+            matches = Matches(len(records), is_exact=True)
+        else:
+            page = search.page(limit or _SHOWN)
+            records, matches = page.records, page.matches
+        found = library.placed(records)
+        warnings = _warnings(library, search)
+    is_cut = limit is None and matches.number > len(found)
+    return Report(
+        data={
+            "matches": matches.number,
+            "matches_is_exact": matches.is_exact,
+            "assets": [one.to_dict() for one in found],
+            "unknown": search.unknown,
+        },
+        human=lambda: views.page(found, matches),
+        warnings=warnings,
+        next_steps=(f"{run.again} --max-results 0  # shows all of them",) if is_cut else (),
+    )
+
+
+def _similar(run: Run, selection: "Selection", name: str, limit: int | None) -> Report:
+    from creative_s3.cli import views_find as views
+    from creative_s3.cli.names import as_lines
+    from creative_s3.core.library import open_library
+    from creative_s3.core.ranking import most_similar
+    from creative_s3.core.search import AssetSearch
+    from creative_s3.core.similarity import WEIGHTS
+    from creative_s3.errors import UsageError
+
+    if limit == 0:
+        raise UsageError(
+            "every asset is somehow like another one: all of them cannot be asked for",
+            item="--max-results",
+            hint=f"{PROGRAM} {run.command} --like KEY --max-results 1000",
+        )
+    with run.live() as live, open_library(run.config, emit=live.emit) as library:
+        model = library.find(name, bucket=run.config.bucket_name)
+        described = _description(model)
+        search = AssetSearch(library.catalog, selection)
+        ranking = most_similar(search, described, without=model.asset.file_path, limit=limit or _SIMILAR)
+        found = library.placed(one.record for one in ranking.assets)
+        warnings = _warnings(library, search)
+    scores = [one.score for one in ranking.assets]
+    return Report(
+        data={
+            "like": model.asset.cache_key,
+            "weights": {part: weight / 100 for part, weight in WEIGHTS.items()},
+            "is_exact": ranking.is_exact,
+            "assets": [
+                {**one.to_dict(), "score": round(score.value, 4), "parts": _rounded(score.shares)}
+                for one, score in zip(found, scores, strict=True)
+            ],
+            "unknown": search.unknown,
+        },
+        human=lambda: views.similar(found, scores, model.asset.cache_key, is_exact=ranking.is_exact),
+        lines=as_lines((one.record.asset.cache_key for one in found), run.again),
+        warnings=warnings,
+    )
+
+
+def _description(model: "AssetRecord") -> Any:  # noqa: ANN401 - the type would be imported for its name only
+    from creative_s3.errors import UsageError
+
+    if model.asset.metadata is None:
+        raise UsageError(
+            f"nothing describes this asset ({model.asset.asset_type}), so that nothing can be like it",
+            item=model.asset.cache_key,
+            hint=f"{PROGRAM} assets find --type {model.asset.asset_type}",
+        )
+    return model.asset.metadata
+
+
+def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(share, 4) for name, share in shares.items()}
+
+
+def _warnings(library: "Library", search: "AssetSearch") -> list[str]:
+    return [*library.warnings, *map(_unknown, search.unknown)]
+
+
+def _unknown(value: "UnknownValue") -> str:
+    there = ", ".join(value.frequent) or "none at all"
+    more = f" and {value.more:,} more" if value.more else ""
+    close = f"; did you mean {' or '.join(value.close)}?" if value.close else ""
+    return f"no {value.what} '{value.value}'; there are {there}{more}{close}"

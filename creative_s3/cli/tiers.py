@@ -1,0 +1,326 @@
+"""The `tiers` group: status, manage, log. What moves named assets is in `tiers_files`."""
+
+# No "from __future__ import annotations" here: Typer reads the annotations at run time.
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from creative_s3.cli import tiers_archive, tiers_files
+from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
+from creative_s3.cli.output import Report
+from creative_s3.cli.run import Run
+from creative_s3.cli.text import PROGRAM, count, size
+from creative_s3.errors import UsageError
+
+if TYPE_CHECKING:
+    from creative_s3.core.events import Emit
+    from creative_s3.core.tier_report import TierReport
+    from creative_s3.core.tier_status import TierStatus
+    from creative_s3.core.tiers import Policy, TierPlan
+
+app = group("tiers", "Keep hot assets on local disk, cold ones in S3 only.")
+
+ColdDays = Annotated[
+    int, typer.Option("--cold-days", metavar="N", min=0, help="Not used for so many days is cold.")
+]
+Limit = Annotated[
+    str | None, typer.Option("--limit", metavar="SIZE", help="How large the cache may be, such as 10GiB.")
+]
+MinFree = Annotated[
+    str | None,
+    typer.Option("--min-free", metavar="SIZE", help="How much of the disk shall stay free, such as 5GiB."),
+]
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group to the root, and the guide's own command beside it."""
+    root.add_typer(app)
+    shortcut(root, "tier-manage", manage)
+
+
+@command(
+    app,
+    "status",
+    settings=(*AWS, *CACHE),
+    examples=(
+        ("What is hot, what is cold, what is at risk", f"{PROGRAM} tiers status"),
+        ("With a limit: what would a run do?", f"{PROGRAM} tiers status --limit 10GiB"),
+        ("Are the objects of all cold assets still there?", f"{PROGRAM} tiers status --deep"),
+    ),
+)
+def status(
+    run: Run,
+    *,
+    cold_days: ColdDays = 30,
+    limit: Limit = None,
+    min_free: MinFree = None,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Also list the bucket, and look for every object.", show_default=False),
+    ] = False,
+) -> Report:
+    """Show what is hot and cold, what `tiers manage` would do, and what is at risk.
+
+    Changes nothing. Without --deep, one request is sent, for the bucket's lifecycle rules. Exit code 7 means
+    that the object of a cold asset is gone.
+    """
+    from creative_s3.cli import views_tiers as views
+    from creative_s3.core.fates import Fates
+    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.tier_library import open_tiers
+    from creative_s3.core.tier_status import status_of
+    from creative_s3.errors import CreativeS3Error, ExitCode
+
+    policy = _policy(cold_days, limit, min_free)
+    store = S3StorageManager(connection=run.connection())
+    warnings: tuple[str, ...] = ()
+    with run.live() as live, open_tiers(store, emit=live.emit) as tiers:
+        try:
+            fates, survey = tiers.fates, tiers.survey()
+        except CreativeS3Error as error:
+            if deep:
+                raise
+            fates, survey = Fates(), tiers.look()
+            warnings = (f"the bucket's lifecycle rules are not known: {error.message}",)
+        listing = None
+        if deep:
+            inside = f"{run.config.prefix}/" if run.config.prefix else ""
+            listing = {stored.key: stored for stored in store.objects(inside)}
+        found = status_of(survey, tiers.plan(policy, survey), fates, listing=listing)
+    return Report(
+        data={"bucket": store.bucket, "prefix": run.config.prefix, **found.to_dict()},
+        human=lambda: views.status(found),
+        lines=(f"{one.kind}\t{one.hot.files}\t{one.cold.files}" for one in found.kinds),
+        exit_code=ExitCode.DIFFERENT if found.lost else ExitCode.OK,
+        warnings=warnings,
+        next_steps=_after_status(found, run),
+    )
+
+
+def _after_status(found: "TierStatus", run: Run) -> tuple[str, ...]:
+    options = run.again.partition(" tiers status")[2].replace(" --deep", "").replace(" --json", "")
+    if found.plan.demotions or found.plan.promotions:
+        return (f"{PROGRAM} tiers manage{options} --dry-run  # every file with its reason",)
+    return ()
+
+
+@command(
+    app,
+    "manage",
+    settings=(*AWS, *CACHE),
+    examples=(
+        ("Which files would go and come back, and why?", f"{PROGRAM} tiers manage --dry-run"),
+        ("Keep the cache below 10 GiB", f"{PROGRAM} tiers manage --limit 10GiB"),
+        ("Every night, without being asked", f"{PROGRAM} tiers manage --cold-days 60 --yes"),
+    ),
+)
+def manage(
+    run: Run,
+    *,
+    cold_days: ColdDays = 30,
+    limit: Limit = None,
+    min_free: MinFree = None,
+    no_promote: Annotated[
+        bool, typer.Option("--no-promote", help="Bring nothing back.", show_default=False)
+    ] = False,
+    no_demote: Annotated[
+        bool, typer.Option("--no-demote", help="Remove nothing.", show_default=False)
+    ] = False,
+    max_evict: Annotated[
+        str,
+        typer.Option(
+            "--max-evict", metavar="PERCENT", help="The most of the local bytes that may go at once."
+        ),
+    ] = "50%",
+    accept_expiry: tiers_files.AcceptExpiry = None,
+    keep_expiring: Annotated[
+        bool,
+        typer.Option(
+            "--keep-expiring",
+            help="Leave out files whose copies in S3 a rule will delete, instead of stopping.",
+            show_default=False,
+        ),
+    ] = False,
+    explain: Annotated[
+        list[str] | None,
+        typer.Option("--explain", metavar="KEY", help="Only say what is decided about this asset, and why."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+) -> Report:
+    """Remove cold files from local disk, and bring back what is used often.
+
+    Files that were not used for so many days go. If that is not enough for the limit or the free disk, others
+    go, the least regretted first, until 10 % below. Assets used 3 times in 30 days come back, while the limit
+    allows.
+
+    A file goes only after S3 was proved, in this run, to have its content, readable and not about to expire.
+    Pinned, open, changed and unproved files stay, and so does everything outside the cache directory. `tiers
+    undo` brings back what went.
+    """
+    from creative_s3.cli import views_tiers as views
+    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.tier_library import open_tiers
+    from creative_s3.core.tier_report import intended
+
+    policy = _policy(cold_days, limit, min_free, promotes=not no_promote, demotes=not no_demote)
+    allowed = _share(max_evict)
+    store = S3StorageManager(connection=run.connection())
+    accepted = tuple(accept_expiry or ())
+    with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
+        survey = tiers.survey()
+        plan = tiers.plan(policy, survey)
+        if explain:
+            return tiers_files.explained(run, plan, survey, explain)
+        tiers.check_bucket()
+    refusal = _refusal(plan, allowed, keep_expiring=keep_expiring)
+    if dry_run:
+        report = intended(plan)
+        return Report(
+            data={**report.to_dict(), "plan": _plan_data(plan)},
+            human=lambda: views.plan(plan),
+            lines=(item.file.cache_keys[0] for item in report.settled),
+            exit_code=refusal.exit_code if refusal else report.exit_code,
+            warnings=(f"would be refused: {refusal.message}; {refusal.hint}",) if refusal else (),
+            next_steps=_after_dry_run(plan, run, is_refused=refusal is not None),
+        )
+    if refusal:
+        raise refusal
+    if plan.demotions:
+        run.output.show(lambda: views.plan(plan))
+        run.confirm(_question(plan), assume_yes=yes)
+    with run.live() as live:
+        report = _applied(store, plan, accepted, live.emit)
+    return Report(
+        data={**report.to_dict(), "plan": _plan_data(plan)},
+        human=lambda: views.report(report),
+        lines=(item.file.cache_keys[0] for item in report.settled if item.done),
+        exit_code=report.exit_code,
+        warnings=(*report.warnings, *_shortfall(plan)),
+        next_steps=(f"{PROGRAM} tiers undo {report.run}  # brings back what went",) if report.demoted else (),
+    )
+
+
+@command(
+    app,
+    "log",
+    settings=(*AWS, *CACHE),
+    examples=(
+        ("The last runs", f"{PROGRAM} tiers log"),
+        ("The run whose files are still in S3 only", f"{PROGRAM} tiers log --json | jq '.data.runs[0].run'"),
+    ),
+)
+def log(
+    run: Run,
+    *,
+    max_results: Annotated[
+        int, typer.Option("--max-results", min=1, metavar="N", help="At most so many runs.")
+    ] = 20,
+) -> Report:
+    """Show what earlier runs demoted and promoted, the newest first."""
+    from creative_s3.cli import views_tiers as views
+    from creative_s3.core.library import open_library
+    from creative_s3.core.movements import Movements
+
+    with open_library(run.config) as library:
+        runs = Movements(library.catalog.database).runs(max_results)
+    undoable = next((one.run for one in runs if one.still_cold), None)
+    return Report(
+        data={"runs": runs},
+        human=lambda: views.log(runs),
+        lines=(f"{one.run}\t{one.at}\t{one.demoted}\t{one.promoted}" for one in runs),
+        next_steps=(f"{PROGRAM} tiers undo {undoable}  # brings back what it demoted",)
+        if undoable is not None
+        else (),
+    )
+
+
+tiers_files.register(app)
+tiers_archive.register(app)
+
+
+def _policy(
+    cold_days: int, limit: str | None, min_free: str | None, *, promotes: bool = True, demotes: bool = True
+) -> "Policy":
+    from creative_s3.cli.amounts import size_in_bytes
+    from creative_s3.core.tiers import Policy
+
+    return Policy(
+        cold_days=cold_days,
+        limit_bytes=None if limit is None else size_in_bytes(limit, option="--limit"),
+        min_free_bytes=None if min_free is None else size_in_bytes(min_free, option="--min-free"),
+        promotes=promotes,
+        demotes=demotes,
+    )
+
+
+def _share(text: str) -> float:
+    """Read ``50%`` or ``50``."""
+    number = text.strip().removesuffix("%").strip()
+    if not number.isascii() or not number.replace(".", "", 1).isdigit() or not 0 <= float(number) <= 100:  # noqa: PLR2004 - per cent
+        raise UsageError(f"this is no percentage: {text}", item="--max-evict", hint="write it as 50%")
+    return float(number) / 100
+
+
+def _refusal(plan: "TierPlan", allowed: float, *, keep_expiring: bool) -> Any:  # noqa: ANN401 - an error or None
+    from creative_s3.core.tier_policy import check_share
+    from creative_s3.core.tier_surroundings import check_expiry
+    from creative_s3.errors import RefusedError
+
+    try:
+        if not keep_expiring:
+            check_expiry(plan)
+        check_share(plan, allowed)
+    except RefusedError as error:
+        return error
+    return None
+
+
+def _applied(store: Any, plan: "TierPlan", accepted: tuple[str, ...], emit: "Emit") -> "TierReport":  # noqa: ANN401 - an S3StorageManager, imported only when needed
+    from creative_s3.core.tier_library import open_tiers
+
+    with open_tiers(store, accepted=accepted, emit=emit) as tiers:
+        return tiers.apply(plan)
+
+
+def _question(plan: "TierPlan") -> str:
+    files = count(len(plan.demotions), "file")
+    return f"Remove {files} ({size(plan.freed_bytes)}) from local disk, after each is proved in S3?"
+
+
+def _shortfall(plan: "TierPlan") -> tuple[str, ...]:
+    if not plan.shortfall_bytes:
+        return ()
+    return (f"{size(plan.shortfall_bytes)} more would have to go, and nothing else may",)
+
+
+def _after_dry_run(plan: "TierPlan", run: Run, *, is_refused: bool) -> tuple[str, ...]:
+    if is_refused or not (plan.demotions or plan.promotions):
+        return ()
+    command_line = run.again.replace(" --dry-run", "").replace(" -n", "")
+    return (f"{command_line}  # carries out exactly this plan",)
+
+
+def _plan_data(plan: "TierPlan") -> dict[str, Any]:
+    policy = plan.policy
+    return {
+        "cold_days": policy.cold_days,
+        "limit_bytes": policy.limit_bytes,
+        "min_free_bytes": policy.min_free_bytes,
+        "cache_bytes": plan.room.used_bytes,
+        "disk_free_bytes": plan.room.free_bytes,
+        "needed_bytes": plan.needed_bytes,
+        "freed_bytes": plan.freed_bytes,
+        "shortfall_bytes": plan.shortfall_bytes,
+        "share": round(plan.share, 4),
+        "return_price": str(sum((move.price for move in plan.demotions), start=_zero())),
+    }
+
+
+def _zero() -> Any:  # noqa: ANN401 - a Decimal, imported only when needed
+    from decimal import Decimal
+
+    return Decimal(0)

@@ -1,0 +1,153 @@
+"""`tiers restore`: archived objects become readable for some days."""
+
+# No "from __future__ import annotations" here: Typer reads the annotations at run time.
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from creative_s3.cli.options import AWS, CACHE, command
+from creative_s3.cli.output import Report
+from creative_s3.cli.run import Run
+from creative_s3.cli.text import PROGRAM, count, size
+from creative_s3.cli.tiers_files import Keys
+
+if TYPE_CHECKING:
+    from creative_s3.core.restoring import Restore
+    from creative_s3.core.storage import S3StorageManager
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group."""
+    command(
+        app,
+        "restore",
+        settings=(*AWS, *CACHE),
+        examples=(
+            (
+                "What would it cost, and how long does it take?",
+                f"{PROGRAM} tiers restore hero_soap --dry-run",
+            ),
+            (
+                "Cheaply, and bring it back when it is there",
+                f"{PROGRAM} tiers restore hero_soap --tier bulk --wait",
+            ),
+        ),
+    )(restore)
+
+
+def restore(
+    run: Run,
+    keys: Keys = None,
+    *,
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", min=1, max=3650, help="How long the copy can be read.")
+    ] = 7,
+    tier: Annotated[
+        str, typer.Option("--tier", metavar="standard|bulk|expedited", help="How fast, and for how much.")
+    ] = "standard",
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Wait until all can be read, then bring them back.", show_default=False),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only show price and time.", show_default=False)
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+) -> Report:
+    """Ask S3 for readable copies of archived objects; price and waiting time come first.
+
+    The objects stay in their class, and the copies go away after some days. With --wait, the assets are
+    brought back to local disk as soon as they can be read.
+    """
+    from creative_s3.cli import views_tiers as views
+    from creative_s3.cli.names import names_of
+    from creative_s3.core.restoring import RestoreState, await_restores, plan_restores, request_restores
+    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.errors import ExitCode, UsageError
+
+    if not keys:
+        raise UsageError("nothing is chosen", hint=f"{PROGRAM} {run.command} KEY…  # or - for standard input")
+    store = S3StorageManager(connection=run.connection())
+    names = names_of(keys, run.command)
+    found, missing = plan_restores(store, _keys(store, names), option=tier.lower())
+    needed = [one for one in found if one.state is RestoreState.NEEDED]
+    data = {
+        "bucket": store.bucket,
+        "tier": tier.lower(),
+        "days": days,
+        "objects": [_plain(one) for one in found],
+        "failed": [
+            {"key": key, "code": error.code, "message": error.message, "hint": error.hint}
+            for key, error in missing.items()
+        ],
+    }
+    if needed and not dry_run:
+        run.output.show(lambda: views.restores(found, missing, days))
+        total = size(sum(one.stored.size_bytes for one in needed))
+        run.confirm(
+            f"Restore {count(len(needed), 'object')} ({total}) for {views.restore_price(needed)}?",
+            assume_yes=yes,
+        )
+    errors = dict(missing)
+    if not dry_run:
+        results = request_restores(store, needed, days=days, option=tier.lower())
+        errors |= {one.restore.stored.key: one.error for one in results if one.error}
+    asked = [one for one in found if one.stored.key not in errors]
+    if wait and not dry_run:
+        await_restores(
+            store,
+            [one.stored.key for one in asked],
+            note=lambda left: run.output.note(f"waiting for {count(left, 'object')}"),
+        )
+        _promote(run, store, [one.stored.key for one in asked])
+    codes = {error.exit_code for error in errors.values()}
+    everything = bool(errors) and not asked
+    code = codes.pop() if everything and len(codes) == 1 else ExitCode.ITEMS_FAILED
+    return Report(
+        data={"dry_run": dry_run, **data, "requested": 0 if dry_run else len(needed)},
+        human=lambda: views.restores(found, errors, days, done=not dry_run, is_back=wait and not dry_run),
+        lines=(one.stored.key for one in asked),
+        exit_code=code if errors else ExitCode.OK,
+        next_steps=() if wait or dry_run else _next_steps(names),
+    )
+
+
+def _keys(store: "S3StorageManager", names: list[str]) -> list[str]:
+    """Return the keys of the objects that names mean; a key that no asset has is taken as it is."""
+    from creative_s3.core.tier_library import open_tiers
+
+    with open_tiers(store) as tiers:
+        known: dict[str, str] = {}
+        for file in tiers.look().files:
+            if file.key:
+                known |= dict.fromkeys((*file.cache_keys, file.file_path), file.key)
+    return list(dict.fromkeys(known.get(name, name) for name in names))
+
+
+def _promote(run: Run, store: "S3StorageManager", keys: list[str]) -> None:
+    from creative_s3.core.tier_library import open_tiers
+
+    with run.live() as live, open_tiers(store, emit=live.emit) as tiers:
+        files = [file for file in tiers.look().files if file.key in keys and not file.is_hot]
+        report = tiers.promote(files, command="tiers restore")
+    for item in report.failures:
+        run.output.warn(f"{item.file.cache_keys[0]}: {item.reason}")
+
+
+def _plain(one: "Restore") -> dict[str, object]:
+    return {
+        "key": one.stored.key,
+        "size_bytes": one.stored.size_bytes,
+        "storage_class": one.stored.storage_class,
+        "state": one.state,
+        "price": None if one.price is None else str(one.price),
+        "wait": one.wait,
+    }
+
+
+def _next_steps(names: list[str]) -> tuple[str, ...]:
+    import shlex
+
+    shown = shlex.join(names) if len(names) == 1 else "KEY…"
+    return (f"{PROGRAM} tiers promote {shown}  # when it is there",)

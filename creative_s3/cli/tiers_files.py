@@ -1,0 +1,346 @@
+"""`tiers demote`, `promote`, `pin`, `unpin`, `undo`: the commands of the group that take names."""
+
+# No "from __future__ import annotations" here: Typer reads the annotations at run time.
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from creative_s3.cli.completion import values
+from creative_s3.cli.options import AWS, CACHE, command
+from creative_s3.cli.output import Report
+from creative_s3.cli.run import Run
+from creative_s3.cli.text import PROGRAM, count, size
+from creative_s3.errors import UsageError
+
+if TYPE_CHECKING:
+    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.tier_report import TierReport
+    from creative_s3.core.tier_survey import TierSurvey
+    from creative_s3.core.tiers import TierFile, TierPlan
+
+Keys = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY",
+        help="Cache keys of assets, keys of objects, or paths; - reads standard input.",
+        autocompletion=values.keys,
+    ),
+]
+AcceptExpiry = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-expiry",
+        metavar="RULE",
+        help="Let files go although this lifecycle rule will delete their copies; 'unreadable' where the"
+        " rules may not be read.",
+    ),
+]
+_DRY_RUN = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Only show what would happen.", show_default=False)
+]
+_YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    command(
+        app,
+        "demote",
+        settings=(*AWS, *CACHE),
+        examples=(
+            ("One asset", f"{PROGRAM} tiers demote scene_summer_us"),
+            (
+                "What a campaign had",
+                f"{PROGRAM} assets find --campaign spring -q | {PROGRAM} tiers demote - --yes",
+            ),
+        ),
+    )(demote)
+    command(
+        app,
+        "promote",
+        settings=(*AWS, *CACHE),
+        examples=(
+            ("One asset", f"{PROGRAM} tiers promote scene_summer_us"),
+            (
+                "What a campaign needs",
+                f"{PROGRAM} assets find --campaign spring --cold -q | {PROGRAM} tiers promote -",
+            ),
+        ),
+    )(promote)
+    command(
+        app,
+        "pin",
+        settings=CACHE,
+        examples=(
+            ("One asset", f"{PROGRAM} tiers pin hero_soap"),
+            ("A campaign, with all that it will make", f"{PROGRAM} tiers pin --campaign spring"),
+            ("What is pinned", f"{PROGRAM} tiers pin"),
+        ),
+    )(pin)
+    command(
+        app,
+        "unpin",
+        settings=CACHE,
+        examples=(
+            ("One asset", f"{PROGRAM} tiers unpin hero_soap"),
+            ("A campaign", f"{PROGRAM} tiers unpin --campaign spring"),
+        ),
+    )(unpin)
+    command(
+        app,
+        "undo",
+        settings=(*AWS, *CACHE),
+        examples=(
+            ("Bring back what the last run removed", f"{PROGRAM} tiers undo"),
+            ("An earlier run, by its number in `tiers log`", f"{PROGRAM} tiers undo 7 --dry-run"),
+        ),
+    )(undo)
+
+
+def demote(
+    run: Run,
+    keys: Keys = None,
+    *,
+    accept_expiry: AcceptExpiry = None,
+    dry_run: _DRY_RUN = False,
+    yes: _YES = False,
+) -> Report:
+    """Remove the local files of some assets, each after it was proved in S3.
+
+    Their age does not matter, everything else does: see `tiers manage`. What is not demoted is told, and ends
+    with exit code 3, or 8 if a lifecycle rule stands against all of it.
+    """
+    from creative_s3.core.tier_library import open_tiers
+    from creative_s3.core.tier_policy import asked
+    from creative_s3.core.tiers import Action
+
+    names = _names(run, keys)
+    store = _store(run)
+    accepted = tuple(accept_expiry or ())
+    with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
+        files = _found(names, tiers.survey())
+        moves = asked(files, Action.DEMOTE, tiers.terms)
+    hot = [file for file in files if file.is_hot]
+    if dry_run:
+        return _asked_report(run, moves)
+    if hot:
+        total = size(sum(file.size_bytes for file in hot))
+        run.confirm(
+            f"Remove {count(len(hot), 'file')} ({total}) from local disk, after each is proved in S3?",
+            assume_yes=yes,
+        )
+    with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
+        report = tiers.demote(files)
+    return _report(run, report)
+
+
+def promote(run: Run, keys: Keys = None, *, dry_run: _DRY_RUN = False) -> Report:
+    """Bring cold assets back to local disk, many at once, each verified before its file gets its name.
+
+    An archived object has to be restored first (`tiers restore`), and is told with exit code 10 or 3. Over a
+    file that is there, nothing is put.
+    """
+    from creative_s3.core.tier_library import open_tiers
+    from creative_s3.core.tier_policy import asked
+    from creative_s3.core.tiers import Action
+
+    names = _names(run, keys)
+    with run.live() as live, open_tiers(_store(run), emit=live.emit) as tiers:
+        files = _found(names, tiers.look())
+        if dry_run:
+            return _asked_report(run, asked(files, Action.PROMOTE, tiers.terms))
+        report = tiers.promote(files)
+    return _report(run, report)
+
+
+def undo(
+    run: Run,
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="RUN", min=1, help="Its number in `tiers log`. [default: the last]"),
+    ] = None,
+    *,
+    dry_run: _DRY_RUN = False,
+) -> Report:
+    """Bring back what a run demoted: exactly that content, with its times and permissions.
+
+    What was overwritten in S3 since is told and left.
+    """
+    from creative_s3.core.tier_library import open_tiers
+    from creative_s3.core.tier_policy import asked
+    from creative_s3.core.tiers import Action
+
+    with run.live() as live, open_tiers(_store(run), emit=live.emit) as tiers:
+        if dry_run:
+            paths = tiers.undoable_paths(number)
+            files = [file for file in tiers.look().files if file.file_path in paths and not file.is_hot]
+            return _asked_report(run, asked(files, Action.PROMOTE, tiers.terms))
+        report = tiers.undo(number)
+    return _report(run, report)
+
+
+def pin(
+    run: Run,
+    keys: Keys = None,
+    *,
+    campaign: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--campaign", metavar="ID", help="All assets of a campaign.", autocompletion=values.campaigns
+        ),
+    ] = None,
+) -> Report:
+    """Keep assets on local disk: what is pinned is never demoted. Without a name, show what is pinned.
+
+    A pinned campaign has all of its assets pinned, also those that it will make. Pins are no promise to bring
+    anything back: for that there is `tiers promote`.
+    """
+    return _change_pins(run, keys, campaign, adds=True)
+
+
+def unpin(
+    run: Run,
+    keys: Keys = None,
+    *,
+    campaign: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--campaign", metavar="ID", help="All assets of a campaign.", autocompletion=values.campaigns
+        ),
+    ] = None,
+) -> Report:
+    """Let assets be demoted again."""
+    if not keys and not campaign:
+        raise UsageError("nothing is chosen", hint=f"{PROGRAM} {run.command} KEY…  # or --campaign ID")
+    return _change_pins(run, keys, campaign, adds=False)
+
+
+def explained(run: Run, plan: "TierPlan", survey: "TierSurvey", names: Sequence[str]) -> Report:
+    """Say what a plan does with some files, and why."""
+    from creative_s3.cli import views_tiers as views
+    from creative_s3.cli.names import names_of
+    from creative_s3.core.tier_reasons import evidence_of, explain
+
+    files = _found(names_of(names, run.command), survey)
+    sentences = {file.cache_keys[0]: explain(plan, file) for file in files}
+    return Report(
+        data={
+            "assets": [
+                {
+                    "cache_key": file.cache_keys[0],
+                    "decision": sentences[file.cache_keys[0]],
+                    "last_use": evidence_of(file, plan.now),
+                    **views.facts(file),
+                }
+                for file in files
+            ]
+        },
+        human=lambda: views.explained(plan, files),
+        lines=(f"{key}\t{sentence}" for key, sentence in sentences.items()),
+    )
+
+
+def _change_pins(run: Run, keys: list[str] | None, campaigns: list[str] | None, *, adds: bool) -> Report:
+    from creative_s3.cli import views_tiers as views
+    from creative_s3.cli.names import names_of
+    from creative_s3.core.library import open_library
+    from creative_s3.core.pins import change_pins, read_pins
+
+    with open_library(run.config) as library:
+        # Named as people do, pinned by the cache key. What is pinned and no asset any more can be named, too.
+        present = read_pins(run.config.cache_dir).keys
+        wanted = [
+            name
+            if not adds and name in present
+            else library.find(name, bucket=run.config.bucket_name).asset.cache_key
+            for name in names_of(keys or (), run.command)
+        ]
+    if wanted or campaigns:
+        before, after = change_pins(
+            run.config.cache_dir,
+            lambda pins: (
+                pins.with_more(keys=wanted, campaigns=campaigns or ())
+                if adds
+                else pins.without(keys=wanted, campaigns=campaigns or ())
+            ),
+        )
+    else:
+        before = after = read_pins(run.config.cache_dir)
+    changed = len(before.keys ^ after.keys) + len(before.campaigns ^ after.campaigns)
+    return Report(
+        data={"keys": sorted(after.keys), "campaigns": sorted(after.campaigns), "changed": changed},
+        human=lambda: views.pins(after, changed, asked=bool(wanted or campaigns)),
+        lines=sorted(after.keys),
+    )
+
+
+def _names(run: Run, keys: Sequence[str] | None) -> list[str]:
+    from creative_s3.cli.names import names_of
+
+    if not keys:
+        raise UsageError("nothing is chosen", hint=f"{PROGRAM} {run.command} KEY…  # or - for standard input")
+    return names_of(keys, run.command)
+
+
+def _found(names: Sequence[str], survey: "TierSurvey") -> tuple["TierFile", ...]:
+    from creative_s3.core.tier_survey import find_files
+
+    return find_files(names, survey.files)
+
+
+def _store(run: Run) -> "S3StorageManager":
+    from creative_s3.core.storage import S3StorageManager
+
+    return S3StorageManager(connection=run.connection())
+
+
+def _asked_report(run: Run, moves: Sequence[Any]) -> Report:
+    """Show what a command would do with files that were named."""
+    from creative_s3.cli import views_tiers as views
+    from creative_s3.core.tier_reasons import held_because
+
+    again = run.again.replace(" --dry-run", "").replace(" -n", "")
+    return Report(
+        data={
+            "dry_run": True,
+            "files": [
+                {
+                    **views.facts(move.file),
+                    "action": str(move.action),
+                    "held": held_because(move.file) or None,
+                }
+                for move in moves
+            ],
+        },
+        human=lambda: views.asked(moves),
+        lines=(move.file.cache_keys[0] for move in moves),
+        next_steps=(f"{again}  # does it",) if moves else (),
+    )
+
+
+def _report(run: Run, report: "TierReport") -> Report:
+    from creative_s3.cli import views_tiers as views
+    from creative_s3.errors import CreativeS3Error
+
+    if run.output.look.quiet and not run.output.look.json:
+        for item in report.failures:
+            error = item.error or CreativeS3Error(item.reason, item=item.file.cache_keys[0])
+            run.output.fail(run.command, error)
+    if report.demoted:
+        steps: tuple[str, ...] = (f"{PROGRAM} tiers undo {report.run}  # brings back what went",)
+    elif any(item.error and item.error.code == "archived" for item in report.failures):
+        first = next(item.file for item in report.failures if item.error and item.error.code == "archived")
+        steps = (f"{PROGRAM} tiers restore {shlex.quote(first.cache_keys[0])}",)
+    else:
+        steps = ()
+    return Report(
+        data=report.to_dict(),
+        human=lambda: views.report(report),
+        lines=(item.file.cache_keys[0] for item in report.settled if item.done),
+        exit_code=report.exit_code,
+        warnings=report.warnings,
+        next_steps=steps,
+    )

@@ -1,0 +1,161 @@
+"""Reading what can still be read of a damaged catalog: what nobody else knows, and what saves asking again.
+
+The assets themselves are not among it: index.json has them. Nothing that is read here is trusted to be well
+formed: a row that is not what it should be is left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage:
+    """Rows of a damaged catalog.
+
+    Attributes:
+        rows: By table: the rows, as the table has them.
+        cold: Cache keys of assets that were recorded as in S3 only, with their sizes in bytes.
+        incomplete: Tables of which not everything could be read.
+    """
+
+    rows: Mapping[str, list[tuple[Any, ...]]]
+    cold: Mapping[str, int]
+    incomplete: tuple[str, ...] = ()
+
+
+def salvage(path: Path) -> Salvage:
+    """Read what can be read of the catalog at `path`; of a file that is no database, nothing."""
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    incomplete: list[str] = []
+    cold: list[tuple[Any, ...]] = []
+    try:
+        address = f"{path.resolve().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT_S)) as database:
+            database.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            for table, (order, checks) in TABLES.items():
+                columns = ", ".join(checks)
+                found, is_whole = _read(database, columns, table, order)
+                rows[table] = [row for row in found if _is_well_formed(row, tuple(checks.values()))]
+                if not is_whole or len(rows[table]) < len(found):
+                    incomplete.append(table)
+            cold, is_whole = _read(database, "cache_key, size_bytes, is_cold", "asset", "id")
+            if not is_whole:
+                incomplete.append("asset")
+    except sqlite3.Error:
+        incomplete = [*TABLES, "asset"]
+    return Salvage(
+        rows=rows,
+        cold={row[0]: row[1] or 0 for row in cold if _is_well_formed(row, (_text, _number_or_none, _yes))},
+        incomplete=tuple(dict.fromkeys(incomplete)),
+    )
+
+
+def _read(
+    database: sqlite3.Connection, columns: str, table: str, order: str
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Read a table from its beginning, and what lies behind a damaged page from its end."""
+    found: dict[tuple[Any, ...], None] = {}
+    for direction in ("ASC", "DESC"):
+        ordered = ", ".join(f"{column} {direction}" for column in order.split(", "))
+        try:
+            for row in database.execute(f"SELECT {columns} FROM {table} ORDER BY {ordered}"):  # noqa: S608 - ours
+                found.setdefault(row)
+        except sqlite3.Error as error:
+            if "no such table" in str(error):  # an older version's catalog had none
+                return [], True
+            continue
+        return list(found), direction == "ASC"
+    return list(found), False
+
+
+def _is_well_formed(row: tuple[Any, ...], checks: tuple[Callable[[object], bool], ...]) -> bool:
+    return all(check(value) for check, value in zip(checks, row, strict=True))
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and "\ufffd" not in value
+
+
+def _text_or_none(value: object) -> bool:
+    return value is None or _text(value)
+
+
+def _number(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _number_or_none(value: object) -> bool:
+    return value is None or _number(value)
+
+
+def _yes(value: object) -> bool:
+    return value == 1
+
+
+def _seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and value >= 0
+
+
+def _day(value: object) -> bool:
+    return _parses(date.fromisoformat, value)
+
+
+def _moment(value: object) -> bool:
+    return _parses(datetime.fromisoformat, value)
+
+
+def _json_object(value: object) -> bool:
+    return _parses(json.loads, value) and str(value).startswith("{")
+
+
+def _parses(parse: Callable[[str], object], value: object) -> bool:
+    try:
+        return isinstance(value, str) and parse(value) is not None
+    except ValueError:
+        return False
+
+
+TABLES: Mapping[str, tuple[str, Mapping[str, Callable[[object], bool]]]] = {
+    "access": ("cache_key, day", {"cache_key": _text, "day": _day, "uses": _number, "last_at": _moment}),
+    "daily": ("day, what", {"day": _day, "what": _text, "times": _number, "bytes": _number}),
+    "run": (
+        "id",
+        {
+            "id": _number,
+            "command": _text,
+            "bucket": _text,
+            "started_at": _moment,
+            "duration_s": _seconds,
+            "exit_code": _number,
+            "files": _number,
+            "bytes": _number,
+            "failed": _number,
+            "requests": _json_object,
+        },
+    ),
+    "journal": (
+        "id",
+        {
+            "id": _number,
+            "at": _moment,
+            "action": _text,
+            "section": _text,
+            "entry": _text,
+            "content": _json_object,
+        },
+    ),
+    "assigned": ("bucket, cache_key", {"bucket": _text, "cache_key": _text, "key": _text}),
+}
+"""What is read: by table the order of its rows on the disk, and by column what makes a value well formed."""

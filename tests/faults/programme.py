@@ -1,0 +1,161 @@
+"""What the fault proxy is told to do: frozen values. Which request gets which fault is decided here.
+
+How a fault is carried out on the wire is in ``proxy``.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tests.faults.messages import Request
+
+
+class Way(Enum):
+    """The way that a body takes."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer in the server's place.
+
+    Attributes:
+        status: HTTP's.
+        code: S3's.
+        stored: Whether the server gets and carries out the request all the same.
+    """
+
+    status: int = 503
+    code: str = "SlowDown"
+    stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset both connections when so many bytes of the body have passed."""
+
+    way: Way
+    after_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoseAnswer:
+    """Let the server carry out the request, then reset the client's connection instead of answering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """End the answer's body properly, as the connection goes, but too soon."""
+
+    after_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """Flip one bit of a body; its length stays."""
+
+    way: Way
+    at_byte: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Stop when so many bytes of the body have passed, until the proxy is told to go on.
+
+    Before the first byte upwards nothing has reached the server; before the first byte downwards the server has
+    done its work and the client knows nothing of it.
+    """
+
+    way: Way
+    after_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """Let a body pass at this speed only."""
+
+    way: Way
+    bytes_per_s: int
+
+
+Fault = Answer | Reset | LoseAnswer | Truncate | Flip | Hold | Slow
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which requests get a fault. A request gets that of the first rule that takes it.
+
+    Attributes:
+        fault: What happens to them.
+        operations: S3's names; empty for all.
+        key: A pattern of ``fnmatch``.
+        skip: How many of them pass first.
+        times: How many get the fault; None for all.
+        share: The chance of each to get it, by a dice that falls alike in each run.
+        for_s: How long it goes on from the first such request, in seconds; None for ever.
+    """
+
+    fault: Fault
+    operations: frozenset[str] = frozenset()
+    key: str = "*"
+    skip: int = 0
+    times: int | None = None
+    share: float = 1.0
+    for_s: float | None = None
+
+
+def on(*operations: str) -> frozenset[str]:
+    """Return the operations as `Rule` takes them."""
+    return frozenset(operations)
+
+
+class Programme:
+    """The rules and how far each one is; used from the proxy's own thread."""
+
+    def __init__(self, rules: Iterable[Rule], *, clock: Callable[[], float], seed: int = 0) -> None:
+        self._rules = [_Progress(rule) for rule in rules]
+        self._clock = clock
+        self._dice = random.Random(seed)  # noqa: S311 - chance, not secrets
+
+    def fault_for(self, request: Request) -> Fault | None:
+        """Return what happens to `request`; None for nothing."""
+        for progress in self._rules:
+            if progress.takes(request, self._clock(), self._dice):
+                return progress.rule.fault
+        return None
+
+
+class _Progress:
+    """One rule, and which requests it has seen."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._seen = 0
+        self._struck = 0
+        self._began: float | None = None
+
+    def takes(self, request: Request, now: float, dice: random.Random) -> bool:
+        rule = self.rule
+        if rule.operations and request.operation not in rule.operations:
+            return False
+        if not fnmatchcase(request.key, rule.key):
+            return False
+        self._seen += 1
+        if self._seen <= rule.skip or (rule.times is not None and self._struck >= rule.times):
+            return False
+        self._began = now if self._began is None else self._began
+        if rule.for_s is not None and now - self._began > rule.for_s:
+            return False
+        if dice.random() >= rule.share:
+            return False
+        self._struck += 1
+        return True

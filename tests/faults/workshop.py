@@ -1,0 +1,123 @@
+"""What the fault tests say in one word: a small cache, its plan, what lies in the bucket, a program to be stopped."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+
+from creative_s3.core.aws import connect
+from creative_s3.core.migration import S3MigrationManager
+from creative_s3.settings import S3Config
+from tests.faults.programme import on
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from types_boto3_s3 import S3Client
+
+    from creative_s3.core.aws import Connection
+    from creative_s3.core.transfers import Outcome
+    from tests.faults.proxy import FaultProxy
+
+PREFIX = "creative-assets"
+INDEX_KEY = f"{PREFIX}/metadata/index.json"
+KIB = 1 << 10
+SIZE = 40 * KIB
+
+PUT = on("PutObject")
+GET = on("GetObject")
+CREATE = on("CreateMultipartUpload")
+PART = on("UploadPart")
+COMPLETE = on("CompleteMultipartUpload")
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A workspace with a few composites and nothing else.
+
+    Attributes:
+        directory: The workspace.
+        plan: The key that each file goes to.
+    """
+
+    directory: Path
+    plan: Mapping[str, Path]
+
+    @property
+    def content(self) -> dict[str, bytes]:
+        """What the bucket must hold in the end, without the published index."""
+        return {key: path.read_bytes() for key, path in self.plan.items()}
+
+    def key_of(self, name: str) -> str:
+        """Return the key of the file of that name."""
+        (key,) = (key for key, path in self.plan.items() if path.name == name)
+        return key
+
+
+def a_cache(directory: Path, *sizes: int) -> Cache:
+    """Make a workspace with a file of each size: ``00.png``, ``01.png`` …"""
+    output = directory / "output"
+    output.mkdir(parents=True)
+    (directory / "cache").mkdir()
+    entries = {}
+    for number, size_bytes in enumerate(sizes):
+        path = output / f"{number:02}.png"
+        path.write_bytes(secrets.token_bytes(size_bytes))
+        entries[f"asset-{number:02}"] = {
+            "cache_key": f"asset-{number:02}",
+            "file_path": f"output/{path.name}",
+            "semantic_metadata": {"asset_type": "composite", "region": "us"},
+            "campaign_id": "spring",
+            "created_at": "2025-03-01T09:00:00",
+        }
+    index = {"semantic_assets": entries}
+    (directory / "cache" / "index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
+    config = S3Config.from_env(None, cache_dir=directory / "cache")
+    operations = S3MigrationManager(config, prefix=PREFIX).create_migration_plan().operations
+    return Cache(directory, {operation.key: operation.path for operation in operations})
+
+
+def stored(s3: S3Client, bucket: str) -> dict[str, bytes]:
+    """Return what the bucket holds, without the published index."""
+    keys = [
+        entry["Key"]
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        for entry in page.get("Contents", [])
+    ]
+    return {
+        key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys if key != INDEX_KEY
+    }
+
+
+def unfinished(s3: S3Client, bucket: str) -> list[str]:
+    """Return the keys of unfinished multipart uploads."""
+    return [upload["Key"] for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+
+
+def through(connection: Connection, proxy: FaultProxy) -> Connection:
+    """Return the same connection by way of the proxy."""
+    return connect(connection.config.model_copy(update={"endpoint_url": proxy.url}))
+
+
+def with_client(connection: Connection, options: Config) -> Connection:
+    """Return the connection with other options of botocore, such as shorter time-outs."""
+    config = connection.client_options["config"].merge(options)
+    made = {**connection.client_options, "config": config}
+    return replace(connection, client_options=made, client=connection.session.create_client("s3", **made))
+
+
+def failures(outcomes: list[Outcome]) -> dict[str, str]:
+    """Return why what failed did fail, by key."""
+    return {outcome.request.key: outcome.error.message for outcome in outcomes if outcome.error}
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process as a power cut would."""
+    process.kill()
+    process.wait()

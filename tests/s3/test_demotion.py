@@ -1,0 +1,529 @@
+"""Demotion on a real server: what goes, what stays and why; nothing goes that was not proved just now."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from creative_s3.core.cache import CacheManager
+from creative_s3.core.checksums import Crc64
+from creative_s3.core.events import Event, Finished
+from creative_s3.core.hybrid_cache import S3CacheManager
+from creative_s3.core.lock import exclusive
+from creative_s3.core.migration import S3MigrationManager
+from creative_s3.core.movements import Movements
+from creative_s3.core.pins import change_pins
+from creative_s3.core.tier_library import manage
+from creative_s3.core.tiers import Hold, Policy
+from creative_s3.core.usage import Tally
+from creative_s3.core.validation import State
+from creative_s3.core.workspace import Workspace
+from creative_s3.errors import BucketNotFoundError, ExitCode, LockedError, RefusedError
+from tests.s3.a_cache import ACache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from types_boto3_s3 import S3Client
+
+    from creative_s3.core.aws import Connection
+    from creative_s3.core.tier_report import TierReport
+
+
+@pytest.fixture
+def cache(tmp_path: Path, connection: Connection) -> ACache:
+    made = ACache(tmp_path / "work", connection)
+    for name in ("a", "b", "c"):
+        made.add(name)
+    made.add("new", days=2)
+    made.upload()
+    return made
+
+
+def hold_of(report: TierReport, cache_key: str) -> Hold | None:
+    (found,) = (item for item in report.settled if cache_key in item.file.cache_keys)
+    assert not found.done
+    assert found.reason
+    return found.hold
+
+
+def test_cold_files_go_and_come_back_with_the_same_bytes_times_and_permissions(cache: ACache) -> None:
+    cache.path("a").chmod(0o640)
+    cache.wait_until_settled()
+    before = cache.path("a").stat()
+    report = cache.demote()
+    assert (report.demoted, report.success) == (3, True), report.reasons
+    assert report.demoted_bytes == sum(len(cache.contents[name]) for name in "abc")
+    assert [cache.path(name).exists() for name in cache.contents] == [False, False, False, True]
+    assert [cache.is_cold(name) for name in cache.contents] == [True, True, True, False]
+    cache.check_nothing_is_lost()
+    with cache.tiers() as tiers:
+        assert tiers.undo().promoted == 3
+    for name in "abc":
+        assert cache.path(name).read_bytes() == cache.contents[name]
+        assert not cache.is_cold(name)
+    after = cache.path("a").stat()
+    assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode)
+
+
+def test_a_dry_run_changes_nothing_and_is_what_is_done(cache: ACache) -> None:
+    with cache.tiers() as tiers:
+        planned = manage(tiers, Policy(), dry_run=True, max_evict=1)
+        assert planned.dry_run
+        assert all(cache.path(name).exists() for name in cache.contents)
+        done = manage(tiers, Policy(), max_evict=1)
+    assert [item.to_dict() for item in done.settled] == [item.to_dict() for item in planned.settled]
+    assert planned.demoted == done.demoted == 3
+
+
+def test_what_went_comes_back_by_itself_when_it_is_used(cache: ACache) -> None:
+    cache.demote()
+    with S3CacheManager(cache.cache_dir, s3_manager=cache.store) as manager:
+        assert manager.get_asset_path("a").read_bytes() == cache.contents["a"]
+    assert not cache.is_cold("a")
+    with cache.opened() as catalog:
+        assert Movements(catalog.database).runs(5)[0].still_cold == 2
+
+
+def test_the_index_stays_as_it_is_and_validation_calls_the_files_cold(cache: ACache) -> None:
+    index = (cache.cache_dir / "index.json").read_bytes()
+    cache.demote()
+    assert (cache.cache_dir / "index.json").read_bytes() == index
+    migration = S3MigrationManager(cache.connection.config, cache.store)
+    migration.workspace = Workspace(cache.cache_dir)
+    report = migration.validate_migration(deep=True)
+    assert report.counts[State.COLD] == 3
+    assert report.exit_code(strict=True) is ExitCode.OK
+
+
+def test_pinned_assets_stay_however_cold_they_are(cache: ACache) -> None:
+    cache.add("other", campaign_id="spring")
+    cache.upload()
+    change_pins(cache.cache_dir, lambda pins: pins.with_more(keys=["a"], campaigns=["spring"]))
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy(limit_bytes=0))
+        assert {file.cache_keys[0] for file in plan.held[Hold.PINNED]} == {"a", "other"}
+    assert hold_of(cache.demote("a"), "a") is Hold.PINNED
+    cache.demote()
+    assert cache.path("a").exists()
+    assert cache.path("other").exists()
+
+
+def test_what_was_pinned_since_the_plan_was_made_stays(cache: ACache) -> None:
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        change_pins(cache.cache_dir, lambda pins: pins.with_more(keys=["a"]))
+        report = tiers.apply(plan)
+    assert hold_of(report, "a") is Hold.PINNED
+    assert report.demoted == 2
+
+
+def test_what_was_used_since_the_plan_was_made_stays(cache: ACache) -> None:
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        with CacheManager(cache.cache_dir) as manager:
+            manager.get_asset_path("b")
+        report = tiers.apply(plan)
+    assert hold_of(report, "b") is Hold.USED
+    assert (report.demoted, report.success) == (2, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can tell who has a file open")
+def test_a_file_that_another_process_has_open_stays(cache: ACache) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; f = open(sys.argv[1]); print(1, flush=True); sys.stdin.read()",
+    ]
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        with subprocess.Popen(
+            [*command, str(cache.path("a"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout
+            other.stdout.readline()
+            assert {file.cache_keys[0] for file in tiers.plan(Policy()).held[Hold.OPEN]} == {"a"}
+            report = tiers.apply(plan)
+            other.communicate()
+    assert hold_of(report, "a") is Hold.OPEN
+    assert (report.demoted, report.success) == (2, True)
+    assert cache.path("a").exists()
+
+
+def test_a_file_that_was_edited_since_its_upload_stays(cache: ACache) -> None:
+    path = cache.path("a")
+    before, changed = path.stat(), cache.contents["a"].swapcase()
+    path.write_bytes(changed)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    cache.contents["a"] = changed
+    cache.wait_until_settled()
+    report = cache.demote()
+    assert hold_of(report, "a") is Hold.CHANGED
+    assert report.exit_code is ExitCode.ITEMS_FAILED
+    assert path.read_bytes() == changed
+    cache.check_nothing_is_lost()
+
+
+def test_a_file_that_was_edited_after_its_proof_stays(cache: ACache) -> None:
+    """The first group's progress tells when the second one's time has come."""
+    for number in range(40):
+        cache.add(f"n{number:02}")
+    cache.upload()
+    changed: dict[str, bytes] = {}
+
+    def edit(event: Event) -> None:
+        if isinstance(event, Finished) and not changed:
+            for name in cache.contents:
+                if cache.path(name).exists():
+                    changed[name] = b"edited"
+                    cache.path(name).write_bytes(b"edited")
+
+    report = cache.demote(emit=edit)
+    assert changed
+    for name in changed:
+        assert cache.path(name).read_bytes() == b"edited"
+    assert report.demoted + len(changed) >= len(cache.contents)
+
+
+def put(s3: S3Client, cache: ACache, cache_key: str, content: bytes, **more: Any) -> None:  # noqa: ANN401
+    """Store an object as another client would."""
+    options: dict[str, Any] = {"Metadata": {"cache-key": cache_key}} | more
+    s3.put_object(Bucket=cache.connection.bucket, Key=cache.key(cache_key), Body=content, **options)
+
+
+def test_an_object_that_was_overwritten_since_the_plan_keeps_its_file_here(
+    cache: ACache, s3: S3Client
+) -> None:
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        put(s3, cache, "a", cache.contents["a"].swapcase(), ChecksumAlgorithm="CRC64NVME")
+        put(s3, cache, "b", b"shorter")
+        report = tiers.apply(plan)
+    assert hold_of(report, "a") is Hold.CHANGED
+    assert "overwritten" in report.reasons["a"]
+    assert hold_of(report, "b") is Hold.CHANGED
+    assert report.demoted == 1
+    assert cache.path("a").read_bytes() == cache.contents["a"]
+
+
+def test_an_object_that_is_gone_keeps_its_file_here(cache: ACache, s3: S3Client) -> None:
+    s3.delete_object(Bucket=cache.connection.bucket, Key=cache.key("a"))
+    report = cache.demote()
+    assert hold_of(report, "a") is Hold.UNPROVED
+    assert report.demoted == 2
+    cache.check_nothing_is_lost()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "hold"),
+    [({"cache-key": "somebody-else"}, Hold.SHARED_OBJECT), ({}, Hold.UNPROVED)],
+)
+def test_an_object_that_is_not_called_after_the_asset_keeps_its_file_here(
+    cache: ACache, s3: S3Client, metadata: dict[str, str], hold: Hold
+) -> None:
+    put(s3, cache, "a", cache.contents["a"], Metadata=metadata, ChecksumAlgorithm="CRC64NVME")
+    assert hold_of(cache.demote("a"), "a") is hold
+    assert cache.path("a").exists()
+
+
+def test_an_object_without_a_checksum_is_read_whole_and_compared(cache: ACache, s3: S3Client) -> None:
+    put(s3, cache, "a", cache.contents["a"], ChecksumAlgorithm="SHA256")
+    put(s3, cache, "b", cache.contents["b"].swapcase(), ChecksumAlgorithm="SHA256")
+    report = cache.demote()
+    assert (report.demoted, hold_of(report, "b")) == (2, Hold.CHANGED)
+    assert report.requests["GetObject"] == 2
+    with cache.tiers() as tiers:
+        tiers.undo()
+    assert cache.path("a").read_bytes() == cache.contents["a"]
+
+
+def test_an_archived_object_keeps_its_file_here(cache: ACache, s3: S3Client) -> None:
+    put(s3, cache, "a", cache.contents["a"], StorageClass="GLACIER", ChecksumAlgorithm="CRC64NVME")
+    assert hold_of(cache.demote("a"), "a") is Hold.ARCHIVED
+    assert cache.path("a").exists()
+
+
+def test_links_second_names_and_files_outside_the_cache_stay(cache: ACache, tmp_path: Path) -> None:
+    cache.add("outside", path="output/campaign/outside.png")
+    for name in ("linked", "twice", "behind"):
+        cache.add(name, path=f"cache/{name}/{name}.png")
+    cache.upload()
+    os.link(cache.path("twice"), tmp_path / "second-name.png")
+    linked = cache.path("linked")
+    linked.rename(linked.with_name("target.png"))
+    linked.symlink_to("target.png")
+    (cache.cache_dir / "behind").rename(cache.cache_dir / "real")
+    (cache.cache_dir / "behind").symlink_to("real")
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        assert {hold: len(files) for hold, files in plan.held.items()} == {
+            Hold.LINKED: 2,
+            Hold.HARD_LINKED: 1,
+        }
+        tiers.apply(plan)
+    assert hold_of(cache.demote("outside"), "outside") is Hold.OUTSIDE
+    for name in ("outside", "linked", "twice", "behind"):
+        assert cache.path(name).read_bytes() == cache.contents[name]
+
+
+def test_two_files_with_the_same_bytes_share_an_object_and_only_its_owner_goes(cache: ACache) -> None:
+    cache.add("one", b"same bytes", path="cache/x/same.png")
+    cache.add("two", b"same bytes", path="cache/y/same.png")
+    cache.upload()
+    assert cache.key("one") == cache.key("two")
+    report = cache.demote("one", "two")
+    assert report.demoted == 1
+    assert Hold.SHARED_OBJECT in {item.hold for item in report.settled}
+    cache.check_nothing_is_lost()
+
+
+def test_a_file_of_several_assets_goes_when_all_their_copies_are_proved(cache: ACache, s3: S3Client) -> None:
+    """A product names the file, too: that is one object. A second description is a second object."""
+    path = "cache/products/soap.png"
+    cache.add("soap", b"soap", path=path, semantic_metadata={"asset_type": "product_transparent"})
+    cache.edit_index(
+        "products", "soap", {"name": "Soap", "slug": "soap", "file_path": path, "status": "ready"}
+    )
+    cache.add("backdrop", b"soap", path=path)
+    cache.upload()
+    assert len(cache.file("soap").cache_keys) == 3
+    second = cache.demote("soap")
+    assert second.demoted == 1, second.reasons
+    with S3CacheManager(cache.cache_dir, s3_manager=cache.store) as manager:
+        for name in cache.file("soap").cache_keys:
+            (cache.root / path).unlink(missing_ok=True)
+            assert manager.get_asset_path(name).read_bytes() == b"soap"
+    cache.age(cache.root / path)
+    cache.wait_until_settled()
+    s3.delete_object(Bucket=cache.connection.bucket, Key=cache.key("backdrop"))
+    assert hold_of(cache.demote("soap"), "soap") is Hold.UNPROVED
+    assert (cache.root / path).exists()
+
+
+def test_an_asset_that_was_never_uploaded_stays(cache: ACache) -> None:
+    cache.add("late")
+    cache.wait_until_settled()
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        assert [file.cache_keys for file in plan.held[Hold.UNPROVED]] == [("late",)]
+    assert hold_of(cache.demote("late"), "late") is Hold.UNPROVED
+
+
+def rules(s3: S3Client, cache: ACache, *made: dict[str, Any]) -> None:
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=cache.connection.bucket,
+        LifecycleConfiguration={"Rules": list[Any](made)},
+    )
+
+
+def a_rule(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - a rule holds anything
+    return {
+        "ID": "clean",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "creative-assets/backgrounds/"},
+        "Expiration": {"Days": 365},
+    } | more
+
+
+def test_a_rule_that_will_delete_the_copies_keeps_the_files_here(cache: ACache, s3: S3Client) -> None:
+    rules(s3, cache, a_rule())
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        assert (len(plan.demotions), len(plan.held[Hold.EXPIRING])) == (0, 3)
+        assert plan.held[Hold.EXPIRING][0].detail == "clean, 365 days after it was stored"
+    report = cache.demote("a")
+    assert hold_of(report, "a") is Hold.EXPIRING
+    assert report.exit_code is ExitCode.REFUSED
+
+
+def test_a_rule_that_came_since_the_plan_keeps_the_files_here(cache: ACache, s3: S3Client) -> None:
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+    rules(s3, cache, a_rule())
+    with cache.tiers() as tiers:
+        report = tiers.apply(plan)
+    assert {item.hold for item in report.settled} == {Hold.EXPIRING}
+    cache.check_nothing_is_lost()
+
+
+def test_a_rule_that_was_accepted_by_its_name_lets_the_files_go(cache: ACache, s3: S3Client) -> None:
+    rules(s3, cache, a_rule(), a_rule(ID="other", Filter={"Prefix": cache.key("a")}))
+    report = cache.demote(accepted=["clean"])
+    assert report.demoted == 2
+    assert cache.path("a").exists()
+
+
+def test_a_rule_for_certain_tags_is_compared_with_the_tags_of_the_object(cache: ACache, s3: S3Client) -> None:
+    tag = {"Key": "season", "Value": "fall"}
+    both = {"Prefix": "creative-assets/", "Tags": [tag]}
+    rules(s3, cache, a_rule(ID="spring", Filter={"Tag": {"Key": "season", "Value": "spring"}}))
+    assert cache.demote("a").demoted == 1
+    rules(s3, cache, a_rule(Filter={"And": both}))
+    assert hold_of(cache.demote("b"), "b") is Hold.EXPIRING
+
+
+def test_an_empty_bucket_stops_everything(cache: ACache, s3: S3Client) -> None:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=cache.connection.bucket):
+        for found in page.get("Contents", []):
+            s3.delete_object(Bucket=cache.connection.bucket, Key=found["Key"])
+    with cache.tiers() as tiers, pytest.raises(RefusedError, match="nothing was removed"):
+        tiers.apply(tiers.plan(Policy()))
+    assert all(cache.path(name).exists() for name in cache.contents)
+
+
+def test_a_cache_that_is_not_there_stops_everything(cache: ACache) -> None:
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        cache.cache_dir.rename(cache.root / "elsewhere")
+        with pytest.raises(RefusedError, match="missing"):
+            tiers.apply(plan)
+        (cache.root / "elsewhere").rename(cache.cache_dir)
+
+
+def test_a_bucket_that_is_deleted_in_the_middle_stops_everything_at_once(cache: ACache, s3: S3Client) -> None:
+    for number in range(70):
+        cache.add(f"n{number:02}")
+    cache.upload()
+    bucket = cache.connection.bucket
+    gone: list[str] = []
+
+    def delete(event: Event) -> None:
+        if isinstance(event, Finished):
+            gone.append(event.key)
+        if gone and len(gone) == 1 and isinstance(event, Finished):
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                for found in page.get("Contents", []):
+                    s3.delete_object(Bucket=bucket, Key=found["Key"])
+            s3.delete_bucket(Bucket=bucket)
+
+    with pytest.raises(BucketNotFoundError):
+        cache.demote(emit=delete)
+    # Only the first group went, which was proved while the bucket was there.
+    left = sum(cache.cache_dir.joinpath(f"backgrounds/{name}.png").exists() for name in cache.contents)
+    assert len(cache.contents) - left <= 32
+    assert left >= len(cache.contents) - 32
+
+
+def test_two_runs_on_one_cache_do_not_meet(cache: ACache) -> None:
+    with cache.tiers() as tiers:
+        plan = tiers.plan(Policy())
+        with exclusive(cache.cache_dir / ".creative-s3" / "lock"), pytest.raises(LockedError):
+            tiers.apply(plan)
+    assert all(cache.path(name).exists() for name in cache.contents)
+
+
+def test_another_run_finishes_what_a_killed_one_left(cache: ACache) -> None:
+    """Every state in which a kill can leave a file on its way out: here, aside, aside and back, gone."""
+    with cache.tiers() as tiers:
+        tiers.apply(tiers.plan(Policy()))
+        tiers.undo(1)
+    with cache.opened() as catalog:
+        movements = Movements(catalog.database)
+        pending = movements.begin([(movement, (movement.cache_key,)) for movement in movements.demoted_by(1)])
+        catalog.assets.set_cold(["a", "b", "c"], is_cold=True)
+    by_key = {one.cache_keys[0]: one for one in pending}
+    cache.path("a").rename(aside_of(cache, "a", by_key["a"].number))
+    cache.path("b").unlink()
+    orphan = cache.path("new").with_name(".new.png.creative-s3-beef.leaving")
+    cache.path("new").rename(orphan)
+    report = cache.demote("new")
+    assert [cache.path(name).exists() for name in "abc"] == [True, False, True]
+    assert [cache.is_cold(name) for name in "abc"] == [False, True, False]
+    assert not orphan.exists()
+    assert len(report.warnings) == 2
+    with cache.opened() as catalog:
+        assert Movements(catalog.database).pending() == []
+    cache.check_nothing_is_lost()
+
+
+def aside_of(cache: ACache, cache_key: str, number: int) -> Path:
+    path = cache.path(cache_key)
+    return path.with_name(f".{path.name}.creative-s3-{number:x}.leaving")
+
+
+@pytest.mark.parametrize("twin", [True, False], ids=["the same bytes", "other bytes"])
+def test_a_file_aside_whose_name_was_taken_is_kept_unless_it_is_the_same(cache: ACache, twin: bool) -> None:  # noqa: FBT001 - pytest passes it
+    aside = aside_of(cache, "a", 7)
+    cache.path("a").rename(aside)
+    cache.path("a").write_bytes(cache.contents["a"] if twin else b"newer")
+    report = cache.demote("b")
+    kept = cache.path("a").with_name("a.kept-1.png")
+    assert not aside.exists()
+    assert kept.exists() is not twin
+    if not twin:
+        assert kept.read_bytes() == cache.contents["a"]
+        assert cache.path("a").read_bytes() == b"newer"
+        assert "kept as cache/backgrounds/a.kept-1.png" in report.warnings[0]
+
+
+def test_undo_brings_back_exactly_what_went_or_says_why_not(cache: ACache, s3: S3Client) -> None:
+    cache.demote()
+    put(s3, cache, "a", b"another machine's", ChecksumAlgorithm="CRC64NVME")
+    s3.delete_object(Bucket=cache.connection.bucket, Key=cache.key("b"))
+    with cache.tiers() as tiers:
+        report = tiers.undo()
+        assert report.promoted == 1
+        assert "overwritten" in report.reasons["a"]
+        assert "does not exist" in report.reasons["b"]
+        assert not cache.path("a").exists()
+        by_key = {file.cache_keys[0]: file for file in tiers.look().files}
+        assert tiers.promote([by_key["a"]]).promoted == 1
+    assert cache.path("a").read_bytes() == b"another machine's"
+
+
+def test_what_somebody_put_in_the_place_meanwhile_is_not_replaced(cache: ACache) -> None:
+    cache.demote()
+    cache.path("a").write_bytes(b"somebody's own")
+    with cache.tiers() as tiers:
+        report = tiers.undo()
+    assert report.success
+    assert cache.path("a").read_bytes() == b"somebody's own"
+    assert not cache.is_cold("a")
+
+
+def test_hot_assets_come_back_by_themselves_and_stay(cache: ACache) -> None:
+    cache.demote()
+    with cache.opened() as catalog:
+        catalog.usage.record({"a": 3, "b": 2}, {"hit": Tally(5, 0)}, at=datetime.now(UTC) - timedelta(days=1))
+    with cache.tiers() as tiers:
+        report = manage(tiers, Policy())
+    assert (report.promoted, report.demoted) == (1, 0)
+    assert cache.path("a").read_bytes() == cache.contents["a"]
+    assert not cache.path("b").exists()
+
+
+def test_what_was_brought_back_counts_as_used(cache: ACache) -> None:
+    cache.demote()
+    with cache.tiers() as tiers:
+        tiers.undo()
+        assert not tiers.plan(Policy()).demotions
+
+
+def test_over_the_limit_the_least_regretted_files_go(cache: ACache) -> None:
+    for number in range(5):
+        cache.add(f"warm{number}", os.urandom(10_000), days=5 - number)
+    cache.upload()
+    with cache.tiers() as tiers:
+        used = tiers.look().room.used_bytes
+        report = tiers.apply(tiers.plan(Policy(cold_days=365, limit_bytes=used - 15_000)))
+    assert report.demoted_bytes >= 15_000
+    assert not cache.path("warm0").exists()
+    assert cache.path("warm4").exists()
+
+
+def test_a_corrupted_object_is_not_taken_for_the_content(cache: ACache, s3: S3Client) -> None:
+    """The size and the name are right, the checksum is that of what is stored, and it is not ours."""
+    wrong = bytearray(cache.contents["a"])
+    wrong[10] ^= 1
+    crc = Crc64()
+    crc.update(wrong)
+    assert base64.b64decode(crc.base64)
+    put(s3, cache, "a", bytes(wrong), ChecksumCRC64NVME=crc.base64)
+    assert hold_of(cache.demote("a"), "a") is Hold.CHANGED
+    assert cache.path("a").read_bytes() == cache.contents["a"]
