@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from creative_s3.core.catalog import catalog_path
 from creative_s3.core.demotion import Demoter
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.lock import exclusive
-from creative_s3.core.movements import Movements
+from creative_s3.core.movements import Movement, Movements
 from creative_s3.core.pins import read_pins
 from creative_s3.core.pricing import load_bundled
 from creative_s3.core.promotion import Promoter
@@ -45,6 +45,27 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _TRIED_WHEN_ASKED = frozenset({Hold.UNPROVED, Hold.CHANGED, Hold.ARCHIVED})
 """What is recorded and may be out of date: for a file that somebody names, S3 is asked all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One run that holds the lock.
+
+    Attributes:
+        run: Its number.
+        command: What was run.
+        now: When its plan was made.
+        replayed: What an earlier run had left.
+        started_at: With time zone.
+        began_s: On the clock that only goes forward.
+    """
+
+    run: int
+    command: str
+    now: datetime
+    replayed: Replayed
+    started_at: datetime
+    began_s: float
 
 
 class TierManager:
@@ -84,7 +105,6 @@ class TierManager:
         self._clock = clock
         self._movements = Movements(catalog.database)
         self._fates: Fates | None = None
-        self._started_at, self._began_s = datetime.now(UTC), time.monotonic()
         self.terms: Mapping[str, ReturnTerms] = return_terms(load_bundled().region(store.connection.region))
 
     @property
@@ -151,15 +171,14 @@ class TierManager:
             LockedError: Another run works on this cache.
             CreativeS3Error: Nothing more can be proved; what was removed before is recorded and proved.
         """
-        with self._working() as replayed:
+        with self._working(command, plan.now) as work:
             if plan.demotions:
                 self.check_bucket()
-            run = self._movements.new_run()
-            settled = list(self._demote(plan.demotions, run=run, command=command, now=plan.now))
+            settled = list(self._demote(plan.demotions, work))
             promotions, left_out = self._affordable(plan)
             settled += left_out
-            settled += self._promote(promotions, run=run, command=command, now=plan.now)
-            return self._report(settled, run, replayed, command=command, plan=plan)
+            settled += self._promote(promotions, work)
+            return self._report(settled, work, plan=plan)
 
     def demote(self, files: Sequence[TierFile], *, command: str = "tiers demote") -> TierReport:
         """Demote files that somebody named, whatever their age; each is proved first.
@@ -170,12 +189,10 @@ class TierManager:
         every = asked(files, Action.DEMOTE, self.terms)
         moves = [move for move in every if _may_try(move.file)]
         stays = [_not_demoted(move) for move in every if not _may_try(move.file)]
-        with self._working() as replayed:
+        with self._working(command, self._clock()) as work:
             if moves:
                 self.check_bucket()
-            run = self._movements.new_run()
-            settled = list(self._demote(moves, run=run, command=command, now=self._clock()))
-            return self._report([*stays, *settled], run, replayed, command=command)
+            return self._report([*stays, *self._demote(moves, work)], work)
 
     def promote(self, files: Sequence[TierFile], *, command: str = "tiers promote") -> TierReport:
         """Bring files back that somebody named, verified.
@@ -183,11 +200,8 @@ class TierManager:
         Raises:
             CreativeS3Error: As for `apply`.
         """
-        moves = asked(files, Action.PROMOTE, self.terms)
-        with self._working() as replayed:
-            run = self._movements.new_run()
-            settled = self._promote(moves, run=run, command=command, now=self._clock())
-            return self._report(settled, run, replayed, command=command)
+        with self._working(command, self._clock()) as work:
+            return self._report(self._promote(asked(files, Action.PROMOTE, self.terms), work), work)
 
     def undo(self, run: int | None = None, *, command: str = "tiers undo") -> TierReport:
         """Bring back what a run demoted, exactly that content.
@@ -201,22 +215,17 @@ class TierManager:
             CreativeS3Error: As for `apply`.
         """
         undone = self.undoable(run)
-        with self._working() as replayed:
+        with self._working(command, self._clock()) as work:
             known = {movement.file_path: movement for movement in self._movements.demoted_by(undone)}
             files = [
                 replace(file, key=known[file.file_path].key)
                 for file in self.look().files
                 if file.file_path in known
             ]
-            moves = asked(files, Action.PROMOTE, self.terms)
-            number = self._movements.new_run()
-            promoter = self._promoter(number, command, self._clock())
-            settled = list(promoter.promote(moves, exact=known))
-            found = {file.file_path for file in files}
-            warnings = tuple(
-                f"{path} is in no index entry any more, and was left in S3" for path in known.keys() - found
-            )
-            return self._report(settled, number, replayed, command=command, warnings=warnings)
+            settled = self._promote(asked(files, Action.PROMOTE, self.terms), work, exact=known)
+            unknown = sorted(known.keys() - {file.file_path for file in files})
+            warnings = tuple(f"{path} is in no index entry any more, and was left in S3" for path in unknown)
+            return self._report(settled, work, warnings=warnings)
 
     def undoable(self, run: int | None = None) -> int:
         """Return the number of the run that `undo` would take back.
@@ -243,14 +252,15 @@ class TierManager:
         return frozenset(movement.file_path for movement in self._movements.demoted_by(self.undoable(run)))
 
     @contextmanager
-    def _working(self) -> Iterator[Replayed]:
+    def _working(self, command: str, now: datetime) -> Iterator[_Work]:
         """Hold the lock, with everything that a killed run left settled."""
         with exclusive(catalog_path(self._workspace.cache_dir).with_name("lock")):
             check_cache(self._workspace)
-            self._started_at, self._began_s = datetime.now(UTC), time.monotonic()
-            yield replay(self._catalog, self._workspace)
+            started_at, began_s = datetime.now(UTC), time.monotonic()
+            replayed = replay(self._catalog, self._workspace)
+            yield _Work(self._movements.new_run(), command, now, replayed, started_at, began_s)
 
-    def _demote(self, moves: Sequence[Move], *, run: int, command: str, now: datetime) -> Iterator[Settled]:
+    def _demote(self, moves: Sequence[Move], work: _Work) -> Iterator[Settled]:
         if not moves:
             return
         prover = Prover(
@@ -265,30 +275,30 @@ class TierManager:
             self._catalog,
             self._workspace,
             prover,
-            run=run,
-            command=command,
-            now=now,
+            run=work.run,
+            command=work.command,
+            now=work.now,
             workers=self._store.connection.config.max_parallel_uploads,
             emit=self._emit,
         )
         yield from demoter.demote(moves)
 
-    def _promote(self, moves: Sequence[Move], *, run: int, command: str, now: datetime) -> list[Settled]:
+    def _promote(
+        self, moves: Sequence[Move], work: _Work, *, exact: Mapping[str, Movement] | None = None
+    ) -> list[Settled]:
         if not moves:
             return []
-        return list(self._promoter(run, command, now).promote(moves))
-
-    def _promoter(self, run: int, command: str, now: datetime) -> Promoter:
-        return Promoter(
+        promoter = Promoter(
             self._catalog,
             self._workspace,
             self._store,
-            run=run,
-            command=command,
-            now=now,
+            run=work.run,
+            command=work.command,
+            now=work.now,
             engine=self._engine,
             emit=self._emit,
         )
+        return list(promoter.promote(moves, exact=exact))
 
     def _affordable(self, plan: TierPlan) -> tuple[list[Move], list[Settled]]:
         """Take out promotions for which the room was not made after all."""
@@ -309,33 +319,31 @@ class TierManager:
     def _report(
         self,
         settled: Iterable[Settled],
-        run: int,
-        replayed: Replayed,
+        work: _Work,
         *,
-        command: str,
         plan: TierPlan | None = None,
         warnings: tuple[str, ...] = (),
     ) -> TierReport:
         settled = tuple(settled)
         report = TierReport(
             settled=settled,
-            run=run if any(item.done for item in settled) else None,
+            run=work.run if any(item.done for item in settled) else None,
             plan=plan,
             held=held_files(plan) if plan else (),
-            warnings=(*replayed.sentences, *warnings),
+            warnings=(*work.replayed.sentences, *warnings),
             requests=Counter(self._store.requests),
         )
         if report.run is not None:
-            self._take_down(report, command)
+            self._take_down(report, work)
         return report
 
-    def _take_down(self, report: TierReport, command: str) -> None:
+    def _take_down(self, report: TierReport, work: _Work) -> None:
         """Record a run for the statistics; they are not worth failing for."""
         run = RunRecord(
-            command=command,
+            command=work.command,
             bucket=self._catalog.bucket,
-            started_at=self._started_at.isoformat(timespec="seconds"),
-            duration_s=time.monotonic() - self._began_s,
+            started_at=work.started_at.isoformat(timespec="seconds"),
+            duration_s=time.monotonic() - work.began_s,
             exit_code=int(report.exit_code),
             files=report.demoted + report.promoted,
             size_bytes=report.demoted_bytes + report.promoted_bytes,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from botocore.config import Config
 
 from creative_s3.cli.live import STALLED_AFTER_S, Recorder, line
-from creative_s3.core.events import Event, PhaseStarted, TotalsKnown
-from creative_s3.core.transfers import Download, Proof, TransferEngine
+from creative_s3.core.events import PhaseStarted, TotalsKnown
+from creative_s3.core.transfers import Download, Proof
 from creative_s3.errors import TemporaryError
 from tests.faults.programme import Fault, Hold, Reset, Rule, Truncate, Way
 from tests.faults.workshop import GET, KIB, PART, PUT, failures, stored, unfinished, with_client
@@ -136,10 +137,10 @@ def test_stalled_connections_are_given_up_and_everything_is_sent_again(
     targets = {key: tmp_path / "to" / key[2:] for key in ("k/down", "k/head")}
     proxy.follow(*STALLS.values())
 
-    with TransferEngine(connection, engine=engine) as up, TransferEngine(connection, engine=engine) as down:
-        downloads = down.download(Download(key, path) for key, path in targets.items())
-        uploads = up.upload(an_upload(source, key) for key in ("k/up", "k/answer"))
-        outcomes = [*uploads, *downloads]
+    with ThreadPoolExecutor() as both:
+        uploading = both.submit(put, connection, engine, an_upload(source, "k/up"), an_upload(source, "k/answer"))
+        downloading = both.submit(get, connection, engine, *(Download(*pair) for pair in targets.items()))
+        outcomes = [*uploading.result(), *downloading.result()]
 
     assert failures(outcomes) == {}
     assert proxy.struck == 4
@@ -154,13 +155,24 @@ def test_the_screen_says_that_nothing_moves_while_a_connection_stalls(
     recorder.take(PhaseStarted("uploading"), time.monotonic())
     recorder.take(TotalsKnown(1, WHOLE), time.monotonic())
     proxy.follow(Rule(Hold(Way.UP, MIDDLE), PUT))
+    shown = []
 
-    def take(event: Event) -> None:
-        recorder.take(event, time.monotonic())
+    def look() -> None:
+        if proxy.struck and not shown:
+            later = time.monotonic() + STALLED_AFTER_S
+            shown.append(line(recorder.tally(later)))
+            proxy.release()
 
-    with TransferEngine(connection, engine=engine, emit=take) as transfers:
-        outcomes = transfers.upload([an_upload(a_file(tmp_path, WHOLE))])
-        ticks = iter([STALLED_AFTER_S + 1])
+    outcome = only(
+        put(
+            connection,
+            engine,
+            an_upload(a_file(tmp_path, WHOLE)),
+            emit=lambda event: recorder.take(event, time.monotonic()),
+            tick=look,
+        )
+    )
 
-        proxy.release()
-        assert next(outcomes).error is None
+    assert outcome.error is None
+    assert "stalled for 10 s" in shown[0]
+    assert "stalled" not in line(recorder.tally(time.monotonic()))

@@ -116,7 +116,7 @@ def quoted_for_bash(value: str, quote: str) -> str:
         return value.replace("'", r"'\''")
     if quote == '"':
         # Nothing in double quotes keeps bash from taking an exclamation mark for a call of its history.
-        return re.sub(r'(["$`\\])', r"\\\1", value).replace("\x00", '"\\!"')
+        return re.sub(r'(["$`\\])', r"\\\1", value).replace("!", '"\\!"')
     text = "".join(
         f"\\{character}" if character.isascii() and _PLAIN_IN_BASH.match(character) else character
         for character in value
