@@ -7,6 +7,7 @@ pipeline's own code may go on beside us: what it wrote meanwhile is read again a
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -15,19 +16,28 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from creative_s3.core.arguments import is_filled_text
 from creative_s3.core.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog import NOWHERE, Catalog, catalog_path
 from creative_s3.core.counts import Counts
-from creative_s3.core.entries import OutsideError, UnusableError, check_characters
+from creative_s3.core.entries import OutsideError, UnusableError
 from creative_s3.core.flushing import Flusher
-from creative_s3.core.given_files import GivenPath, given_file, name_in_cache, slug_of_product
+from creative_s3.core.given_files import (
+    GivenPath,
+    check_entry,
+    given_file,
+    name_in_cache,
+    slug_of_product,
+)
 from creative_s3.core.index_entries import PRODUCTS_SECTION, SEMANTIC_SECTION, TOP_LEVEL, EntryReader
 from creative_s3.core.intake import settle_identities, take_in
+from creative_s3.core.models import SemanticMetadata
 from creative_s3.core.product_table import ProductTable
 from creative_s3.core.settling import settle
 from creative_s3.core.usage import HITS, MISSES
 from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import (
+    CreativeS3Error,
     FileUnreadableError,
     ObjectNotFoundError,
     RefusedError,
@@ -38,9 +48,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from creative_s3.core.file_results import UploadResult
-    from creative_s3.core.models import SemanticMetadata
     from creative_s3.core.workspace import LocalFile
 
+_log = logging.getLogger(__name__)
 _FRESH_S = 1.0
 """How long the index is taken to be unchanged without looking."""
 
@@ -85,6 +95,7 @@ class CacheManager:
         self._catalog: Catalog | None = None
         self._seen_at = 0.0
         self._is_unsettled = False
+        self._has_registered = False
         self._counts = Counts()
         self._flusher = Flusher(self._write_out)
 
@@ -117,6 +128,8 @@ class CacheManager:
             UsageError: The cache key or a text is no text in UTF-8.
             CatalogError: The catalog cannot be written; nothing was registered.
         """
+        if not isinstance(metadata, SemanticMetadata):
+            raise UsageError("metadata is no SemanticMetadata", item=str(cache_key)[:80])
         file = given_file(self.workspace, file_path)
         now = _now()
         value: dict[str, Any] = {
@@ -247,9 +260,14 @@ class CacheManager:
         self._flusher.flush()
 
     def close(self) -> None:
-        """Flush, and let go of the catalog; the next call opens it again."""
+        """Flush, and let go of the catalog; the next call opens it again.
+
+        What cannot be written now is told in the log and stays in the catalog; `flush` raises it.
+        """
         try:
             self._flusher.close()
+        except CreativeS3Error as error:
+            _log.warning("index.json is not up to date, and the catalog keeps what it lacks: %s", error)
         finally:
             with self._lock:
                 if self._catalog is not None:
@@ -303,10 +321,7 @@ class CacheManager:
             known: What the entry says now, where the fields to set are not all of it.
         """
         with self._lock:
-            try:
-                check_characters(entry.name, "its name")
-            except UnusableError as reason:
-                raise UsageError(f"the asset cannot be registered: {reason}") from None
+            check_entry(entry.section, entry.name, {**entry.value, **first})
             catalog = self._ready(within_s=_FRESH_S)
             rows = {row.field: row for row in catalog.assets.at([(entry.section, entry.name)])}
             value = entry.value if rows else {**entry.value, **first}
@@ -322,6 +337,7 @@ class CacheManager:
                     ProductTable(catalog.database).put(entry.name, whole)
                 catalog.assets.put(records)
                 settle_identities(catalog.assets, [record.asset.cache_key for record in records])
+            self._has_registered = True
         self._flusher.wake()
 
     def _records(self, entry: _Entry, whole: Mapping[str, Any], catalog: Catalog) -> list[AssetRecord]:
@@ -354,6 +370,8 @@ class CacheManager:
 
     def _look(self, cache_key: str) -> tuple[AssetRecord | None, LocalFile | None]:
         """Find an asset in the catalog and its file on the disk; an unknown one may be new in index.json."""
+        if not is_filled_text(cache_key):
+            raise UsageError("this is no cache key", item=repr(cache_key)[:80], hint="give its text")
         with self._lock:
             record = self._open().assets.get(cache_key) if self._seen_at else None
             if record is None:
@@ -377,7 +395,8 @@ class CacheManager:
         with self._lock:
             catalog = self._open()
         self._counts.write(catalog.usage)
-        if self._is_unsettled or catalog.journal.has_pending():
+        if self._is_unsettled or self._has_registered or catalog.journal.has_pending():
+            # Also when nothing waits: old code may have dropped what was registered here.
             self._is_unsettled = False
             settle(catalog, self.workspace)
 

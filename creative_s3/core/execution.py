@@ -22,6 +22,8 @@ from creative_s3.errors import CreativeS3Error, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from creative_s3.core.file_results import DownloadResult
+    from creative_s3.core.models import StoredObject
     from creative_s3.core.progress import ProgressMeter
     from creative_s3.core.transfers import TransferEngine
 
@@ -185,6 +187,28 @@ def proved_object(operation: Operation, outcome: Outcome) -> ProvedObject:
         storage_class=stored.storage_class,
         owner=owner_of(stored.metadata) or operation.asset.cache_key,
         proof=str(outcome.proof),
+        proved_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def proved_download(stored: StoredObject, result: DownloadResult) -> ProvedObject:
+    """Return what the catalog keeps of a proved download: an older copy never replaces what it says.
+
+    Args:
+        stored: What HEAD said before.
+        result: What came, with its checksum.
+    """
+    if result.crc64nvme is None:
+        raise ValueError("a download without its checksum proves nothing")
+    return ProvedObject(
+        key=result.s3_key,
+        size_bytes=result.size_bytes,
+        etag=result.etag or stored.etag,
+        crc64nvme=result.crc64nvme,
+        version_id=result.version_id,
+        storage_class=stored.storage_class,
+        owner=owner_of(stored.metadata),
+        proof=str(result.proof),
         proved_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

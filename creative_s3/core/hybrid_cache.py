@@ -12,11 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.additions import FileAdder
+from creative_s3.core.asset_locator import AssetLocator
 from creative_s3.core.asset_rows import AssetRecord, Source
 from creative_s3.core.cache import CacheManager, Registration
 from creative_s3.core.catalog import NOWHERE, remote_side
+from creative_s3.core.execution import proved_download
 from creative_s3.core.file_results import UploadResult
-from creative_s3.core.finder import Finder
 from creative_s3.core.index_entries import CACHE_SECTION, SEMANTIC_SECTION
 from creative_s3.core.layout import asset_of, owner_of
 from creative_s3.core.objects import is_archived
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from creative_s3.core.tier_report import TierReport
 
 _log = logging.getLogger(__name__)
+_Download = tuple["StoredObject", "DownloadResult"]
 
 
 class S3CacheManager(CacheManager):
@@ -78,6 +80,7 @@ class S3CacheManager(CacheManager):
         self.local_cache_size_limit_gb = local_cache_size_limit_gb
         self._downloads: SingleFlight[Path] = SingleFlight()
         self._obstacle: CreativeS3Error | None = None
+        self._locator: AssetLocator | None = None
         self.s3_manager = s3_manager if enable_s3 else None
         if enable_s3 and s3_manager is None:
             self.s3_manager = self._connected(s3_config or S3Config.from_env())
@@ -132,8 +135,8 @@ class S3CacheManager(CacheManager):
         """Return the file of an asset, brought from S3 if it is not on local disk, and record the use.
 
         A file appears under its name only whole and verified. Threads that ask for one asset at once share a
-        download. An asset that the catalog does not know is looked for in the published index, then in the
-        bucket.
+        download. An asset that the catalog does not know is looked for in the published index, then in a
+        listing of the bucket, at most once a minute.
 
         Args:
             cache_key: The asset.
@@ -215,9 +218,9 @@ class S3CacheManager(CacheManager):
         """
         from creative_s3.core.statistics import library_statistics  # noqa: PLC0415 - rarely needed
 
-        self.flush()
         with self._lock:
             catalog = self._ready()
+            self._counts.write(catalog.usage)
         return {"s3_enabled": self.s3_enabled, **library_statistics(catalog).to_dict()}
 
     def _connected(self, config: S3Config) -> S3StorageManager | None:
@@ -308,6 +311,9 @@ class S3CacheManager(CacheManager):
         stored = self._object_of(cache_key, record)
         if is_archived(stored):
             raise archived(stored, storage.connection)
+        if record is None:  # a listing may have shown it
+            with self._lock:
+                record = self._ready().assets.get(cache_key)
         found = record.asset if record else asset_of(stored.key, stored.metadata or {}, self._prefix)
         if found is None:
             raise ObjectNotFoundError(
@@ -327,22 +333,16 @@ class S3CacheManager(CacheManager):
             raise result.error
         if record is None:
             self._adopt(found, stored)
-        self._brought(cache_key, record, found.file_path, result)
+        self._brought(cache_key, record, found.file_path, (stored, result))
         return target
 
     def _object_of(self, cache_key: str, record: AssetRecord | None) -> StoredObject:
         storage = self._storage()
         with self._lock:
             key = self._open().assignment(cache_key)
-        if key is None:
-            return Finder(storage, prefix=self._prefix, cache_dir=self.cache_dir).find(cache_key)
-        stored = storage.head(key)
-        if stored is None:
-            raise ObjectNotFoundError(
-                f"the object of the asset {cache_key} is gone",
-                item=key,
-                hint="see what is there: creative-s3 assets discover",
-            )
+        if self._locator is None:
+            self._locator = AssetLocator(storage, prefix=self._prefix, cache_dir=self.cache_dir)
+        stored = self._locator.locate(cache_key, key)
         owner = owner_of(stored.metadata)
         if owner not in {None, cache_key} and record is not None:
             with self._lock:
@@ -382,14 +382,17 @@ class S3CacheManager(CacheManager):
                     catalog.assets.put([adopted])
                     catalog.remember(assignments={asset.cache_key: stored.key})
 
-    def _brought(
-        self, cache_key: str, record: AssetRecord | None, file_path: str, result: DownloadResult
-    ) -> None:
+    def _brought(self, cache_key: str, record: AssetRecord | None, file_path: str, got: _Download) -> None:
+        stored, result = got
         file = self.workspace.locate(file_path)
         with self._lock:
             catalog = self._open()
             if file.signature is not None and result.crc64nvme is not None:
-                catalog.remember(files=[(file_path, file.signature, result.crc64nvme)])
+                catalog.remember(
+                    files=[(file_path, file.signature, result.crc64nvme)],
+                    objects=[proved_download(stored, result)],
+                    assignments={cache_key: stored.key},
+                )
             if record is not None and record.is_cold:
                 catalog.assets.set_cold([record.asset.cache_key], is_cold=False)
         if not result.already_there:

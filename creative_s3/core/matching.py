@@ -138,7 +138,17 @@ class Matching:
         remote_crc = self.remote.crc64nvme(key)
         if remote_crc is None and crc is not None:
             remote_crc = prove_without_checksum(self.remote.storage, stored, local, crc)
-        return Candidate(asset, key, local, crc, stored, remote_crc, self.remote.is_as_proved(key))
+        proved = self.remote.proved.get(key)
+        return Candidate(
+            asset,
+            key,
+            local,
+            crc,
+            stored,
+            remote_crc,
+            is_as_proved=self.remote.is_as_proved(key),
+            proved_crc64nvme=proved.crc64nvme if proved else None,
+        )
 
     def _missing_candidate(self, asset: Asset, key: str, local: LocalFile) -> Candidate:
         stored = self.remote.listing.get(key) if self.remote else None

@@ -194,8 +194,8 @@ class S3MigrationManager:
         cold: Mapping[str, int] = {}
         if catalog_path(self.workspace.cache_dir).is_file():
             with self._catalog() as catalog:
-                if catalog.journal.has_pending():
-                    settle(catalog, self.workspace, emit=self._emit)
+                # Also what old code dropped again from the index comes back here.
+                settle(catalog, self.workspace, emit=self._emit)
                 cold = catalog.cold_files() if self.storage else catalog.assets.cold_files()
         return survey_local(self.workspace, self.prefix, include_unindexed=include_unindexed, cold=cold)
 

@@ -114,7 +114,8 @@ class SemanticMetadata:
     aspect_ratio: str | None = None
 
     def __post_init__(self) -> None:
-        # The pipeline passes lists; equal metadata must be equal values.
+        # The pipeline passes lists, and None for no season; equal metadata must be equal values.
+        object.__setattr__(self, "season", self.season or Season.NONE)
         object.__setattr__(self, "color_palette", tuple(self.color_palette or ()))
         object.__setattr__(self, "tags", tuple(self.tags or ()))
         if self.dimensions is not None:

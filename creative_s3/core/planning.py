@@ -7,13 +7,14 @@ precondition under which it holds.
 from __future__ import annotations
 
 import mimetypes
+import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.layout import left_out
+from creative_s3.core.layout import left_out, owner_of
 from creative_s3.core.workspace import FileState, LocalFile
 from creative_s3.errors import RefusedError
 
@@ -50,6 +51,7 @@ class Candidate:
         remote: The object under the key; None when there is none.
         remote_crc64nvme: Of that object's content; None when S3 has no such checksum.
         is_as_proved: Whether the object is the very one that this machine proved.
+        proved_crc64nvme: What this machine last proved to be under the key, perhaps in an older object.
         is_cold: Whether the file is not here because the asset is in S3 only, as recorded.
         is_lost: Whether it is recorded as in S3 only, and the object is gone.
         cold_bytes: The recorded size of a cold asset.
@@ -62,6 +64,7 @@ class Candidate:
     remote: StoredObject | None = None
     remote_crc64nvme: str | None = None
     is_as_proved: bool = False
+    proved_crc64nvme: str | None = None
     is_cold: bool = False
     is_lost: bool = False
     cold_bytes: int = 0
@@ -248,16 +251,41 @@ def _decide(candidate: Candidate) -> Operation:
         return _operation(candidate, Reason.MISSING, detail)
     if local.state is not FileState.PRESENT:
         return _operation(candidate, Reason.REFUSED, local.reason)
+    return _decide_for_file(candidate)
+
+
+def _decide_for_file(candidate: Candidate) -> Operation:
+    """Decide for an asset whose file can be read."""
+    remote = candidate.remote
     try:
         without = left_out(candidate.asset)
     except RefusedError as error:
         return _operation(candidate, Reason.REFUSED, error.message)
     if remote and candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:
         return _operation(candidate, Reason.UNCHANGED, "the content is the same")
+    if _is_behind(candidate):
+        return _operation(candidate, Reason.REFUSED, _behind(candidate))
     reason, detail = _why_upload(candidate)
     if without:
         detail += f"; over 2 KB of metadata, so without its {', '.join(without)}"
     return _operation(candidate, reason, detail, remote.etag if remote else None)
+
+
+def _is_behind(candidate: Candidate) -> bool:
+    """Tell whether only the bucket has moved on: another machine stored newer content of this asset."""
+    remote, local_crc = candidate.remote, candidate.crc64nvme
+    if remote is None or local_crc is None or candidate.is_as_proved or candidate.remote_crc64nvme is None:
+        return False
+    owner = owner_of(remote.metadata)
+    is_its_own = owner is not None and owner in {candidate.asset.cache_key, *candidate.asset.also_known_as}
+    return is_its_own and local_crc == candidate.proved_crc64nvme
+
+
+def _behind(candidate: Candidate) -> str:
+    take = shlex.join(
+        ["creative-s3", "assets", "download", candidate.key, "--output", str(candidate.local.path), "--force"]
+    )
+    return f"another machine stored newer content; the file here has not changed since. To take it: {take}"
 
 
 def _why_upload(candidate: Candidate) -> tuple[Reason, str]:

@@ -232,3 +232,26 @@ def test_a_folder_that_became_a_link_is_not_followed(
         with pytest.raises((UnsafeKeyError, CreativeS3Error)):
             manager.get_asset_path("a")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_an_older_copy_never_replaces_what_another_machine_stored_since(
+    cache: Path, connection: Connection, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "cache"
+    other.mkdir(parents=True)
+    with manager_of(cache, connection) as manager:
+        manager.register_semantic_asset("a", a_file(cache, content=b"first"), SCENE)
+    with manager_of(other, connection) as behind:
+        assert behind.get_asset_path("a").read_bytes() == b"first"
+    with manager_of(cache, connection) as manager:
+        assert manager.register_semantic_asset("a", a_file(cache, content=b"second"), SCENE).upload
+    migration = S3MigrationManager(behind, S3StorageManager(connection=connection))
+    plan = migration.create_migration_plan()
+    (operation,) = plan.operations
+    assert not operation.is_upload
+    assert "newer content" in operation.detail
+    report = migration.execute_migration(plan)
+    assert report.exit_code() == 3
+    answer = connection.client.get_object(Bucket=connection.bucket, Key=operation.key)
+    assert answer["Body"].read() == b"second"
+    answer["Body"].close()

@@ -279,3 +279,65 @@ def test_a_product_names_the_slug_of_its_composites(cache: Path) -> None:
             record = catalog.assets.get("power-dish-soap-us-16x9")
     assert record is not None
     assert record.asset.product_slug == "power-dish-soap"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"score": float("nan")},
+        {"score": float("inf")},
+        {"raw": b"bytes"},
+        {"deep": json.loads("[" * 99 + "]" * 99)},
+    ],
+    ids=["nan", "inf", "bytes", "deep"],
+)
+def test_what_the_index_could_not_hold_is_refused_and_blocks_nothing(
+    cache: Path, metadata: dict[str, Any]
+) -> None:
+    with CacheManager(cache) as manager:
+        with pytest.raises(UsageError, match="cannot be registered"):
+            manager.register_cache_entry("bad", a_file(cache), metadata)
+        manager.register_cache_entry("good", a_file(cache), {"type": "layout"})
+    assert set(index_of(cache)) >= {"good"}
+    assert "bad" not in index_of(cache)
+
+
+@pytest.mark.parametrize("given", [None, 5, b"bytes"])
+def test_arguments_of_another_type_are_named(cache: Path, given: Any) -> None:  # noqa: ANN401 - the point
+    file = a_file(cache)
+    with CacheManager(cache) as manager:
+        for call in (
+            lambda: manager.register_semantic_asset(given, file, SCENE),
+            lambda: manager.register_semantic_asset("a", given, SCENE),
+            lambda: manager.register_semantic_asset("a", file, given),
+            lambda: manager.register_product(given, file),
+            lambda: manager.get_asset_path(given),
+        ):
+            with pytest.raises(UsageError):
+                call()
+
+
+def test_our_own_files_are_no_assets(cache: Path) -> None:
+    with CacheManager(cache) as manager:
+        manager.register_semantic_asset("a", a_file(cache), SCENE)
+        manager.flush()
+        for own in (cache / "index.json", catalog_path(cache)):
+            with pytest.raises(RefusedError, match="belongs to the cache itself"):
+                manager.register_semantic_asset("b", own, SCENE)
+
+
+def test_flushing_brings_back_what_old_code_dropped(cache: Path) -> None:
+    old_pipeline_saves(cache, {"semantic_assets": {}})
+    stale = index_of(cache)
+    with CacheManager(cache) as manager:
+        manager.register_semantic_asset("ours", a_file(cache), SCENE)
+        manager.flush()
+        old_pipeline_saves(cache, stale)
+        manager.flush()
+        assert set(index_of(cache)["semantic_assets"]) == {"ours"}
+
+
+def test_no_season_is_the_season_none() -> None:
+    metadata = SemanticMetadata(AssetType.SCENE_BACKGROUND, season=None)  # type: ignore[arg-type]
+    assert metadata.season is Season.NONE
+    assert metadata.to_dict()["season"] == "none"
