@@ -2,6 +2,7 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -104,6 +105,13 @@ def _warnings(found: "Discovery") -> list[str]:
 
 
 def _next_steps(found: "Discovery", *, synced: bool) -> tuple[str, ...]:
+    from creative_s3.core.discovered import Standing
+
+    if changed := found.of(Standing.CHANGED):
+        example = shlex.quote(changed[0].key)
+        return (
+            f"{PROGRAM} assets show {example}  # what changed, and whether the file here is still the same",
+        )
     if synced:
         return (f"{PROGRAM} assets find  # looks through everything that is known now",)
     if found.has_news:

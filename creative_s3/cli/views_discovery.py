@@ -95,6 +95,10 @@ def _verdict(found: Discovery, recorded: Recorded | None) -> Text:
         return Text(f"Recorded: {said or 'nothing new'}. Nothing was downloaded.", "bold green")
     if said:
         return Text.assemble(("To record: ", "bold"), f"{said}. Nothing was changed yet.")
+    differing = sum(found.amounts[name].count for name in found.amounts if str(name) in {"changed", "gone"})
+    if differing:
+        said = f"Nothing new to record, and {count(differing, 'object')} not as this cache knew it."
+        return Text(said, "yellow")
     return Text("This cache knows everything that is in the bucket.", "bold green")
 
 
