@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from creative_s3.core.bucket_rules import LifecycleResult
-    from creative_s3.core.cache import CacheManager, Registration
+    from creative_s3.core.cache import CacheManager
     from creative_s3.core.file_results import DownloadResult, UploadResult
     from creative_s3.core.hybrid_cache import S3CacheManager
     from creative_s3.core.invalidations import InvalidationResult
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from creative_s3.core.outcomes import Proof
     from creative_s3.core.planning import MigrationPlan
     from creative_s3.core.progress import TransferProgress
+    from creative_s3.core.registrations import Registration
     from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.tier_report import TierReport
     from creative_s3.core.validation import ValidationReport
     from creative_s3.errors import CreativeS3Error
     from creative_s3.settings import S3Config
@@ -52,6 +54,7 @@ __all__ = [
     "Season",
     "SemanticMetadata",
     "StoredObject",
+    "TierReport",
     "TransferProgress",
     "UploadResult",
     "ValidationReport",
@@ -70,7 +73,7 @@ _HOMES = {
     "MigrationReport": "creative_s3.core.migration_report",
     "ProductCategory": "creative_s3.core.models",
     "Proof": "creative_s3.core.outcomes",
-    "Registration": "creative_s3.core.cache",
+    "Registration": "creative_s3.core.registrations",
     "S3CacheManager": "creative_s3.core.hybrid_cache",
     "S3Config": "creative_s3.settings",
     "S3MigrationManager": "creative_s3.core.migration",
@@ -78,6 +81,7 @@ _HOMES = {
     "Season": "creative_s3.core.models",
     "SemanticMetadata": "creative_s3.core.models",
     "StoredObject": "creative_s3.core.models",
+    "TierReport": "creative_s3.core.tier_report",
     "TransferProgress": "creative_s3.core.progress",
     "UploadResult": "creative_s3.core.file_results",
     "ValidationReport": "creative_s3.core.validation",

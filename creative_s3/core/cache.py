@@ -11,8 +11,6 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,6 +31,7 @@ from creative_s3.core.index_entries import PRODUCTS_SECTION, SEMANTIC_SECTION, T
 from creative_s3.core.intake import settle_identities, take_in
 from creative_s3.core.models import SemanticMetadata
 from creative_s3.core.product_table import ProductTable
+from creative_s3.core.registrations import NewEntry, Registration, local_now, renewed
 from creative_s3.core.settling import settle
 from creative_s3.core.usage import HITS, MISSES
 from creative_s3.core.workspace import FileState, Workspace
@@ -47,36 +46,11 @@ from creative_s3.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from creative_s3.core.file_results import UploadResult
     from creative_s3.core.workspace import LocalFile
 
 _log = logging.getLogger(__name__)
 _FRESH_S = 1.0
 """How long the index is taken to be unchanged without looking."""
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """An asset that is in the catalog now.
-
-    Attributes:
-        cache_key: Its identity.
-        path: Its file, absolute.
-        upload: What became of the upload; None when none was tried.
-    """
-
-    cache_key: str
-    path: Path
-    upload: UploadResult | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An entry to register: where it goes in index.json, and its fields."""
-
-    section: str
-    name: str
-    value: dict[str, Any]
 
 
 class CacheManager:
@@ -131,7 +105,7 @@ class CacheManager:
         if not isinstance(metadata, SemanticMetadata):
             raise UsageError("metadata is no SemanticMetadata", item=str(cache_key)[:80])
         file = given_file(self.workspace, file_path)
-        now = _now()
+        now = local_now()
         value: dict[str, Any] = {
             "cache_key": cache_key,
             "file_path": self.workspace.relative(file),
@@ -144,7 +118,7 @@ class CacheManager:
             "usage_count": 0,
             "campaigns_used": [campaign_id] if campaign_id else [],
         }
-        self._register(_Entry(SEMANTIC_SECTION, cache_key, value), first)
+        self._register(NewEntry(SEMANTIC_SECTION, cache_key, value), first)
         return Registration(cache_key, file)
 
     def register_cache_entry(
@@ -169,7 +143,7 @@ class CacheManager:
             "cache_key": cache_key,
             "metadata": dict(metadata or {}),
         }
-        self._register(_Entry(TOP_LEVEL, cache_key, value), {"created_at": _now()})
+        self._register(NewEntry(TOP_LEVEL, cache_key, value), {"created_at": local_now()})
         return Registration(cache_key, file)
 
     def register_product(  # noqa: PLR0913, PLR0917 - the pipeline's own signature
@@ -205,7 +179,7 @@ class CacheManager:
                 campaigns = list(campaigns) if isinstance(campaigns, list) else []
                 if campaign_id and campaign_id not in campaigns:
                     change = {"campaigns_used": [*campaigns, campaign_id]}
-                    self._register(_Entry(PRODUCTS_SECTION, slug, change), {}, known)
+                    self._register(NewEntry(PRODUCTS_SECTION, slug, change), {}, known)
                 return slug
             main = self.workspace.relative(given_file(self.workspace, file_path))
             value = {
@@ -214,12 +188,12 @@ class CacheManager:
                 "file_path": main,
                 "cache_filename": name_in_cache(self.workspace, cache_filename) or main,
                 "product_cache_filename": name_in_cache(self.workspace, product_cache_filename) or main,
-                "created_at": _now(),
+                "created_at": local_now(),
                 "campaigns_used": [campaign_id] if campaign_id else [],
                 "status": "ready",
                 "tags": list(tags or ()),
             }
-            self._register(_Entry(PRODUCTS_SECTION, slug, value), {})
+            self._register(NewEntry(PRODUCTS_SECTION, slug, value), {})
         return slug
 
     def lookup_product(self, product_name: str) -> dict[str, Any] | None:
@@ -311,7 +285,7 @@ class CacheManager:
         return ProductTable(self._ready(within_s=_FRESH_S).database)
 
     def _register(
-        self, entry: _Entry, first: Mapping[str, Any], known: Mapping[str, Any] | None = None
+        self, entry: NewEntry, first: Mapping[str, Any], known: Mapping[str, Any] | None = None
     ) -> None:
         """Make an entry durable in the catalog, with what follows for index.json in the journal.
 
@@ -329,7 +303,7 @@ class CacheManager:
             if rows:
                 whole.setdefault("created_at", next(iter(rows.values())).asset.created_at)
             records = [
-                _renewed(rows.get(record.field), record) for record in self._records(entry, whole, catalog)
+                renewed(rows.get(record.field), record) for record in self._records(entry, whole, catalog)
             ]
             with catalog.database.transaction():
                 catalog.journal.add(entry.section, entry.name, value)
@@ -340,7 +314,7 @@ class CacheManager:
             self._has_registered = True
         self._flusher.wake()
 
-    def _records(self, entry: _Entry, whole: Mapping[str, Any], catalog: Catalog) -> list[AssetRecord]:
+    def _records(self, entry: NewEntry, whole: Mapping[str, Any], catalog: Catalog) -> list[AssetRecord]:
         reader = EntryReader(self.cache_dir)
         try:
             if entry.section == PRODUCTS_SECTION:
@@ -399,18 +373,3 @@ class CacheManager:
             # Also when nothing waits: old code may have dropped what was registered here.
             self._is_unsettled = False
             settle(catalog, self.workspace)
-
-
-def _renewed(old: AssetRecord | None, new: AssetRecord) -> AssetRecord:
-    if old is None:
-        return new
-    if new.slug_is_derived and not old.slug_is_derived and old.asset.product_slug:
-        # The entry says its slug itself, and goes on saying it.
-        asset = replace(new.asset, product_slug=old.asset.product_slug)
-        return replace(new, id=old.id, asset=asset, slug_is_derived=False)
-    return replace(new, id=old.id)
-
-
-def _now() -> str:
-    """Return the time as the pipeline writes it: local, without a zone."""
-    return datetime.now().isoformat()  # noqa: DTZ005 - the pipeline's own form

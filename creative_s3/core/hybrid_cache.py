@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.additions import FileAdder
 from creative_s3.core.asset_locator import AssetLocator
 from creative_s3.core.asset_rows import AssetRecord, Source
-from creative_s3.core.cache import CacheManager, Registration
+from creative_s3.core.cache import CacheManager
 from creative_s3.core.catalog import NOWHERE, remote_side
 from creative_s3.core.execution import proved_download
 from creative_s3.core.file_results import UploadResult
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from creative_s3.core.file_results import DownloadResult
     from creative_s3.core.given_files import GivenPath
     from creative_s3.core.models import Asset, SemanticMetadata, StoredObject
+    from creative_s3.core.registrations import Registration
     from creative_s3.core.tier_report import TierReport
 
 _log = logging.getLogger(__name__)
