@@ -37,11 +37,11 @@ def register(app: typer.Typer) -> None:
             ),
             (
                 "What could be used again in place of an asset, and is on this disk",
-                f"{PROGRAM} assets find --like scene_summer_us --type background --hot",
+                f"{PROGRAM} assets find --like scene_summer_us_001 --type background --hot",
             ),
             (
                 "Fetch what a campaign had",
-                f"{PROGRAM} assets find --campaign spring -q | {PROGRAM} assets download - --output spring",
+                f"{PROGRAM} assets find --campaign summer_2025 -q | {PROGRAM} download - --output summer",
             ),
         ),
     )(find)
@@ -126,8 +126,7 @@ def find(
     --like compares style, season, category, region, palette and tags, in the README's weights, and goes with
     all other options. --quiet prints cache keys, all of them, for other commands to read with "-".
 
-    Here --region is the asset's, and --older and --unused-since know no use but those that the index and this
-    machine recorded.
+    Here --region is the asset's, and a use is what index.json or this machine recorded as one.
     """
     from creative_s3.cli.amounts import moment, size_in_bytes
     from creative_s3.core.selection import Selection

@@ -14,8 +14,6 @@ from creative_s3.cli.text import PROGRAM, count, size
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
-    from creative_s3.core.events import Emit
-    from creative_s3.core.tier_report import TierReport
     from creative_s3.core.tier_status import TierStatus
     from creative_s3.core.tiers import Policy, TierPlan
 
@@ -91,7 +89,7 @@ def status(
     return Report(
         data={"bucket": store.bucket, "prefix": run.config.prefix, **found.to_dict()},
         human=lambda: views.status(found),
-        lines=(f"{one.kind}\t{one.hot.files}\t{one.cold.files}" for one in found.kinds),
+        lines=(f"{one.kind} {one.hot.files} {one.cold.files}" for one in found.kinds),
         exit_code=ExitCode.DIFFERENT if found.lost else ExitCode.OK,
         warnings=warnings,
         next_steps=_after_status(found, run),
@@ -150,6 +148,7 @@ def manage(
         bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+    engine: tiers_files.EngineOption = "auto",
 ) -> Report:
     """Remove cold files from local disk, and bring back what is used often.
 
@@ -192,8 +191,8 @@ def manage(
     if plan.demotions:
         run.output.show(lambda: views.plan(plan))
         run.confirm(_question(plan), assume_yes=yes)
-    with run.live() as live:
-        report = _applied(store, plan, accepted, live.emit)
+    with run.live() as live, open_tiers(store, accepted=accepted, engine=engine, emit=live.emit) as tiers:
+        report = tiers.apply(plan)
     return Report(
         data={**report.to_dict(), "plan": _plan_data(plan)},
         human=lambda: views.report(report),
@@ -231,7 +230,7 @@ def log(
     return Report(
         data={"runs": runs},
         human=lambda: views.log(runs),
-        lines=(f"{one.run}\t{one.at}\t{one.demoted}\t{one.promoted}" for one in runs),
+        lines=(f"{one.run} {one.at} {one.demoted} {one.promoted}" for one in runs),
         next_steps=(f"{PROGRAM} tiers undo {undoable}  # brings back what it demoted",)
         if undoable is not None
         else (),
@@ -277,13 +276,6 @@ def _refusal(plan: "TierPlan", allowed: float, *, keep_expiring: bool) -> Any:  
     except RefusedError as error:
         return error
     return None
-
-
-def _applied(store: Any, plan: "TierPlan", accepted: tuple[str, ...], emit: "Emit") -> "TierReport":  # noqa: ANN401 - an S3StorageManager, imported only when needed
-    from creative_s3.core.tier_library import open_tiers
-
-    with open_tiers(store, accepted=accepted, emit=emit) as tiers:
-        return tiers.apply(plan)
 
 
 def _question(plan: "TierPlan") -> str:

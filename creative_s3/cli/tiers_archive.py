@@ -10,11 +10,13 @@ from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count, size
-from creative_s3.cli.tiers_files import Keys
+from creative_s3.cli.tiers_files import EngineOption, Keys
 
 if TYPE_CHECKING:
+    from creative_s3.core.engines import EngineName
     from creative_s3.core.restoring import Restore
     from creative_s3.core.storage import S3StorageManager
+    from creative_s3.errors import CreativeS3Error
 
 
 def register(app: typer.Typer) -> None:
@@ -54,6 +56,7 @@ def restore(
         bool, typer.Option("--dry-run", "-n", help="Only show price and time.", show_default=False)
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+    engine: EngineOption = "auto",
 ) -> Report:
     """Ask S3 for readable copies of archived objects; price and waiting time come first.
 
@@ -100,7 +103,8 @@ def restore(
             [one.stored.key for one in asked],
             note=lambda left: run.output.note(f"waiting for {count(left, 'object')}"),
         )
-        _promote(run, store, [one.stored.key for one in asked])
+        errors |= _promote(run, store, [one.stored.key for one in asked], engine=engine)
+        asked = [one for one in asked if one.stored.key not in errors]
     codes = {error.exit_code for error in errors.values()}
     everything = bool(errors) and not asked
     code = codes.pop() if everything and len(codes) == 1 else ExitCode.ITEMS_FAILED
@@ -125,14 +129,17 @@ def _keys(store: "S3StorageManager", names: list[str]) -> list[str]:
     return list(dict.fromkeys(known.get(name, name) for name in names))
 
 
-def _promote(run: Run, store: "S3StorageManager", keys: list[str]) -> None:
+def _promote(
+    run: Run, store: "S3StorageManager", keys: list[str], *, engine: "EngineName"
+) -> dict[str, "CreativeS3Error"]:
+    """Bring files back; return why some could not be, by key."""
     from creative_s3.core.tier_library import open_tiers
+    from creative_s3.errors import ItemError
 
-    with run.live() as live, open_tiers(store, emit=live.emit) as tiers:
+    with run.live() as live, open_tiers(store, engine=engine, emit=live.emit) as tiers:
         files = [file for file in tiers.look().files if file.key in keys and not file.is_hot]
         report = tiers.promote(files, command="tiers restore")
-    for item in report.failures:
-        run.output.warn(f"{item.file.cache_keys[0]}: {item.reason}")
+    return {item.file.key or "": item.error or ItemError(item.reason) for item in report.failures}
 
 
 def _plain(one: "Restore") -> dict[str, object]:

@@ -4,7 +4,7 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,6 +37,9 @@ AcceptExpiry = Annotated[
         help="Let files go although this lifecycle rule will delete their copies; 'unreadable' where the"
         " rules may not be read.",
     ),
+]
+EngineOption = Annotated[
+    Literal["auto", "crt", "classic"], typer.Option("--engine", help="The transfer engine.")
 ]
 _DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Only show what would happen.", show_default=False)
@@ -137,7 +140,9 @@ def demote(
     return _report(run, report)
 
 
-def promote(run: Run, keys: Keys = None, *, dry_run: _DRY_RUN = False) -> Report:
+def promote(
+    run: Run, keys: Keys = None, *, dry_run: _DRY_RUN = False, engine: EngineOption = "auto"
+) -> Report:
     """Bring cold assets back to local disk, many at once, each verified before its file gets its name.
 
     An archived object has to be restored first (`tiers restore`), and is told with exit code 10 or 3. Over a
@@ -148,7 +153,7 @@ def promote(run: Run, keys: Keys = None, *, dry_run: _DRY_RUN = False) -> Report
     from creative_s3.core.tiers import Action
 
     names = _names(run, keys)
-    with run.live() as live, open_tiers(_store(run), emit=live.emit) as tiers:
+    with run.live() as live, open_tiers(_store(run), engine=engine, emit=live.emit) as tiers:
         files = _found(names, tiers.look())
         if dry_run:
             return _asked_report(run, asked(files, Action.PROMOTE, tiers.terms))
@@ -164,6 +169,7 @@ def undo(
     ] = None,
     *,
     dry_run: _DRY_RUN = False,
+    engine: EngineOption = "auto",
 ) -> Report:
     """Bring back what a run demoted: exactly that content, with its times and permissions.
 
@@ -173,7 +179,7 @@ def undo(
     from creative_s3.core.tier_policy import asked
     from creative_s3.core.tiers import Action
 
-    with run.live() as live, open_tiers(_store(run), emit=live.emit) as tiers:
+    with run.live() as live, open_tiers(_store(run), engine=engine, emit=live.emit) as tiers:
         if dry_run:
             paths = tiers.undoable_paths(number)
             files = [file for file in tiers.look().files if file.file_path in paths and not file.is_hot]
@@ -239,7 +245,7 @@ def explained(run: Run, plan: "TierPlan", survey: "TierSurvey", names: Sequence[
             ]
         },
         human=lambda: views.explained(plan, files),
-        lines=(f"{key}\t{sentence}" for key, sentence in sentences.items()),
+        lines=(f"{key}: {sentence}" for key, sentence in sentences.items()),
     )
 
 

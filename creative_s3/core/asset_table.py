@@ -165,6 +165,8 @@ class AssetTable:
         """Delete rows. One durable step."""
         with self._changing() as database:
             self._forget(database, self.by_id(numbers))
+            # A number may be given again.
+            database.executemany("DELETE FROM last_access WHERE id=?", [(number,) for number in numbers])
 
     def set_cold(self, cache_keys: Iterable[str], *, is_cold: bool) -> None:
         """Record that assets are in S3 only, or on local disk again. One durable step."""

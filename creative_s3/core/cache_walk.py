@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from creative_s3.core.index import INDEX_NAME
 from creative_s3.core.workspace import PRIVATE_DIRECTORY
@@ -18,20 +18,7 @@ if TYPE_CHECKING:
     from creative_s3.core.workspace import Workspace
 
 
-class OnDisk(NamedTuple):
-    """What was found under one name; a link counts as itself."""
-
-    size_bytes: int
-    mtime_ns: int
-    atime_ns: int
-    ctime_ns: int
-    inode: int
-    device: int
-    links: int
-    is_regular: bool
-
-
-def walk(workspace: Workspace) -> Iterator[tuple[str, OnDisk]]:
+def walk(workspace: Workspace) -> Iterator[tuple[str, os.stat_result]]:
     """Yield what lies in the cache directory, links unfollowed, without the index and our own folder."""
     top = str(workspace.cache_dir)
     pending = [(top, workspace.cache_dir.name)]
@@ -49,27 +36,19 @@ def walk(workspace: Workspace) -> Iterator[tuple[str, OnDisk]]:
                     pending.append((entry.path, f"{shown}/{entry.name}"))
                     continue
                 try:
-                    yield f"{shown}/{entry.name}", _found(entry.stat(follow_symlinks=False))
+                    yield f"{shown}/{entry.name}", entry.stat(follow_symlinks=False)
                 except OSError:
                     continue
 
 
-def look(path: str) -> OnDisk | None:
+def look(path: str) -> os.stat_result | None:
     """Look at one name; None when nothing can be seen there."""
     try:
-        return _found(os.lstat(path))
+        return os.lstat(path)
     except OSError:
         return None
 
 
-def _found(status: os.stat_result) -> OnDisk:
-    return OnDisk(
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_atime_ns,
-        status.st_ctime_ns,
-        status.st_ino,
-        status.st_dev,
-        status.st_nlink,
-        stat.S_ISREG(status.st_mode),
-    )
+def is_regular(status: os.stat_result) -> bool:
+    """Tell whether it is a regular file, and no link to one."""
+    return stat.S_ISREG(status.st_mode)

@@ -152,12 +152,14 @@ def _migrate(database: sqlite3.Connection) -> None:
 
 def _explained(error: sqlite3.Error, path: Path) -> CreativeS3Error:
     # The low byte is the primary result code (sqlite.org, "Result and Error Codes").
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    detailed = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    code = detailed & 0xFF
     item = str(path)
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         hint = "run the same command again when the other run has ended"
         return TemporaryError("another process is using the catalog", item=item, hint=hint)
-    if code == sqlite3.SQLITE_FULL:
+    # A quota or a limit that is reached is an error in writing; only ENOSPC is "full" (sqlite's os_unix.c).
+    if code == sqlite3.SQLITE_FULL or detailed == sqlite3.SQLITE_IOERR_WRITE:
         hint = f"free some space for {path.parent}, then run the same command again"
         return TemporaryError("the disk with the catalog is full", item=item, hint=hint)
     if code in _UNREACHABLE:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from creative_s3.core.lifecycle import Rule
 
@@ -69,7 +69,7 @@ class Fates:
     deletions: tuple[Fate, ...] = ()
     archivings: tuple[Fate, ...] = ()
 
-    def deletion(self, key: str, size_bytes: int, *, accepted: Iterable[str] = ()) -> Fate | None:
+    def deletion(self, key: str, size_bytes: int, *, accepted: Collection[str] = ()) -> Fate | None:
         """Return a rule that deletes such an object whatever its tags are; None when there is none.
 
         Args:
@@ -77,25 +77,19 @@ class Fates:
             size_bytes: Its length.
             accepted: IDs of rules that shall not count.
         """
-        spared = frozenset(accepted)
-        return next(
-            (
-                fate
-                for fate in self.deletions
-                if not fate.tags and fate.rule not in spared and fate.may_meet(key, size_bytes)
-            ),
-            None,
-        )
+        for fate in self.deletions:
+            if not fate.tags and fate.may_meet(key, size_bytes) and fate.rule not in accepted:
+                return fate
+        return None
 
     def tagged_deletions(
-        self, key: str, size_bytes: int, *, accepted: Iterable[str] = ()
+        self, key: str, size_bytes: int, *, accepted: Collection[str] = ()
     ) -> tuple[Fate, ...]:
         """Return the rules that delete such an object if it has certain tags."""
-        spared = frozenset(accepted)
         return tuple(
             fate
             for fate in self.deletions
-            if fate.tags and fate.rule not in spared and fate.may_meet(key, size_bytes)
+            if fate.tags and fate.may_meet(key, size_bytes) and fate.rule not in accepted
         )
 
     def archiving(self, key: str, size_bytes: int) -> Fate | None:

@@ -196,6 +196,9 @@ OF_CRT: Mapping[str, Row] = {
     "AWS_ERROR_FILE_OPEN_FAILURE": Row(
         FileUnreadableError, "the file cannot be opened", "check its permissions"
     ),
+    "AWS_ERROR_SYS_CALL_FAILURE": Row(  # of the network it says AWS_IO_SOCKET_…
+        ItemError, "the system refused to read or write the file", "check the disk's free space and quota"
+    ),
     "AWS_ERROR_FILE_WRITE_FAILURE": Row(
         ItemError, "the file cannot be written", "check the disk's free space"
     ),

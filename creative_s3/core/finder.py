@@ -115,7 +115,8 @@ class Finder:
                 hint="rename the object with the tool that made it",
             )
         inside = f"{self._prefix}/" if self._prefix else ""
-        for key in dict.fromkeys((name, name if name.startswith(inside) else f"{inside}{name}")):
+        whole = name if name.startswith(inside) else f"{inside}{name}"
+        for key in dict.fromkeys((name, whole) if name else ()):
             try:
                 length = len(key.encode())
             except UnicodeEncodeError:  # bytes on the command line that are no UTF-8: no key has them

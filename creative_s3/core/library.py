@@ -6,6 +6,7 @@ Nothing here knows the network, and no bucket or credentials are needed.
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -127,7 +128,7 @@ class Library:
             raise ObjectNotFoundError(
                 "no asset that is known here has this name, this key or this file",
                 item=name,
-                hint="search for it: creative-s3 assets find WORD",
+                hint=f"creative-s3 assets find {shlex.quote(name)}  # searches for the words in it",
             )
         return record
 

@@ -24,8 +24,8 @@ from creative_s3.core.outcomes import Download, Outcome, Proof
 from creative_s3.core.placement import check_folders
 from creative_s3.core.retrieval import archived
 from creative_s3.core.tier_reasons import why
-from creative_s3.core.tier_report import Settled, done, failed
-from creative_s3.core.tiers import Action, Move, TierFile
+from creative_s3.core.tier_report import Settled, done, failed, stayed
+from creative_s3.core.tiers import Action, Hold, Move, TierFile
 from creative_s3.core.transfers import TransferEngine
 from creative_s3.core.usage import DOWNLOADS, Tally
 from creative_s3.core.workspace import FileState, Signature
@@ -114,7 +114,7 @@ class Promoter:
                 yield failed(wanted.move, wanted.error)
             elif wanted.stored is None:
                 self._mark([wanted.move.file])
-                yield done(wanted.move, self._now)
+                yield stayed(wanted.move, Hold.HERE)
             else:
                 ready.append(wanted)
         yield from self._fetch(ready)

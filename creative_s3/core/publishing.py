@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog import PublishedDigests
 from creative_s3.core.documents import DocumentError, parse_document
-from creative_s3.core.index import Reference
 from creative_s3.core.index_entries import SECTIONS, TOP_LEVEL
 from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from creative_s3.core.index import Reference
 
 KEY_FIELDS: Mapping[str, str] = {
     "file_path": "s3_key",

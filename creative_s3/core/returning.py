@@ -32,6 +32,8 @@ class ReturnTerms:
             transfer is cheaper or free.
         hours: How long a restore takes at most; 0 for a class that is read at once.
         wait: The same in words.
+        rough_per_object: `per_object` as an ordinary number.
+        rough_per_byte: `per_byte` likewise.
     """
 
     storage_class: str
@@ -39,6 +41,8 @@ class ReturnTerms:
     per_byte: Decimal
     hours: float
     wait: str
+    rough_per_object: float
+    rough_per_byte: float
 
     @property
     def is_archive(self) -> bool:
@@ -48,6 +52,10 @@ class ReturnTerms:
     def price(self, size_bytes: int) -> Decimal:
         """Price one object of so many bytes."""
         return self.per_object + self.per_byte * size_bytes
+
+    def rough_price(self, size_bytes: int) -> float:
+        """Price one object in ordinary numbers: for comparing many of them."""
+        return self.rough_per_object + self.rough_per_byte * size_bytes
 
 
 def return_terms(region: RegionPrices) -> Mapping[str, ReturnTerms]:
@@ -63,10 +71,14 @@ def terms_of(storage_class: str, terms: Mapping[str, ReturnTerms]) -> ReturnTerm
 
 def _terms(prices: ClassPrices, egress: Decimal) -> ReturnTerms:
     restore = prices.restores.get(_STANDARD_RESTORE) if prices.rules.is_archive else None
+    per_object = prices.get + (restore.request if restore else 0)
+    per_byte = (prices.retrieval_per_gb + egress) / GB
     return ReturnTerms(
         storage_class=prices.storage_class,
-        per_object=prices.get + (restore.request if restore else 0),
-        per_byte=(prices.retrieval_per_gb + egress) / GB,
+        per_object=per_object,
+        per_byte=per_byte,
+        rough_per_object=float(per_object),
+        rough_per_byte=float(per_byte),
         hours=_RESTORE_HOURS.get(prices.storage_class, 0.0),
         wait=restore.wait if restore else "at once",
     )

@@ -156,6 +156,25 @@ TABLES: Mapping[str, tuple[str, Mapping[str, Callable[[object], bool]]]] = {
             "content": _json_object,
         },
     ),
+    "movement": (
+        "run, file_path",
+        {
+            "run": _number,
+            "file_path": _text,
+            "at": _moment,
+            "action": _text,
+            "command": _text,
+            "bucket": _text,
+            "cache_key": _text,
+            "key": _text,
+            "version_id": _text_or_none,
+            "size_bytes": _number,
+            "crc64nvme": _text,
+            "mode": _number,
+            "mtime_ns": _number,
+            "reason": _text,
+        },
+    ),
     "assigned": ("bucket, cache_key", {"bucket": _text, "cache_key": _text, "key": _text}),
 }
 """What is read: by table the order of its rows on the disk, and by column what makes a value well formed."""

@@ -46,6 +46,7 @@ _PROOFS = """
 # asset: one row for each place in index.json that names a file (`core.index.Reference`), and for each asset
 # that was registered or discovered and is not in the file yet. `facet` has every value that assets are
 # selected by; `asset_text` finds assets by words, and by facets as the words f1, f2 … in its second column.
+# last_access: the day (its ordinal) of the last use of an asset, by its row, for searches; `access` decides.
 _LIBRARY = """
     CREATE TABLE asset (
         id INTEGER PRIMARY KEY,
@@ -123,6 +124,10 @@ _LIBRARY = """
         last_at TEXT NOT NULL,
         PRIMARY KEY (cache_key, day)
     ) WITHOUT ROWID;
+    CREATE TABLE last_access (
+        id INTEGER PRIMARY KEY,
+        day INTEGER NOT NULL
+    );
     CREATE TABLE daily (
         day TEXT NOT NULL,
         what TEXT NOT NULL,

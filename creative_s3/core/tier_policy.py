@@ -91,7 +91,7 @@ def regret(file: TierFile, terms: Mapping[str, ReturnTerms], *, now: datetime) -
     """
     back = _back(file, terms)
     chance = (1 + file.recent_uses + math.sqrt(file.uses)) / (1 + file.idle_days(now))
-    cost = _RETURN_USD + float(back.price(file.size_bytes))
+    cost = _RETURN_USD + back.rough_price(file.size_bytes)
     return back.hours, chance * cost / max(file.size_bytes, 1), file.file_path
 
 

@@ -27,6 +27,7 @@ _HELD: Mapping[Hold, str] = {
     Hold.SHARE: "more than the allowed part of the local bytes would go in one run",
     Hold.ROOM: "less was freed than planned, so there is no room for it",
     Hold.AWAY: "it is not on local disk",
+    Hold.HERE: "it is on local disk already",
     Hold.MISSING: "it is neither on local disk nor known in S3",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.tier_reasons import held_because, why
@@ -44,7 +44,7 @@ class Settled:
     @property
     def is_trouble(self) -> bool:
         """Whether somebody should look at it."""
-        if self.done or self.hold is Hold.AWAY:
+        if self.done or self.hold in {Hold.AWAY, Hold.HERE}:
             return False
         return self.cause is Cause.ASKED or self.hold not in _EVERYDAY
 
@@ -192,7 +192,7 @@ def done(move: Move, now: datetime) -> Settled:
 
 def stayed(move: Move, hold: Hold, detail: str = "") -> Settled:
     """Return the outcome for a file that has to stay where it is."""
-    reason = held_because(replace(move.file, hold=hold, detail=detail))
+    reason = held_because(move.file._replace(hold=hold, detail=detail))
     return Settled(move.file, move.action, move.cause, done=False, reason=reason, hold=hold)
 
 

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -218,7 +218,7 @@ class TierManager:
         with self._working(command, self._clock()) as work:
             known = {movement.file_path: movement for movement in self._movements.demoted_by(undone)}
             files = [
-                replace(file, key=known[file.file_path].key)
+                file._replace(key=known[file.file_path].key)
                 for file in self.look().files
                 if file.file_path in known
             ]

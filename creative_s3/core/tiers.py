@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +59,7 @@ class Hold(StrEnum):
     SHARE = "share"
     ROOM = "room"
     AWAY = "away"
+    HERE = "here"
     MISSING = "missing"
 
 
@@ -72,9 +73,8 @@ class Evidence(StrEnum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class TierFile:
-    """One file of the cache, on local disk or in S3 only.
+class TierFile(NamedTuple):
+    """One file of the cache, on local disk or in S3 only: a tuple, because there may be a million of them.
 
     Attributes:
         file_path: Relative to the workspace.

@@ -87,6 +87,11 @@ class Usage:
                 [(cache_key, day, times, moment) for cache_key, times in uses.items()],
             )
             database.executemany(
+                "INSERT INTO last_access SELECT id, ? FROM asset WHERE cache_key=?"
+                " ON CONFLICT (id) DO UPDATE SET day = max(day, excluded.day)",
+                [(at.toordinal(), cache_key) for cache_key in uses],
+            )
+            database.executemany(
                 "INSERT INTO daily VALUES (?, ?, ?, ?) ON CONFLICT (day, what) DO UPDATE"
                 " SET times = times + excluded.times, bytes = bytes + excluded.bytes",
                 [(day, what, tally.times, tally.size_bytes) for what, tally in tallies.items()],

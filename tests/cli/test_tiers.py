@@ -57,7 +57,7 @@ def test_status_tells_hot_and_cold_and_what_would_be_done(tiers: Inside, cache: 
     assert "A run would remove 2 files" in shown.out
     assert "Longest unused" in shown.out
     assert "creative-s3 tiers manage --dry-run" in shown.err
-    assert tiers("tiers", "status", "-q").out == "background\t6\t1\n"
+    assert tiers("tiers", "status", "-q").out == "background 6 1\n"
 
 
 def test_status_names_what_is_at_risk(tiers: Inside, cache: ACache, s3: S3Client) -> None:

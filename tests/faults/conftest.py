@@ -1,4 +1,4 @@
-"""What the fault tests share: a proxy before the shared server or one of the test's own, connections through it."""
+"""What the fault tests share: a proxy before the server, and what works through it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import pytest
 from creative_s3.core import local
 from tests.cli.program import Program
 from tests.faults.proxy import FaultProxy
-from tests.faults.workshop import SIZE, Cache, a_cache, through
+from tests.faults.workshop import SIZE, Bench, Site, a_cache, through
 from tests.s3.moving import EngineName, connection_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from types_boto3_s3 import S3Client
 
     from creative_s3.core.aws import Connection
     from tests.conftest import S3Server
@@ -46,20 +48,24 @@ def connection(direct: Connection, proxy: FaultProxy) -> Connection:
 
 
 @pytest.fixture
+def bench(
+    connection: Connection, direct: Connection, proxy: FaultProxy, engine: EngineName, s3: S3Client
+) -> Bench:
+    """Each engine in turn, through the proxy."""
+    return Bench(engine, connection, direct, proxy, s3)
+
+
+@pytest.fixture
+def site(server_env: dict[str, str], proxy: FaultProxy, s3: S3Client, bucket: str, tmp_path: Path) -> Site:
+    """The real program in a cache with twelve small files, through the proxy."""
+    cache = a_cache(tmp_path / "studio", *[SIZE] * 12)
+    program = Program({**server_env, "S3_ENDPOINT_URL": proxy.url}, cache.directory)
+    return Site(program, cache, proxy, s3, bucket)
+
+
+@pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[local.LocalServer]:
     """A server of this test alone, which it may stop and kill."""
     directory = tmp_path / "own-server"
     yield local.start(directory)
     local.remove(directory)
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    """A cache with twelve small files."""
-    return a_cache(tmp_path / "studio", *[SIZE] * 12)
-
-
-@pytest.fixture
-def program(server_env: dict[str, str], cache: Cache, proxy: FaultProxy) -> Program:
-    """The real program in the cache, on the bucket, through the proxy."""
-    return Program({**server_env, "S3_ENDPOINT_URL": proxy.url}, cache.directory)

@@ -18,6 +18,13 @@ _BUCKET_READS = {
     "uploads": "ListMultipartUploads",
     "versioning": "GetBucketVersioning",
 }
+_OF_OBJECTS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+_OF_UPLOADS = {
+    "PUT": "UploadPart",
+    "GET": "ListParts",
+    "POST": "CompleteMultipartUpload",
+    "DELETE": "AbortMultipartUpload",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +84,12 @@ def _operation(method: str, key: str, names: frozenset[str]) -> str:
     if not key:
         if method == "GET":
             return next((name for word, name in _BUCKET_READS.items() if word in names), "GetBucket")
-        return {"HEAD": "HeadBucket", "PUT": "CreateBucket", "POST": "DeleteObjects"}.get(method, "DeleteBucket")
-    match method:
-        case "PUT":
-            return "UploadPart" if "uploadId" in names else "PutObject"
-        case "POST":
-            return "CreateMultipartUpload" if "uploads" in names else "CompleteMultipartUpload"
-        case "DELETE":
-            return "AbortMultipartUpload" if "uploadId" in names else "DeleteObject"
-        case "GET":
-            return "ListParts" if "uploadId" in names else "GetObject"
-    return "HeadObject"
+        return {"HEAD": "HeadBucket", "PUT": "CreateBucket", "POST": "DeleteObjects"}.get(
+            method, "DeleteBucket"
+        )
+    if "uploads" in names:
+        return "CreateMultipartUpload"
+    return (_OF_UPLOADS if "uploadId" in names else _OF_OBJECTS)[method]
 
 
 async def read_head(reader: StreamReader) -> Head | None:
@@ -119,15 +121,17 @@ def answer_has_body(method: str, head: Head) -> bool:
     return method != "HEAD" and status_of(head) not in _NO_BODY
 
 
-async def body(reader: StreamReader, head: Head, *, until_close: bool = False) -> AsyncIterator[tuple[bytes, bool]]:
+async def body(
+    reader: StreamReader, head: Head, *, until_close: bool = False
+) -> AsyncIterator[tuple[bytes, bool]]:
     """Yield a body as it comes: pieces of the wire's bytes, and whether each is content or framing.
 
     Raises:
         EOFError: The connection ended before the body did.
     """
     if "chunked" in (head.field("transfer-encoding") or "").lower():
-        async for piece in _chunks(reader):
-            yield piece
+        async for chunk in _chunks(reader):
+            yield chunk
         return
     length = head.field("content-length")
     if length is None and not until_close:

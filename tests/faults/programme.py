@@ -71,8 +71,8 @@ class Flip:
 class Hold:
     """Stop when so many bytes of the body have passed, until the proxy is told to go on.
 
-    Before the first byte upwards nothing has reached the server; before the first byte downwards the server has
-    done its work and the client knows nothing of it.
+    Before the first byte upwards nothing has reached the server; before the first byte downwards the server
+    has done its work and the client knows nothing of it.
     """
 
     way: Way

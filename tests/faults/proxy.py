@@ -1,7 +1,7 @@
-"""A proxy of the tests' own between a client and a real S3 server: it does to the traffic what a programme says.
+"""A proxy of the tests' own between a client and a real S3 server: it does what a programme says.
 
-It speaks just enough HTTP/1.1 to tell requests apart and forwards their heads unchanged, ``Host`` included, so
-that signatures stay valid. It runs in a thread of its own, on a free port of this machine.
+It speaks just enough HTTP/1.1 to tell requests apart and forwards their heads unchanged, ``Host`` included,
+so that signatures stay valid. It runs in a thread of its own, on a free port of this machine.
 """
 
 from __future__ import annotations

@@ -1,37 +1,38 @@
-"""What the fault tests say in one word: a small cache, its plan, what lies in the bucket, a program to be stopped."""
+"""What the fault tests say in one word: a cache and its plan, a bench for engines, a site for the program."""
 
 from __future__ import annotations
 
 import json
 import secrets
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-from botocore.config import Config
+from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.aws import connect
 from creative_s3.core.migration import S3MigrationManager
 from creative_s3.settings import S3Config
 from tests.faults.programme import on
+from tests.s3 import moving
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
     from pathlib import Path
 
+    from botocore.config import Config
     from types_boto3_s3 import S3Client
 
     from creative_s3.core.aws import Connection
-    from creative_s3.core.transfers import Outcome
+    from creative_s3.core.transfers import Download, Outcome, Upload
+    from tests.cli.program import Program
     from tests.faults.proxy import FaultProxy
 
 PREFIX = "creative-assets"
-INDEX_KEY = f"{PREFIX}/metadata/index.json"
 KIB = 1 << 10
 SIZE = 40 * KIB
 
 PUT = on("PutObject")
 GET = on("GetObject")
+HEAD = on("HeadObject")
 CREATE = on("CreateMultipartUpload")
 PART = on("UploadPart")
 COMPLETE = on("CompleteMultipartUpload")
@@ -60,7 +61,82 @@ class Cache:
         return key
 
 
-def a_cache(directory: Path, *sizes: int) -> Cache:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a test of the transfer engines works with.
+
+    Attributes:
+        engine: Which engine.
+        connection: Through the proxy.
+        direct: Past the proxy, for what must not meet a fault.
+        proxy: Between them and the server.
+        s3: A client past the proxy.
+    """
+
+    engine: moving.EngineName
+    connection: Connection
+    direct: Connection
+    proxy: FaultProxy
+    s3: S3Client
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self.connection.bucket
+
+    def put(self, *uploads: Upload, **options: Any) -> list[Outcome]:  # noqa: ANN401 - passed on
+        """Upload through the proxy; `options` are the engine's."""
+        return moving.put(self.connection, self.engine, *uploads, **options)
+
+    def get(self, *downloads: Download, **options: Any) -> list[Outcome]:  # noqa: ANN401 - passed on
+        """Download through the proxy; `options` are the engine's."""
+        return moving.get(self.connection, self.engine, *downloads, **options)
+
+    def put_unseen(self, *uploads: Upload) -> None:
+        """Upload past the proxy."""
+        assert not failures(moving.put(self.direct, self.engine, *uploads))
+
+    def stored(self) -> dict[str, bytes]:
+        """Return what the bucket holds."""
+        return stored(self.s3, self.bucket)
+
+    def unfinished(self) -> list[str]:
+        """Return the keys of unfinished multipart uploads."""
+        return unfinished(self.s3, self.bucket)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a test of the real program works with.
+
+    Attributes:
+        program: In the cache's workspace, on the bucket, through the proxy.
+        cache: What it uploads.
+        proxy: Between it and the server.
+        s3: A client past the proxy.
+        bucket: The bucket's name.
+    """
+
+    program: Program
+    cache: Cache
+    proxy: FaultProxy
+    s3: S3Client
+    bucket: str
+
+    def stored(self) -> dict[str, bytes]:
+        """Return what the bucket holds, without the published index."""
+        return stored(self.s3, self.bucket)
+
+    def unfinished(self) -> list[str]:
+        """Return the keys of unfinished multipart uploads."""
+        return unfinished(self.s3, self.bucket)
+
+    def with_cache(self, cache: Cache) -> Site:
+        """Return the same site with another cache."""
+        return replace(self, cache=cache, program=replace(self.program, cwd=cache.directory))
+
+
+def a_cache(directory: Path, *sizes: int, prefix: str = PREFIX) -> Cache:
     """Make a workspace with a file of each size: ``00.png``, ``01.png`` …"""
     output = directory / "output"
     output.mkdir(parents=True)
@@ -79,19 +155,18 @@ def a_cache(directory: Path, *sizes: int) -> Cache:
     index = {"semantic_assets": entries}
     (directory / "cache" / "index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
     config = S3Config.from_env(None, cache_dir=directory / "cache")
-    operations = S3MigrationManager(config, prefix=PREFIX).create_migration_plan().operations
+    operations = S3MigrationManager(config, prefix=prefix).create_migration_plan().operations
     return Cache(directory, {operation.key: operation.path for operation in operations})
 
 
-def stored(s3: S3Client, bucket: str) -> dict[str, bytes]:
-    """Return what the bucket holds, without the published index."""
-    keys = [
-        entry["Key"]
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        for entry in page.get("Contents", [])
-    ]
+def stored(s3: S3Client, bucket: str, prefix: str = "") -> dict[str, bytes]:
+    """Return what the bucket holds below a prefix, without published indexes."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
     return {
-        key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys if key != INDEX_KEY
+        key: s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        for key in keys
+        if not key.endswith("/metadata/index.json")
     }
 
 

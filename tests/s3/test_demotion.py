@@ -19,6 +19,8 @@ from creative_s3.core.lock import exclusive
 from creative_s3.core.migration import S3MigrationManager
 from creative_s3.core.movements import Movements
 from creative_s3.core.pins import change_pins
+from creative_s3.core.planning import Reason
+from creative_s3.core.rebuilding import rebuild
 from creative_s3.core.tier_library import manage
 from creative_s3.core.tiers import Hold, Policy
 from creative_s3.core.usage import Tally
@@ -97,6 +99,8 @@ def test_the_index_stays_as_it_is_and_validation_calls_the_files_cold(cache: ACa
     assert (cache.cache_dir / "index.json").read_bytes() == index
     migration = S3MigrationManager(cache.connection.config, cache.store)
     migration.workspace = Workspace(cache.cache_dir)
+    plan = migration.create_migration_plan()
+    assert (plan.counts[Reason.COLD], plan.counts[Reason.MISSING], plan.uploads) == (3, 0, ())
     report = migration.validate_migration(deep=True)
     assert report.counts[State.COLD] == 3
     assert report.exit_code(strict=True) is ExitCode.OK
@@ -485,6 +489,15 @@ def test_what_somebody_put_in_the_place_meanwhile_is_not_replaced(cache: ACache)
     assert report.success
     assert cache.path("a").read_bytes() == b"somebody's own"
     assert not cache.is_cold("a")
+
+
+def test_a_catalog_that_was_made_anew_still_knows_what_went(cache: ACache) -> None:
+    cache.demote()
+    rebuild(cache.cache_dir, cache.store, prefix=cache.prefix)
+    assert [cache.is_cold(name) for name in cache.contents] == [True, True, True, False]
+    with cache.tiers() as tiers:
+        assert tiers.undo(1).promoted == 3
+    cache.check_nothing_is_lost()
 
 
 def test_hot_assets_come_back_by_themselves_and_stay(cache: ACache) -> None:

@@ -103,6 +103,7 @@ def is_meant(
         not is_told_by_another(row, rows)
         and has_words(row, selection.text)
         and selection.is_cold in {None, row.is_cold}
+        and (selection.is_cold is not False or row.size_bytes is not None)
         and (
             selection.larger_than_bytes is None
             or (row.size_bytes is not None and row.size_bytes > selection.larger_than_bytes)
@@ -165,7 +166,8 @@ def test_a_kind_is_a_type_too() -> None:
 
 
 def test_what_is_cold_is_found_as_it_changes() -> None:
-    with memory([asset("a"), asset("b", is_cold=True)]) as catalog:
+    rows = [asset("a", size_bytes=1), asset("b", size_bytes=1, is_cold=True), asset("never seen")]
+    with memory(rows) as catalog:
         assert (found(catalog, is_cold=True), found(catalog, is_cold=False)) == (["b"], ["a"])
         catalog.assets.set_cold(["a", "no such asset"], is_cold=True)
         catalog.assets.set_cold(["b"], is_cold=False)
@@ -180,6 +182,34 @@ def test_a_product_whose_picture_another_entry_describes_is_left_out() -> None:
         assert found(catalog) == ["p-us"]
     with memory([product, asset("entry", "cache/p.png", asset_type=None, section="")]) as catalog:
         assert found(catalog) == ["entry", "product:p"]
+
+
+# Whichever are fewer decide how the index is asked: those that are meant, or the others.
+@pytest.mark.parametrize("filler", [1, 10**9])
+def test_larger_than_a_size_is_exact(filler: int) -> None:
+    sizes = [None, 0, 1, 126, 127, 128, 999, 1000, 1001, 1023, 4_999_999, 5_000_000, *[filler] * 20]
+    with memory(asset(f"a{number}", size_bytes=size) for number, size in enumerate(sizes)) as catalog:
+        for limit in (0, 1, 126, 127, 999, 1000, 1001, 4_999_999, 10**10):
+            expected = [
+                f"a{number}" for number, size in enumerate(sizes) if size is not None and size > limit
+            ]
+            assert found(catalog, larger_than_bytes=limit) == expected[::-1]
+
+
+@pytest.mark.parametrize("filler", ["2001-01-01", "2039-01-01"])
+@pytest.mark.parametrize("field", ["created_at", "last_used"])
+def test_before_a_time_is_exact(filler: str, field: str) -> None:
+    start = datetime(2025, 1, 30, tzinfo=UTC)
+    times = [start + timedelta(hours=7 * number) for number in range(20)]
+    texts = [None, *(time.isoformat() for time in times), *[filler] * 30]
+    rows = [asset(f"a{number}", None, **{field: text}) for number, text in enumerate(texts)]
+    with memory(rows) as catalog:
+        for limit in (*times[::3], start + timedelta(days=2), datetime(2030, 1, 1, tzinfo=UTC)):
+            expected = [
+                f"a{number}" for number, text in enumerate(texts) if (at := instant(text)) and at < limit
+            ][::-1]
+            assert found(catalog, unused_since=limit) == expected
+            assert found(catalog, made_before=limit) == (expected if field == "created_at" else [])
 
 
 def test_an_asset_is_unused_since_a_time_only_if_nothing_at_all_happened_since() -> None:
@@ -198,6 +228,18 @@ def test_an_asset_is_unused_since_a_time_only_if_nothing_at_all_happened_since()
         catalog.usage.record({"unused": 1}, {}, at=march)
         assert found(catalog, unused_since=march) == []
         assert found(catalog, unused_since=march + timedelta(days=5)) == ["unused", "the-index-knows"]
+
+
+def test_an_asset_does_not_inherit_the_uses_of_one_that_is_gone() -> None:
+    made = "2025-01-01T00:00:00"
+    march = datetime(2025, 3, 1, tzinfo=UTC)
+    with memory([asset("a", created_at=made), asset("gone", created_at=made)]) as catalog:
+        catalog.usage.record({"gone": 1}, {}, at=march + timedelta(days=9))
+        catalog.assets.remove([2])
+        catalog.assets.put([asset("b", created_at=made)])
+        assert found(catalog, unused_since=march) == ["b", "a"]
+        catalog.assets.put([asset("gone", created_at=made)])
+        assert found(catalog, unused_since=march) == ["b", "a"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +197,7 @@ def test_where_files_go_for_space_what_comes_back_stays_below_the_same_mark() ->
 
 
 def test_a_file_that_somebody_removed_does_not_come_back_by_itself() -> None:
-    lost = replace(a_cold_file("lost", uses=9), is_cold=False)
+    lost = a_cold_file("lost", uses=9)._replace(is_cold=False)
     assert not plan_of([lost]).promotions
 
 
@@ -251,7 +250,7 @@ FILES = st.lists(
         is_hot=st.booleans(),
         is_cold=st.booleans(),
         in_cache=st.booleans(),
-    ).map(lambda file: replace(file, is_cold=file.is_cold and not file.is_hot)),
+    ).map(lambda file: file._replace(is_cold=file.is_cold and not file.is_hot)),
     unique_by=lambda file: file.file_path,
     max_size=40,
 )

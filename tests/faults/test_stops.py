@@ -1,0 +1,177 @@
+"""Fault 38: Ctrl-C once and twice, SIGTERM, SIGHUP, a closed pipe, in the middle of real transfers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.programme import Hold, Rule, Way
+from tests.faults.workshop import GET, KIB, PART, PUT, a_cache
+from tests.s3.moving import MULTIPART, leftovers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cli.program import Program
+    from tests.faults.workshop import Site
+
+DRAIN_S = 5
+STARTUP_S = 2
+"""What leaving may take on top, on a busy machine."""
+
+
+class Running:
+    """The program in the background, with what it says."""
+
+    def __init__(self, program: Program, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "creative_s3", *arguments],
+            env=dict(program.env),
+            cwd=program.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.said = ""
+
+    def stop(self, number: signal.Signals) -> None:
+        """Send a signal and wait until the program has answered it."""
+        assert self.process.stderr is not None
+        self.process.send_signal(number)
+        for said in self.process.stderr:
+            self.said += said
+            if "finishing what is in flight" in said:
+                return
+        raise AssertionError("it did not say that it stops")
+
+    def end(self) -> tuple[int, float]:
+        """Return its exit code, and how long it took from now, in seconds."""
+        began = time.monotonic()
+        _, rest = self.process.communicate(timeout=30)
+        self.said += rest
+        assert "Traceback" not in self.said
+        return self.process.returncode, time.monotonic() - began
+
+
+@pytest.fixture
+def running() -> Iterator[list[Running]]:
+    """What a test starts is ended with it."""
+    started: list[Running] = []
+    yield started
+    for one in started:
+        one.process.kill()
+        one.process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_an_upload_soon_and_the_same_command_sends_only_the_rest(
+    site: Site, running: list[Running], number: signal.Signals, code: int
+) -> None:
+    site.proxy.follow(Rule(Hold(Way.UP, 10 * KIB), PUT, skip=5))
+    upload = Running(site.program, "migrate", "upload")
+    running.append(upload)
+    site.proxy.until_struck(len(site.cache.plan) - 5)
+    site.proxy.until_passed(5, "PutObject")
+    upload.stop(number)
+
+    ended, took_s = upload.end()
+
+    assert ended == code
+    assert took_s < DRAIN_S + STARTUP_S
+    assert "→ creative-s3 migrate upload  # goes on where this stopped" in upload.said
+    assert len(site.stored()) == 5
+    site.proxy.follow()
+    again = site.program("migrate", "upload", "--json")
+    assert again.code == 0
+    assert again.data["uploaded"] == len(site.cache.plan) - 5
+    assert not site.proxy.passed("HeadObject")  # what was proved was recorded, nobody has to ask
+    assert site.stored() == site.cache.content
+
+
+@pytest.mark.parametrize("engine", ["crt", "classic"])
+def test_a_signal_within_a_multipart_upload_aborts_it(
+    site: Site, running: list[Running], tmp_path: Path, engine: str
+) -> None:
+    site = site.with_cache(a_cache(tmp_path / "large", MULTIPART))
+    site.proxy.follow(Rule(Hold(Way.UP, MULTIPART // 20), PART, skip=1, times=1))
+    upload = Running(site.program, "migrate", "upload", "--engine", engine)
+    running.append(upload)
+    site.proxy.until_struck()
+    site.proxy.until_passed(2, "UploadPart")
+    upload.stop(signal.SIGINT)
+
+    ended, took_s = upload.end()
+
+    assert ended == 130
+    assert took_s < DRAIN_S + STARTUP_S
+    assert site.stored() == {}
+    assert site.unfinished() == []
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_nothing_is_lost(site: Site, running: list[Running]) -> None:
+    site.proxy.follow(Rule(Hold(Way.DOWN), PUT, skip=5))
+    upload = Running(site.program, "migrate", "upload")
+    running.append(upload)
+    site.proxy.until_struck(len(site.cache.plan) - 5)
+    upload.stop(signal.SIGINT)
+    upload.process.send_signal(signal.SIGINT)
+
+    ended, took_s = upload.end()
+
+    assert ended == 130
+    assert took_s < STARTUP_S
+    assert "Nothing is lost" in upload.said
+    site.proxy.follow()
+    assert site.program("migrate", "upload").code == 0
+    assert site.stored() == site.cache.content
+
+
+def test_a_signal_within_a_download_leaves_the_old_file_and_no_partial_one(
+    site: Site, running: list[Running], tmp_path: Path
+) -> None:
+    site.s3.put_object(Bucket=site.bucket, Key="creative-assets/x.png", Body=bytes(60 * KIB))
+    target = tmp_path / "out" / "x.png"
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    site.proxy.follow(Rule(Hold(Way.DOWN, 20 * KIB), GET))
+    download = Running(site.program, "assets", "download", "x.png", "--output", str(target), "--force")
+    running.append(download)
+    site.proxy.until_struck()
+    download.stop(signal.SIGINT)
+
+    ended, took_s = download.end()
+
+    assert ended == 130
+    assert took_s < DRAIN_S + STARTUP_S
+    assert target.read_bytes() == b"old"
+    assert leftovers(target.parent) == []
+
+
+def test_an_upload_whose_reader_has_left_stores_everything_and_ends_silently_with_141(site: Site) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "creative_s3", "migrate", "upload", "--json"],
+        env=dict(site.program.env),
+        cwd=site.program.cwd,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+
+    assert done.returncode == 141
+    assert done.stderr == ""
+    assert site.stored() == site.cache.content
