@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from moto import mock_aws
+from moto.core.botocore_stubber import MockRawResponse
 from typer.testing import CliRunner
 
 from creative_s3.cli.app import app
@@ -189,33 +190,16 @@ def test_a_rule_that_archives_makes_files_go_last_and_is_told(aws: S3Client, cac
     assert "to DEEP_ARCHIVE" in out
 
 
-def test_rules_that_may_not_be_read_stop_demotion_unless_that_is_accepted(
-    aws: S3Client, cache: ACache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    del aws
-    store = cache.store
-    _deny(store, monkeypatch)
-    with cache.tiers(engine="classic") as tiers:
-        tiers._store = store  # noqa: SLF001 - the client whose answer is arranged
-        with pytest.raises(RefusedError, match="cannot be seen"):
-            tiers.plan(Policy())
+def test_rules_that_may_not_be_read_stop_demotion_unless_that_is_accepted(cache: ACache) -> None:
+    events = cache.connection.client.meta.events
+    events.register_first("before-send.s3.GetBucketLifecycleConfiguration", _denied)
+    with cache.tiers(engine="classic") as tiers, pytest.raises(RefusedError, match="cannot be seen"):
+        tiers.plan(Policy())
     with cache.tiers(engine="classic", accepted=["unreadable"]) as tiers:
-        tiers._store = store  # noqa: SLF001 - the same
         assert len(tiers.plan(Policy()).demotions) == 3
 
 
-def _deny(store: S3StorageManager, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let S3 answer like a policy that lacks the permission; moto enforces none."""
+def _denied(**_: Any) -> AWSResponse:  # noqa: ANN401 - botocore's form
+    """Answer as S3 does where a policy lacks the permission; moto enforces none."""
     body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-
-    class Raw:
-        def stream(self, **_: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib3's form
-            yield body
-
-    def answer(**_: Any) -> AWSResponse:  # noqa: ANN401 - botocore's form
-        return AWSResponse("https://s3", 403, HeadersDict(), Raw())
-
-    events = store.connection.client.meta.events
-    event = "before-send.s3.GetBucketLifecycleConfiguration"
-    events.register_first(event, answer)
-    monkeypatch.setattr(time, "sleep", lambda _: None)
+    return AWSResponse("https://s3.amazonaws.com", 403, HTTPHeaders(), MockRawResponse(body))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
 import urllib.request
@@ -369,69 +367,3 @@ def test_url_warns_that_temporary_credentials_end_it_sooner(
             storage = S3StorageManager(connection=connect(S3Config(bucket_name=bucket)))
             assert storage.has_temporary_credentials is (name == "with")
     assert cli("assets", "url", key).err == ""
-
-
-# -- several names, and names from standard input
-
-
-def test_show_and_url_take_several_names_and_names_from_standard_input(
-    cli: Inside, stocked: dict[str, str]
-) -> None:
-    keys = [stocked["red"], stocked["hero"]]
-    given = "\n".join(keys).encode()
-    for arguments, stdin in ((keys, b""), (["-"], given), ([keys[0], "-"], keys[1].encode())):
-        shown = cli("assets", "show", *arguments, "-q", stdin=stdin)
-        assert (shown.code, shown.out.splitlines(), shown.err) == (0, keys, "")
-        made = cli("assets", "url", *arguments, stdin=stdin)
-        assert (made.code, made.err) == (0, "")
-        assert [urlsplit(line).path.partition("/creative-assets")[2] for line in made.out.splitlines()] == [
-            key.removeprefix(PREFIX) for key in keys
-        ]
-    data = cli("assets", "show", "-", "--json", stdin=given).data
-    assert [one["key"] for one in data["assets"]] == keys
-    assert data["assets"][0]["asset"]["cache_key"] == "red"
-    data = cli("assets", "url", "-", "--json", stdin=given).data
-    assert [one["key"] for one in data["addresses"]] == keys
-    for_people = cli("assets", "show", *keys)
-    assert sum(line.startswith("address") for line in for_people.out.splitlines()) == 2
-
-
-@pytest.mark.parametrize("command", ["show", "url"])
-def test_of_several_names_those_that_mean_nothing_are_told_and_the_others_done(
-    cli: Inside, stocked: dict[str, str], command: str
-) -> None:
-    result = cli("assets", command, "nothing", stocked["red"], "-q")
-    assert result.code == 5
-    assert len(result.out.splitlines()) == 1
-    assert "nothing" in result.err
-    envelope = cli("assets", command, "nothing", stocked["red"], "--json").envelope
-    assert [(failed["key"], failed["code"]) for failed in envelope["data"]["failed"]] == [
-        ("nothing", "object-not-found")
-    ]
-    assert (envelope["ok"], envelope["error"]) == (False, None)
-
-
-@pytest.mark.parametrize("command", ["show", "url", "download"])
-def test_an_empty_standard_input_is_a_usage_error(cli: Inside, command: str) -> None:
-    result = cli("assets", command, "-", "--json", stdin=b"\n\n")
-    assert result.code == 2
-    assert "standard input has no names" in result.envelope["error"]["message"]
-    hint = f"creative-s3 assets find --campaign NAME -q | creative-s3 assets {command} -"
-    assert result.envelope["error"]["hint"].startswith(hint)
-
-
-def test_a_terminal_as_standard_input_is_a_usage_error(cli: Inside) -> None:
-    mine, theirs = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-m", "creative_s3", "assets", "show", "-"],
-        env=dict(cli.env),
-        cwd=cli.cwd,
-        stdin=theirs,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    os.close(mine)
-    os.close(theirs)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "this is a terminal" in done.stderr

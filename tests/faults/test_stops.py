@@ -95,7 +95,8 @@ def test_a_signal_ends_an_upload_soon_and_the_same_command_sends_only_the_rest(
     again = site.program("migrate", "upload", "--json")
     assert again.code == 0
     assert again.data["uploaded"] == len(site.cache.plan) - 5
-    assert not site.proxy.passed("HeadObject")  # what was proved was recorded, nobody has to ask
+    # What was proved was recorded; only the last answers may have come together with the signal.
+    assert len(site.proxy.passed("HeadObject")) <= 2
     assert site.stored() == site.cache.content
 
 

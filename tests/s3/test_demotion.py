@@ -27,6 +27,7 @@ from creative_s3.core.usage import Tally
 from creative_s3.core.validation import State
 from creative_s3.core.workspace import Workspace
 from creative_s3.errors import BucketNotFoundError, ExitCode, LockedError, RefusedError
+from tests.at_the_moment import whenever
 from tests.s3.a_cache import ACache
 
 if TYPE_CHECKING:
@@ -412,6 +413,26 @@ def test_a_bucket_that_is_deleted_in_the_middle_stops_everything_at_once(cache: 
     left = sum(cache.cache_dir.joinpath(f"backgrounds/{name}.png").exists() for name in cache.contents)
     assert len(cache.contents) - left <= 32
     assert left >= len(cache.contents) - 32
+
+
+def test_an_interruption_in_the_middle_leaves_everything_here_or_proved(cache: ACache) -> None:
+    removed: list[str] = []
+
+    def interrupt(arguments: tuple[Any, ...]) -> None:
+        if str(arguments[0]).endswith(".leaving"):
+            removed.append(arguments[0])
+            if len(removed) == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), whenever("os.remove", interrupt):
+        cache.demote()
+    here = [cache.path(name).exists() for name in "abc"]
+    assert sum(here) == 2
+    assert [cache.is_cold(name) for name in "abc"] == [not is_here for is_here in here]
+    with cache.opened() as catalog:
+        assert Movements(catalog.database).pending() == []
+        assert len(Movements(catalog.database).demoted_by(1)) == 1
+    cache.check_nothing_is_lost()
 
 
 def test_two_runs_on_one_cache_do_not_meet(cache: ACache) -> None:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,9 +27,10 @@ from creative_s3.core.leaving import (
 from creative_s3.core.open_files import InUseError, SoleUse
 from creative_s3.core.tiers import Hold
 from creative_s3.core.workspace import Workspace
+from tests.at_the_moment import whenever
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="elsewhere nobody can tell who has a file open"
@@ -218,6 +219,49 @@ def test_a_folder_that_may_not_be_written_keeps_its_file(workspace: Workspace) -
     assert names_in(workspace) == ["a.png"]
 
 
+def test_another_file_that_takes_the_name_at_the_last_moment_is_put_back(
+    workspace: Workspace, leaving: LeavingFile
+) -> None:
+    leaving.read()
+    newer = path_of(workspace).with_name("newer")
+    newer.write_bytes(b"a better picture")
+
+    def replace(arguments: tuple[Any, ...]) -> None:
+        if str(arguments[1]).endswith(".leaving") and newer.exists():
+            newer.replace(path_of(workspace))
+
+    with whenever("os.rename", replace), pytest.raises(StaysError) as caught:
+        leaving.leave(ASIDE)
+    assert caught.value.detail == "another file had just taken its name"
+    assert path_of(workspace).read_bytes() == b"a better picture"
+    assert names_in(workspace) == ["a.png"]
+
+
+def test_an_interruption_at_the_last_moment_leaves_the_file_here(
+    workspace: Workspace, leaving: LeavingFile
+) -> None:
+    leaving.read()
+
+    def interrupt(_: tuple[Any, ...]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), whenever("os.remove", _once(interrupt)):
+        leaving.leave(ASIDE)
+    assert names_in(workspace) == ["a.png"]
+
+
+def _once(action: Callable[[tuple[Any, ...]], object]) -> Callable[[tuple[Any, ...]], None]:
+    """Act the first time only: the putting back removes a name as well."""
+    times: list[int] = []
+
+    def act(arguments: tuple[Any, ...]) -> None:
+        times.append(1)
+        if len(times) == 1:
+            action(arguments)
+
+    return act
+
+
 def test_whoever_keeps_writing_new_files_under_the_name_never_loses_one(workspace: Workspace) -> None:
     """A writer replaces the file again and again while it is being removed: his last one is always there."""
     path, done = path_of(workspace), threading.Event()
@@ -267,17 +311,14 @@ def _clear_aside(workspace: Workspace) -> None:
         os.close(folder)
 
 
-def test_a_file_whose_name_is_taken_stays_aside_whole(
-    workspace: Workspace, leaving: LeavingFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_whose_name_is_taken_stays_aside_whole(workspace: Workspace, leaving: LeavingFile) -> None:
     leaving.read()
 
-    def disturb(_: SoleUse) -> bool:
+    def disturb(_: tuple[Any, ...]) -> None:
         path_of(workspace).write_bytes(b"somebody was quick")
-        return True
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(SoleUse, "is_disturbed", disturb)  # nobody can be that quick on purpose
-    with pytest.raises(StrandedError):
+    with whenever("os.remove", _once(disturb)), pytest.raises(StrandedError):
         leaving.leave(ASIDE)
     assert path_of(workspace).read_bytes() == b"somebody was quick"
     assert path_of(workspace).with_name(ASIDE).read_bytes() == b"a picture"
