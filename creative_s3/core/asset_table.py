@@ -143,8 +143,8 @@ class AssetTable:
         """Write rows: one with an id is changed, one without is added. One durable step."""
         with self._changing() as database:
             given = list(records)
+            following = itertools.count(self.highest_id() + 1)  # before the highest is forgotten
             self._forget(database, self.by_id([record.id for record in given if record.id is not None]))
-            following = itertools.count(self.highest_id() + 1)
             facets = [facets_of(record) for record in given]
             counts = Counter(itertools.chain.from_iterable(facets))
             tokens = self._tokens_of(database, counts)

@@ -38,7 +38,7 @@ def check_cache(workspace: Workspace) -> None:
 
 
 def check_bucket(store: ObjectStore, prefix: str) -> None:
-    """Make sure that the bucket is the one that the catalog knows: it holds something under the prefix.
+    """Make sure that the bucket holds something under the prefix: an empty one is likely to be another one.
 
     Raises:
         RefusedError: It holds nothing.
@@ -48,10 +48,9 @@ def check_bucket(store: ObjectStore, prefix: str) -> None:
     inside = f"{prefix}/" if prefix else ""
     if next(store.objects(inside), None) is None:
         raise RefusedError(
-            "the bucket holds nothing under the prefix, although assets are recorded there;"
-            " nothing was removed",
+            "the bucket holds nothing under the prefix; nothing was removed",
             item=f"s3://{store.bucket}/{inside}",
-            hint="check --bucket and --prefix: creative-s3 config",
+            hint="check --bucket and --prefix (creative-s3 config); if it is new: creative-s3 migrate upload",
         )
 
 

@@ -108,11 +108,15 @@ class ACache:
 
     def upload(self) -> None:
         """Upload and prove everything, as ``migrate upload`` does, and let the clocks move on."""
-        migration = S3MigrationManager(self.connection.config, self.store)
-        migration.workspace = Workspace(self.cache_dir)
+        migration = self.migration()
         report = migration.execute_migration(migration.create_migration_plan())
         assert not report.failures
         self.wait_until_settled()
+
+    def migration(self) -> S3MigrationManager:
+        migration = S3MigrationManager(self.connection.config, self.store)
+        migration.workspace = Workspace(self.cache_dir)
+        return migration
 
     def wait_until_settled(self) -> None:
         """Wait until no file has changed a moment ago."""

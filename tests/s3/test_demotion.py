@@ -16,7 +16,6 @@ from creative_s3.core.checksums import Crc64
 from creative_s3.core.events import Event, Finished
 from creative_s3.core.hybrid_cache import S3CacheManager
 from creative_s3.core.lock import exclusive
-from creative_s3.core.migration import S3MigrationManager
 from creative_s3.core.movements import Movements
 from creative_s3.core.pins import change_pins
 from creative_s3.core.planning import Reason
@@ -25,7 +24,6 @@ from creative_s3.core.tier_library import manage
 from creative_s3.core.tiers import Hold, Policy
 from creative_s3.core.usage import Tally
 from creative_s3.core.validation import State
-from creative_s3.core.workspace import Workspace
 from creative_s3.errors import BucketNotFoundError, ExitCode, LockedError, RefusedError
 from tests.at_the_moment import whenever
 from tests.s3.a_cache import ACache
@@ -98,8 +96,7 @@ def test_the_index_stays_as_it_is_and_validation_calls_the_files_cold(cache: ACa
     index = (cache.cache_dir / "index.json").read_bytes()
     cache.demote()
     assert (cache.cache_dir / "index.json").read_bytes() == index
-    migration = S3MigrationManager(cache.connection.config, cache.store)
-    migration.workspace = Workspace(cache.cache_dir)
+    migration = cache.migration()
     plan = migration.create_migration_plan()
     assert (plan.counts[Reason.COLD], plan.counts[Reason.MISSING], plan.uploads) == (3, 0, ())
     report = migration.validate_migration(deep=True)

@@ -79,7 +79,10 @@ def copied(cache: ACache, root: Path) -> ACache:
 
 
 def check(cache: ACache) -> None:
-    """Every content is under its name, or under the name aside, or in the bucket."""
+    """Every content is under its name, or under the name aside, or in the bucket and known to be."""
+    with cache.opened() as catalog:
+        cold = {row.asset.cache_key for row in catalog.assets.all("is_cold")}
+    assert cold >= {name for name in cache.contents if not cache.path(name).exists()}
     for cache_key, content in cache.contents.items():
         path = cache.path(cache_key)
         here = [path, *path.parent.glob(f".{path.name}.creative-s3-*.leaving")]
