@@ -19,7 +19,7 @@ nox.options.error_on_missing_interpreters = True
 PROJECT = nox.project.load_toml("pyproject.toml")
 PACKED = (
     "creative_s3/py.typed",
-    "creative_s3/core/data/prices.json",
+    "creative_s3/core/costs/data/prices.json",
     "creative_s3/cli/completion/table.json",
     "creative_s3/cli/completion/scripts/creative-s3.bash",
     "creative_s3/cli/completion/scripts/creative-s3.zsh",

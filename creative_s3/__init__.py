@@ -9,13 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from creative_s3.core.bucket_rules import LifecycleResult
-    from creative_s3.core.cache import CacheManager
-    from creative_s3.core.file_results import DownloadResult, UploadResult
-    from creative_s3.core.hybrid_cache import S3CacheManager
-    from creative_s3.core.invalidations import InvalidationResult
-    from creative_s3.core.migration import S3MigrationManager
-    from creative_s3.core.migration_report import MigrationReport
+    from creative_s3.core.cdn.invalidations import InvalidationResult
+    from creative_s3.core.library.cache import CacheManager
+    from creative_s3.core.library.hybrid_cache import S3CacheManager
+    from creative_s3.core.library.registrations import Registration
+    from creative_s3.core.lifecycle.bucket_rules import LifecycleResult
+    from creative_s3.core.migration.migration import S3MigrationManager
+    from creative_s3.core.migration.planning import MigrationPlan
+    from creative_s3.core.migration.report import MigrationReport
+    from creative_s3.core.migration.validation import ValidationReport
     from creative_s3.core.models import (
         AssetType,
         ProductCategory,
@@ -24,13 +26,11 @@ if TYPE_CHECKING:
         StoredObject,
         VisualStyle,
     )
-    from creative_s3.core.outcomes import Proof
-    from creative_s3.core.planning import MigrationPlan
-    from creative_s3.core.progress import TransferProgress
-    from creative_s3.core.registrations import Registration
-    from creative_s3.core.storage import S3StorageManager
-    from creative_s3.core.tier_report import TierReport
-    from creative_s3.core.validation import ValidationReport
+    from creative_s3.core.storage.file_results import DownloadResult, UploadResult
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.tiers.report import TierReport
+    from creative_s3.core.transfers.outcomes import Proof
+    from creative_s3.core.transfers.progress import TransferProgress
     from creative_s3.errors import CreativeS3Error
     from creative_s3.settings import S3Config
 
@@ -64,27 +64,27 @@ __all__ = [
 
 _HOMES = {
     "AssetType": "creative_s3.core.models",
-    "CacheManager": "creative_s3.core.cache",
+    "CacheManager": "creative_s3.core.library.cache",
     "CreativeS3Error": "creative_s3.errors",
-    "DownloadResult": "creative_s3.core.file_results",
-    "InvalidationResult": "creative_s3.core.invalidations",
-    "LifecycleResult": "creative_s3.core.bucket_rules",
-    "MigrationPlan": "creative_s3.core.planning",
-    "MigrationReport": "creative_s3.core.migration_report",
+    "DownloadResult": "creative_s3.core.storage.file_results",
+    "InvalidationResult": "creative_s3.core.cdn.invalidations",
+    "LifecycleResult": "creative_s3.core.lifecycle.bucket_rules",
+    "MigrationPlan": "creative_s3.core.migration.planning",
+    "MigrationReport": "creative_s3.core.migration.report",
     "ProductCategory": "creative_s3.core.models",
-    "Proof": "creative_s3.core.outcomes",
-    "Registration": "creative_s3.core.registrations",
-    "S3CacheManager": "creative_s3.core.hybrid_cache",
+    "Proof": "creative_s3.core.transfers.outcomes",
+    "Registration": "creative_s3.core.library.registrations",
+    "S3CacheManager": "creative_s3.core.library.hybrid_cache",
     "S3Config": "creative_s3.settings",
-    "S3MigrationManager": "creative_s3.core.migration",
-    "S3StorageManager": "creative_s3.core.storage",
+    "S3MigrationManager": "creative_s3.core.migration.migration",
+    "S3StorageManager": "creative_s3.core.storage.manager",
     "Season": "creative_s3.core.models",
     "SemanticMetadata": "creative_s3.core.models",
     "StoredObject": "creative_s3.core.models",
-    "TierReport": "creative_s3.core.tier_report",
-    "TransferProgress": "creative_s3.core.progress",
-    "UploadResult": "creative_s3.core.file_results",
-    "ValidationReport": "creative_s3.core.validation",
+    "TierReport": "creative_s3.core.tiers.report",
+    "TransferProgress": "creative_s3.core.transfers.progress",
+    "UploadResult": "creative_s3.core.storage.file_results",
+    "ValidationReport": "creative_s3.core.migration.validation",
     "VisualStyle": "creative_s3.core.models",
 }
 

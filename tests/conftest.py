@@ -23,7 +23,8 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 import creative_s3
-from creative_s3.core import local, sample
+from creative_s3.core import sample
+from creative_s3.core.local import server as local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,9 @@ from creative_s3.core.models import Kind
 from creative_s3.errors import ExitCode
 
 if TYPE_CHECKING:
-    from creative_s3.core.finder import Finder
     from creative_s3.core.models import StoredObject
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.search.finder import Finder
+    from creative_s3.core.storage.manager import S3StorageManager
 
 AssetKeys = Annotated[
     list[str],
@@ -78,8 +78,8 @@ def list_(
     "other".
     """
     from creative_s3.cli import views_assets as views
-    from creative_s3.core.assets import AssetPage, first_page, list_assets, with_metadata
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.storage.assets import AssetPage, first_page, list_assets, with_metadata
+    from creative_s3.core.storage.manager import S3StorageManager
 
     storage, prefix = S3StorageManager(connection=run.connection()), run.config.prefix
     listing = list_assets(storage, prefix, asset_type)
@@ -126,8 +126,8 @@ def show(run: Run, keys: AssetKeys) -> Report:
     """
     from creative_s3.cli import views_assets as views
     from creative_s3.cli.preview import preview
-    from creative_s3.core.assets import AssetDetails, details
     from creative_s3.core.lookahead import in_order
+    from creative_s3.core.storage.assets import AssetDetails, details
 
     storage, finder = _storage_and_finder(run)
 
@@ -219,8 +219,8 @@ def _is_one(keys: list[str]) -> bool:
 
 
 def _storage_and_finder(run: Run) -> "tuple[S3StorageManager, Finder]":
-    from creative_s3.core.finder import Finder
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.search.finder import Finder
+    from creative_s3.core.storage.manager import S3StorageManager
 
     storage = S3StorageManager(connection=run.connection())
     return storage, Finder(storage, prefix=run.config.prefix, cache_dir=run.config.cache_dir)

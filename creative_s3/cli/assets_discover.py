@@ -13,7 +13,7 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count
 
 if TYPE_CHECKING:
-    from creative_s3.core.discovered import Discovery
+    from creative_s3.core.discovery.discovered import Discovery
 
 
 def register(app: typer.Typer) -> None:
@@ -52,9 +52,9 @@ def discover(
     or to a file of another asset, is refused; a sync that had to refuse something ends with exit code 3.
     """
     from creative_s3.cli import views_discovery as views
-    from creative_s3.core.discovered import Standing
-    from creative_s3.core.storage import S3StorageManager
-    from creative_s3.core.syncing import compare_with_bucket, sync_with_bucket
+    from creative_s3.core.discovery.discovered import Standing
+    from creative_s3.core.discovery.syncing import compare_with_bucket, sync_with_bucket
+    from creative_s3.core.storage.manager import S3StorageManager
 
     run.config.require_bucket()
     storage = S3StorageManager(connection=run.connection())
@@ -90,7 +90,7 @@ def discover(
 
 
 def _warnings(found: "Discovery") -> list[str]:
-    from creative_s3.core.discovered import Standing
+    from creative_s3.core.discovery.discovered import Standing
 
     warnings = []
     if refused := len(found.of(Standing.REFUSED)):
@@ -105,7 +105,7 @@ def _warnings(found: "Discovery") -> list[str]:
 
 
 def _next_steps(found: "Discovery", *, synced: bool) -> tuple[str, ...]:
-    from creative_s3.core.discovered import Standing
+    from creative_s3.core.discovery.discovered import Standing
 
     if changed := found.of(Standing.CHANGED):
         example = shlex.quote(changed[0].key)

@@ -106,12 +106,12 @@ def download(
     command's name, or as S3_PREFIX.
     """
     from creative_s3.cli import views_assets as views
-    from creative_s3.core.catalog import catalog_path, remote_side
-    from creative_s3.core.finder import Finder
-    from creative_s3.core.ledger import Ledger
-    from creative_s3.core.placement import Destination
-    from creative_s3.core.retrieval import retrieve, select
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.catalog.catalog import catalog_path, remote_side
+    from creative_s3.core.catalog.ledger import Ledger
+    from creative_s3.core.search.finder import Finder
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.storage.placement import Destination
+    from creative_s3.core.storage.retrieval import retrieve, select
 
     given = keys or []
     if not given and prefix is None:
@@ -238,12 +238,12 @@ def upload(
     name, or as S3_REGION.
     """
     from creative_s3.cli import views_assets as views
-    from creative_s3.core.additions import Description, FileAdder, describe
-    from creative_s3.core.catalog import catalog_path, remote_side
-    from creative_s3.core.ledger import Ledger
+    from creative_s3.core.catalog.catalog import catalog_path, remote_side
+    from creative_s3.core.catalog.ledger import Ledger
+    from creative_s3.core.catalog.usage import UPLOADS, Tally
     from creative_s3.core.models import SemanticMetadata
-    from creative_s3.core.storage import S3StorageManager
-    from creative_s3.core.usage import UPLOADS, Tally
+    from creative_s3.core.storage.additions import Description, FileAdder, describe
+    from creative_s3.core.storage.manager import S3StorageManager
 
     storage = S3StorageManager(connection=run.connection())
     metadata = SemanticMetadata(

@@ -15,10 +15,10 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
 
 if TYPE_CHECKING:
-    from creative_s3.core.asset_rows import AssetRecord
-    from creative_s3.core.library import Library
-    from creative_s3.core.search import AssetSearch
-    from creative_s3.core.selection import Selection, UnknownValue
+    from creative_s3.core.catalog.asset_rows import AssetRecord
+    from creative_s3.core.library.library import Library
+    from creative_s3.core.search.search import AssetSearch
+    from creative_s3.core.search.selection import Selection, UnknownValue
 
 _SHOWN = 100
 _SIMILAR = 20
@@ -129,7 +129,7 @@ def find(
     Here --region is the asset's, and a use is what index.json or this machine recorded as one.
     """
     from creative_s3.cli.amounts import moment, size_in_bytes
-    from creative_s3.core.selection import Selection
+    from creative_s3.core.search.selection import Selection
 
     now = datetime.now(UTC)
     selection = Selection(
@@ -160,8 +160,8 @@ def _names(run: Run, selection: "Selection", limit: int | None) -> Iterator[str]
     from itertools import islice
 
     from creative_s3.cli.names import as_lines
-    from creative_s3.core.library import open_library
-    from creative_s3.core.search import AssetSearch
+    from creative_s3.core.library.library import open_library
+    from creative_s3.core.search.search import AssetSearch
 
     with open_library(run.config) as library:
         names = AssetSearch(library.catalog, selection).cache_keys()
@@ -170,8 +170,8 @@ def _names(run: Run, selection: "Selection", limit: int | None) -> Iterator[str]
 
 def _page(run: Run, selection: "Selection", limit: int | None) -> Report:
     from creative_s3.cli import views_find as views
-    from creative_s3.core.library import open_library
-    from creative_s3.core.search import AssetSearch, Matches
+    from creative_s3.core.library.library import open_library
+    from creative_s3.core.search.search import AssetSearch, Matches
 
     with run.live() as live, open_library(run.config, emit=live.emit) as library:
         search = AssetSearch(library.catalog, selection)
@@ -200,10 +200,10 @@ def _page(run: Run, selection: "Selection", limit: int | None) -> Report:
 def _similar(run: Run, selection: "Selection", name: str, limit: int | None) -> Report:
     from creative_s3.cli import views_find as views
     from creative_s3.cli.names import as_lines
-    from creative_s3.core.library import open_library
-    from creative_s3.core.ranking import most_similar
-    from creative_s3.core.search import AssetSearch
-    from creative_s3.core.similarity import WEIGHTS
+    from creative_s3.core.library.library import open_library
+    from creative_s3.core.search.ranking import most_similar
+    from creative_s3.core.search.search import AssetSearch
+    from creative_s3.core.search.similarity import WEIGHTS
     from creative_s3.errors import UsageError
 
     if limit == 0:

@@ -13,9 +13,9 @@ from creative_s3.cli.text import PROGRAM
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
+    from creative_s3.core.catalog.statistics import LibraryStatistics
     from creative_s3.core.events import Emit
-    from creative_s3.core.inventory import Inventory
-    from creative_s3.core.statistics import LibraryStatistics
+    from creative_s3.core.storage.inventory import Inventory
 
 _EMPTY = {"total": None, "by_kind": None, "by_storage_class": None, "local": None}
 """The bucket's part of the data where it was not counted."""
@@ -53,7 +53,7 @@ def stats(
     alone.
     """
     from creative_s3.cli import views_stats
-    from creative_s3.core.catalog import NOWHERE
+    from creative_s3.core.catalog.catalog import NOWHERE
 
     counted, side, obstacle = (None, NOWHERE, None) if local else _in_bucket(run)
     if obstacle and run.output.look.quiet and not run.output.look.json:
@@ -87,9 +87,9 @@ def stats(
 
 def _in_bucket(run: Run) -> "tuple[Inventory | None, str, CreativeS3Error | None]":
     """Count what is in the bucket, and name it, or say why it cannot be counted."""
-    from creative_s3.core.catalog import NOWHERE, remote_side
-    from creative_s3.core.inventory import take_inventory
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.catalog.catalog import NOWHERE, remote_side
+    from creative_s3.core.storage.inventory import take_inventory
+    from creative_s3.core.storage.manager import S3StorageManager
 
     try:
         run.config.require_bucket()
@@ -105,7 +105,7 @@ def _of_library(
     run: Run, side: str, emit: "Emit"
 ) -> "tuple[LibraryStatistics | None, CreativeS3Error | None]":
     """Gather the library's numbers, or say why there are none."""
-    from creative_s3.core.statistics import statistics_of
+    from creative_s3.core.catalog.statistics import statistics_of
 
     try:
         return statistics_of(run.config.cache_dir, bucket=side, emit=emit), None

@@ -12,8 +12,8 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
 
 if TYPE_CHECKING:
-    from creative_s3.core.rebuilding import Rebuilt, Validate
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.catalog.rebuilding import Rebuilt, Validate
+    from creative_s3.core.storage.manager import S3StorageManager
 
 app = group("catalog", "Check and rebuild what is known of a cache and its objects.")
 
@@ -39,8 +39,8 @@ def check(run: Run) -> Report:
     Exit code 7 means that it is damaged. Nothing is changed.
     """
     from creative_s3.cli import views_discovery as views
-    from creative_s3.core.catalog import catalog_path
-    from creative_s3.core.catalog_state import CatalogState, examine
+    from creative_s3.core.catalog.catalog import catalog_path
+    from creative_s3.core.catalog.state import CatalogState, examine
     from creative_s3.errors import CatalogError, ExitCode, TemporaryError
 
     path = catalog_path(run.config.cache_dir)
@@ -92,7 +92,7 @@ def rebuild(run: Run) -> Report:
     learnt when there is one. A catalog that is whole may be rebuilt, too.
     """
     from creative_s3.cli import views_discovery as views
-    from creative_s3.core.rebuilding import rebuild
+    from creative_s3.core.catalog.rebuilding import rebuild
     from creative_s3.errors import CreativeS3Error
 
     storage, problem = None, "no bucket is set"
@@ -130,13 +130,13 @@ def rebuild(run: Run) -> Report:
 
 
 def _storage(run: Run) -> "S3StorageManager":
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.storage.manager import S3StorageManager
 
     return S3StorageManager(connection=run.connection())
 
 
 def _validation(run: Run, storage: "S3StorageManager") -> "Validate":
-    from creative_s3.core.migration import S3MigrationManager
+    from creative_s3.core.migration.migration import S3MigrationManager
 
     return S3MigrationManager(run.config, storage, prefix=run.config.prefix).validate_migration
 

@@ -12,8 +12,8 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.text import count, home_short, size
 
 if TYPE_CHECKING:
-    from creative_s3.core.local import LocalServer
-    from creative_s3.core.migration import S3MigrationManager
+    from creative_s3.core.local.server import LocalServer
+    from creative_s3.core.migration.migration import S3MigrationManager
     from creative_s3.settings import S3Config
 
 
@@ -55,13 +55,14 @@ def demo(
 
 
 def _default_directory() -> Path:
-    from creative_s3.core import local
+    from creative_s3.core.local import server as local
 
     return local.default_directory().with_name("demo")
 
 
 def _clean(place: Path) -> Report:
-    from creative_s3.core import local, sample
+    from creative_s3.core import sample
+    from creative_s3.core.local import server as local
 
     sample.check_is_sample(place / "workspace")  # before anything is removed
     existed = (place / "server").exists() or (place / "workspace").exists()
@@ -78,10 +79,11 @@ def _clean(place: Path) -> Report:
 
 def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S3Config]":
     from creative_s3.cli import views
-    from creative_s3.core import local, sample
+    from creative_s3.core import sample
     from creative_s3.core.aws import connect
-    from creative_s3.core.migration import S3MigrationManager
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.local import server as local
+    from creative_s3.core.migration.migration import S3MigrationManager
+    from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.settings import S3Config
 
     local.find_weed()  # says at once when the extra is missing, before anything is made
@@ -113,8 +115,8 @@ def _journey(
     from rich.text import Text
 
     from creative_s3.cli import views
-    from creative_s3.core.migration import S3MigrationManager
-    from creative_s3.core.plan_costs import price_plan, price_requests
+    from creative_s3.core.migration.migration import S3MigrationManager
+    from creative_s3.core.migration.plan_costs import price_plan, price_requests
 
     show = run.output.show
     plan = manager.create_migration_plan()

@@ -19,10 +19,10 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.text import count, printable
 
 if TYPE_CHECKING:
-    from creative_s3.core.checks import Check
-    from creative_s3.core.doctor import Diagnosis
+    from creative_s3.core.checks.checks import Check
+    from creative_s3.core.checks.doctor import Diagnosis
 
-# By the value of `core.checks.Status`, which is not imported while the program starts.
+# By the value of `core.checks.checks.Status`, which is not imported while the program starts.
 _MARKS: Final = {
     "ok": ("✓", "green"),
     "warning": ("!", "bold yellow"),
@@ -79,7 +79,7 @@ def examine(run: Run) -> Report:
     """
     import platformdirs
 
-    from creative_s3.core.doctor import Status, examine
+    from creative_s3.core.checks.doctor import Status, examine
 
     diagnosis = examine(
         run.config,

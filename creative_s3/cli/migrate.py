@@ -13,8 +13,8 @@ from creative_s3.cli.text import count, size
 
 if TYPE_CHECKING:
     from creative_s3.core.events import Emit
-    from creative_s3.core.migration import S3MigrationManager
-    from creative_s3.core.planning import MigrationPlan
+    from creative_s3.core.migration.migration import S3MigrationManager
+    from creative_s3.core.migration.planning import MigrationPlan
 
 app = group("migrate", "Move the cache to S3: estimate, plan, upload, validate.")
 
@@ -58,7 +58,7 @@ def estimate(run: Run, *, include_unindexed: UnindexedOption = False) -> Report:
     and dated.
     """
     from creative_s3.cli import views
-    from creative_s3.core.plan_costs import price_plan
+    from creative_s3.core.migration.plan_costs import price_plan
 
     with run.live() as live:
         manager, warning = _manager_for_estimate(run, live.emit)
@@ -140,7 +140,7 @@ def upload(
     Running it again sends only what is not proved yet.
     """
     from creative_s3.cli import views
-    from creative_s3.core.plan_costs import price_plan, price_requests
+    from creative_s3.core.migration.plan_costs import price_plan, price_requests
     from creative_s3.errors import ExitCode
 
     with run.live() as live:
@@ -280,8 +280,8 @@ def validate(
 
 
 def _manager(run: Run, emit: "Emit", *, engine: str = "auto") -> "S3MigrationManager":
-    from creative_s3.core.migration import S3MigrationManager
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.migration.migration import S3MigrationManager
+    from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.errors import UsageError
 
     if engine not in {"auto", "crt", "classic"}:
@@ -299,7 +299,7 @@ def _manager(run: Run, emit: "Emit", *, engine: str = "auto") -> "S3MigrationMan
 
 def _manager_for_estimate(run: Run, emit: "Emit") -> tuple["S3MigrationManager", tuple[str, ...]]:
     """Return a manager that has looked at the bucket, or one without it and the reason."""
-    from creative_s3.core.migration import S3MigrationManager
+    from creative_s3.core.migration.migration import S3MigrationManager
     from creative_s3.errors import CreativeS3Error
 
     alone = S3MigrationManager(run.config, prefix=run.config.prefix, emit=emit)
@@ -347,7 +347,7 @@ def _problem_data(problem: Any) -> Mapping[str, str]:  # noqa: ANN401 - an Index
 
 
 def _missing(made: "MigrationPlan") -> int:
-    from creative_s3.core.planning import Reason
+    from creative_s3.core.migration.planning import Reason
 
     return made.counts[Reason.MISSING]
 

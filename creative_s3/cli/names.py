@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from creative_s3.cli.run import Run
-    from creative_s3.core.finder import Finder
     from creative_s3.core.models import StoredObject
+    from creative_s3.core.search.finder import Finder
     from creative_s3.errors import CreativeS3Error
 
 STDIN = "-"

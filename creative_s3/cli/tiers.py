@@ -14,8 +14,8 @@ from creative_s3.cli.text import PROGRAM, count, size
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
-    from creative_s3.core.tier_status import TierStatus
-    from creative_s3.core.tiers import Policy, TierPlan
+    from creative_s3.core.tiers.status import TierStatus
+    from creative_s3.core.tiers.tiers import Policy, TierPlan
 
 app = group("tiers", "Keep hot assets on local disk, cold ones in S3 only.")
 
@@ -64,10 +64,10 @@ def status(
     that the object of a cold asset is gone.
     """
     from creative_s3.cli import views_tiers as views
-    from creative_s3.core.fates import Fates
-    from creative_s3.core.storage import S3StorageManager
-    from creative_s3.core.tier_library import open_tiers
-    from creative_s3.core.tier_status import status_of
+    from creative_s3.core.lifecycle.fates import Fates
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.tiers.library import open_tiers
+    from creative_s3.core.tiers.status import status_of
     from creative_s3.errors import CreativeS3Error, ExitCode
 
     policy = _policy(cold_days, limit, min_free)
@@ -161,9 +161,9 @@ def manage(
     undo` brings back what went.
     """
     from creative_s3.cli import views_tiers as views
-    from creative_s3.core.storage import S3StorageManager
-    from creative_s3.core.tier_library import open_tiers
-    from creative_s3.core.tier_report import intended
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.tiers.library import open_tiers
+    from creative_s3.core.tiers.report import intended
 
     policy = _policy(cold_days, limit, min_free, promotes=not no_promote, demotes=not no_demote)
     allowed = _share(max_evict)
@@ -221,8 +221,8 @@ def log(
 ) -> Report:
     """Show what earlier runs demoted and promoted, the newest first."""
     from creative_s3.cli import views_tiers as views
-    from creative_s3.core.library import open_library
-    from creative_s3.core.movements import Movements
+    from creative_s3.core.library.library import open_library
+    from creative_s3.core.tiers.movements import Movements
 
     with open_library(run.config) as library:
         runs = Movements(library.catalog.database).runs(max_results)
@@ -245,7 +245,7 @@ def _policy(
     cold_days: int, limit: str | None, min_free: str | None, *, promotes: bool = True, demotes: bool = True
 ) -> "Policy":
     from creative_s3.cli.amounts import size_in_bytes
-    from creative_s3.core.tiers import Policy
+    from creative_s3.core.tiers.tiers import Policy
 
     return Policy(
         cold_days=cold_days,
@@ -265,8 +265,8 @@ def _share(text: str) -> float:
 
 
 def _refusal(plan: "TierPlan", allowed: float, *, keep_expiring: bool) -> Any:  # noqa: ANN401 - an error or None
-    from creative_s3.core.tier_policy import check_share
-    from creative_s3.core.tier_surroundings import check_expiry
+    from creative_s3.core.tiers.policy import check_share
+    from creative_s3.core.tiers.surroundings import check_expiry
     from creative_s3.errors import RefusedError
 
     try:

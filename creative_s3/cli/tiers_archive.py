@@ -13,9 +13,9 @@ from creative_s3.cli.text import PROGRAM, count, size
 from creative_s3.cli.tiers_files import EngineOption, Keys
 
 if TYPE_CHECKING:
-    from creative_s3.core.engines import EngineName
-    from creative_s3.core.restoring import Restore
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.tiers.restoring import Restore
+    from creative_s3.core.transfers.choice import EngineName
     from creative_s3.errors import CreativeS3Error
 
 
@@ -65,8 +65,8 @@ def restore(
     """
     from creative_s3.cli import views_tiers as views
     from creative_s3.cli.names import names_of
-    from creative_s3.core.restoring import RestoreState, await_restores, plan_restores, request_restores
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.tiers.restoring import RestoreState, await_restores, plan_restores, request_restores
     from creative_s3.errors import ExitCode, UsageError
 
     if not keys:
@@ -119,7 +119,7 @@ def restore(
 
 def _keys(store: "S3StorageManager", names: list[str]) -> list[str]:
     """Return the keys of the objects that names mean; a key that no asset has is taken as it is."""
-    from creative_s3.core.tier_library import open_tiers
+    from creative_s3.core.tiers.library import open_tiers
 
     with open_tiers(store) as tiers:
         known: dict[str, str] = {}
@@ -133,7 +133,7 @@ def _promote(
     run: Run, store: "S3StorageManager", keys: list[str], *, engine: "EngineName"
 ) -> dict[str, "CreativeS3Error"]:
     """Bring files back; return why some could not be, by key."""
-    from creative_s3.core.tier_library import open_tiers
+    from creative_s3.core.tiers.library import open_tiers
     from creative_s3.errors import ItemError
 
     with run.live() as live, open_tiers(store, engine=engine, emit=live.emit) as tiers:

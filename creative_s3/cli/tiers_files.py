@@ -16,10 +16,10 @@ from creative_s3.cli.text import PROGRAM, count, size
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
-    from creative_s3.core.storage import S3StorageManager
-    from creative_s3.core.tier_report import TierReport
-    from creative_s3.core.tier_survey import TierSurvey
-    from creative_s3.core.tiers import TierFile, TierPlan
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.tiers.report import TierReport
+    from creative_s3.core.tiers.survey import TierSurvey
+    from creative_s3.core.tiers.tiers import TierFile, TierPlan
 
 Keys = Annotated[
     list[str] | None,
@@ -116,9 +116,9 @@ def demote(
     Their age does not matter, everything else does: see `tiers manage`. What is not demoted is told, and ends
     with exit code 3, or 8 if a lifecycle rule stands against all of it.
     """
-    from creative_s3.core.tier_library import open_tiers
-    from creative_s3.core.tier_policy import asked
-    from creative_s3.core.tiers import Action
+    from creative_s3.core.tiers.library import open_tiers
+    from creative_s3.core.tiers.policy import asked
+    from creative_s3.core.tiers.tiers import Action
 
     names = _names(run, keys)
     store = _store(run)
@@ -148,9 +148,9 @@ def promote(
     An archived object has to be restored first (`tiers restore`), and is told with exit code 10 or 3. Over a
     file that is there, nothing is put.
     """
-    from creative_s3.core.tier_library import open_tiers
-    from creative_s3.core.tier_policy import asked
-    from creative_s3.core.tiers import Action
+    from creative_s3.core.tiers.library import open_tiers
+    from creative_s3.core.tiers.policy import asked
+    from creative_s3.core.tiers.tiers import Action
 
     names = _names(run, keys)
     with run.live() as live, open_tiers(_store(run), engine=engine, emit=live.emit) as tiers:
@@ -175,9 +175,9 @@ def undo(
 
     What was overwritten in S3 since is told and left.
     """
-    from creative_s3.core.tier_library import open_tiers
-    from creative_s3.core.tier_policy import asked
-    from creative_s3.core.tiers import Action
+    from creative_s3.core.tiers.library import open_tiers
+    from creative_s3.core.tiers.policy import asked
+    from creative_s3.core.tiers.tiers import Action
 
     with run.live() as live, open_tiers(_store(run), engine=engine, emit=live.emit) as tiers:
         if dry_run:
@@ -228,7 +228,7 @@ def explained(run: Run, plan: "TierPlan", survey: "TierSurvey", names: Sequence[
     """Say what a plan does with some files, and why."""
     from creative_s3.cli import views_tiers as views
     from creative_s3.cli.names import names_of
-    from creative_s3.core.tier_reasons import evidence_of, explain
+    from creative_s3.core.tiers.reasons import evidence_of, explain
 
     files = _found(names_of(names, run.command), survey)
     sentences = {file.cache_keys[0]: explain(plan, file) for file in files}
@@ -252,8 +252,8 @@ def explained(run: Run, plan: "TierPlan", survey: "TierSurvey", names: Sequence[
 def _change_pins(run: Run, keys: list[str] | None, campaigns: list[str] | None, *, adds: bool) -> Report:
     from creative_s3.cli import views_tiers as views
     from creative_s3.cli.names import names_of
-    from creative_s3.core.library import open_library
-    from creative_s3.core.pins import change_pins, read_pins
+    from creative_s3.core.library.library import open_library
+    from creative_s3.core.tiers.pins import change_pins, read_pins
 
     with open_library(run.config) as library:
         # Named as people do, pinned by the cache key. What is pinned and no asset any more can be named, too.
@@ -292,13 +292,13 @@ def _names(run: Run, keys: Sequence[str] | None) -> list[str]:
 
 
 def _found(names: Sequence[str], survey: "TierSurvey") -> tuple["TierFile", ...]:
-    from creative_s3.core.tier_survey import find_files
+    from creative_s3.core.tiers.survey import find_files
 
     return find_files(names, survey.files)
 
 
 def _store(run: Run) -> "S3StorageManager":
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.storage.manager import S3StorageManager
 
     return S3StorageManager(connection=run.connection())
 
@@ -306,7 +306,7 @@ def _store(run: Run) -> "S3StorageManager":
 def _asked_report(run: Run, moves: Sequence[Any]) -> Report:
     """Show what a command would do with files that were named."""
     from creative_s3.cli import views_tiers as views
-    from creative_s3.core.tier_reasons import held_because
+    from creative_s3.core.tiers.reasons import held_because
 
     again = run.again.replace(" --dry-run", "").replace(" -n", "")
     return Report(

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
-    from creative_s3.core.estimates import MigrationEstimate
-    from creative_s3.core.index import IndexProblem
-    from creative_s3.core.migration_report import MigrationReport
+    from creative_s3.core.index.index import IndexProblem
+    from creative_s3.core.migration.estimates import MigrationEstimate
+    from creative_s3.core.migration.planning import MigrationPlan, Operation
+    from creative_s3.core.migration.report import MigrationReport
+    from creative_s3.core.migration.validation import ValidationReport
     from creative_s3.core.models import StoredObject
-    from creative_s3.core.planning import MigrationPlan, Operation
-    from creative_s3.core.validation import ValidationReport
 
 ROWS_SHOWN = 40
 """How many single items a screen lists before it says how many more there are."""
@@ -72,8 +72,8 @@ def table(*columns: str, right: Sequence[str] = (), title: str | None = None) ->
 
 def plan_summary(plan: MigrationPlan, estimate: MigrationEstimate) -> RenderableType:
     """Show what a plan would do in a few lines: by kind, what stays, what it costs."""
-    from creative_s3.core.planning import Reason
-    from creative_s3.core.pricing import money
+    from creative_s3.core.costs.pricing import money
+    from creative_s3.core.migration.planning import Reason
 
     totals, uploads = plan.by_kind(), plan.by_kind(uploads_only=True)
     shown = table(
@@ -196,7 +196,7 @@ def estimate(made: MigrationEstimate, plan: MigrationPlan) -> RenderableType:
 
 def class_costs(made: MigrationEstimate) -> RenderableType:
     """Compare the storage classes for these very files."""
-    from creative_s3.core.pricing import money
+    from creative_s3.core.costs.pricing import money
 
     amounts = ("Month", "Year", "Upload", "Read all")
     shown = table("Class", *amounts, "Readable", "Min days", right=(*amounts, "Min days"))
@@ -261,8 +261,8 @@ def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int
 
 def upload_report(report: MigrationReport, price: Decimal, estimate_: MigrationEstimate) -> RenderableType:
     """Show what an upload did, and what failed with its remedy."""
-    from creative_s3.core.planning import Reason
-    from creative_s3.core.pricing import money
+    from creative_s3.core.costs.pricing import money
+    from creative_s3.core.migration.planning import Reason
 
     lines: list[RenderableType] = []
     done = Text.assemble(

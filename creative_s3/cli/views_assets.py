@@ -13,18 +13,18 @@ from rich.table import Table
 from rich.text import Text
 
 from creative_s3.cli.text import count, duration, printable, size
-from creative_s3.core.pricing import money
+from creative_s3.core.costs.pricing import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from creative_s3.core.additions import Added, Addition
-    from creative_s3.core.assets import AssetDetails, AssetPage, ListedAsset
-    from creative_s3.core.inventory import Inventory
     from creative_s3.core.models import Asset
-    from creative_s3.core.retrieval import Miss, RetrievalReport
+    from creative_s3.core.storage.additions import Added, Addition
+    from creative_s3.core.storage.assets import AssetDetails, AssetPage, ListedAsset
+    from creative_s3.core.storage.inventory import Inventory
+    from creative_s3.core.storage.retrieval import Miss, RetrievalReport
 
 _MOST_FAILURES = 50
 _TEMPERATURES = {

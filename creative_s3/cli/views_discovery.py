@@ -13,12 +13,12 @@ from creative_s3.cli.views import ROWS_SHOWN, table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creative_s3.core.catalog_state import CatalogState
-    from creative_s3.core.discovered import Discovery, Found
-    from creative_s3.core.rebuilding import Rebuilt
-    from creative_s3.core.recording import Recorded
+    from creative_s3.core.catalog.rebuilding import Rebuilt
+    from creative_s3.core.catalog.state import CatalogState
+    from creative_s3.core.discovery.discovered import Discovery, Found
+    from creative_s3.core.discovery.recording import Recorded
 
-# By the value of `core.discovered.Standing`.
+# By the value of `core.discovery.discovered.Standing`.
 _STYLES = {
     "known": "green",
     "new": "cyan",

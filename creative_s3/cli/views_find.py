@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from creative_s3.core.library import PlacedAsset
+    from creative_s3.core.library.library import PlacedAsset
     from creative_s3.core.models import Asset
-    from creative_s3.core.search import Matches
-    from creative_s3.core.similarity import Score
+    from creative_s3.core.search.search import Matches
+    from creative_s3.core.search.similarity import Score
 
 _PLACES = {"hot": "green", "cold": "cyan", "missing": "yellow", "unusable": "red"}
 _PLACE_WIDTH = 9

@@ -10,16 +10,16 @@ from rich.text import Text
 
 from creative_s3.cli.text import count, duration, printable, size
 from creative_s3.cli.views_assets import inventory
-from creative_s3.core.usage import DOWNLOADS, HITS, MISSES, UPLOADS
+from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
-    from creative_s3.core.inventory import Inventory
-    from creative_s3.core.statistics import Holding, LibraryStatistics, Week
-    from creative_s3.core.usage import RunRecord
+    from creative_s3.core.catalog.statistics import Holding, LibraryStatistics, Week
+    from creative_s3.core.catalog.usage import RunRecord
+    from creative_s3.core.storage.inventory import Inventory
 
 _SHOWN = 5
 _CHART_ROWS = 5

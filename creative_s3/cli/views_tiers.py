@@ -14,23 +14,23 @@ from rich.table import Table
 from rich.text import Text
 
 from creative_s3.cli.text import count, printable, size
-from creative_s3.core.pricing import load_bundled, money
-from creative_s3.core.tier_reasons import days, evidence_of, explain, held_because, why
-from creative_s3.core.tier_report import count_by_hold
-from creative_s3.core.tier_status import Risk
-from creative_s3.core.tiers import Action, TierFile, TierPlan
+from creative_s3.core.costs.pricing import load_bundled, money
+from creative_s3.core.tiers.reasons import days, evidence_of, explain, held_because, why
+from creative_s3.core.tiers.report import count_by_hold
+from creative_s3.core.tiers.status import Risk
+from creative_s3.core.tiers.tiers import Action, TierFile, TierPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import RenderableType
 
-    from creative_s3.core.movements import RunSummary
-    from creative_s3.core.pins import Pins
-    from creative_s3.core.restoring import Restore
-    from creative_s3.core.tier_report import Settled, TierReport
-    from creative_s3.core.tier_status import AtRisk, TierStatus
-    from creative_s3.core.tiers import Move
+    from creative_s3.core.tiers.movements import RunSummary
+    from creative_s3.core.tiers.pins import Pins
+    from creative_s3.core.tiers.report import Settled, TierReport
+    from creative_s3.core.tiers.restoring import Restore
+    from creative_s3.core.tiers.status import AtRisk, TierStatus
+    from creative_s3.core.tiers.tiers import Move
     from creative_s3.errors import CreativeS3Error
 
 _MOST = 50

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from creative_s3.core.checksums import crc64nvme_of_file
+from creative_s3.core.transfers.checksums import crc64nvme_of_file
 from creative_s3.core.workspace import LocalFile, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from creative_s3.core.catalog import Catalog
+    from creative_s3.core.catalog.catalog import Catalog
 
 _READERS = 4
 _READS = 3

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creative_s3.core.checksums import crc64nvme_of_descriptor
 from creative_s3.core.faults import translate
+from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor
 from creative_s3.errors import FileChangedError, FileUnreadableError
 
 if TYPE_CHECKING:

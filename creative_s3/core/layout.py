@@ -1,6 +1,6 @@
 """The layout: asset to key, key to parts, and the metadata and tags that let an object rebuild its asset.
 
-Pure. What is in a bucket, and which asset wins a contested key, is decided elsewhere (`core.keys`).
+Pure. What is in a bucket, and which asset wins a contested key, is decided elsewhere (`core.migration.keys`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ E = TypeVar("E", bound=StrEnum)
 
 KEY_LIMIT_BYTES = 1024
 _SUFFIX_ROOM_BYTES = 24
-"""What a plain key leaves free, so that any suffix of a contested key fits (see `core.keys`)."""
+"""What a plain key leaves free, so that any suffix of a contested key fits (see `core.migration.keys`)."""
 METADATA_LIMIT_BYTES = 2048
 TAG_LIMIT = 10
 TAG_VALUE_LIMIT = 256

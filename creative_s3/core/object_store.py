@@ -1,6 +1,6 @@
 """The objects of one bucket, one request at a time: list, look, read and write small ones, tags.
 
-`S3StorageManager` in ``core.storage`` builds on it what a caller of the library wants. Many files at once are
+`S3StorageManager` in `core.storage` builds on it what a caller of the library wants. Many files at once are
 the engine's work.
 """
 
@@ -10,10 +10,10 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.aws import connect, translate
-from creative_s3.core.checksums import Crc64
-from creative_s3.core.flights import RequestTally
 from creative_s3.core.models import StoredObject
 from creative_s3.core.objects import bare_etag, from_answer, head
+from creative_s3.core.transfers.checksums import Crc64
+from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.errors import (
     AccessDeniedError,
     BucketNotFoundError,

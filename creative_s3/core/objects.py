@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from creative_s3.core.aws import translate
-from creative_s3.core.checksums import CHUNK_BYTES, Crc64
 from creative_s3.core.models import StoredObject
+from creative_s3.core.transfers.checksums import CHUNK_BYTES, Crc64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creative_s3.core.index import INDEX_NAME
+from creative_s3.core.index.index import INDEX_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

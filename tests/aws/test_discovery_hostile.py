@@ -9,9 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from creative_s3.core.discovered import Discovery, Standing
-from creative_s3.core.storage import S3StorageManager
-from creative_s3.core.syncing import compare_with_bucket, sync_with_bucket
+from creative_s3.core.discovery.discovered import Discovery, Standing
+from creative_s3.core.discovery.syncing import compare_with_bucket, sync_with_bucket
+from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.errors import ExitCode
 from creative_s3.settings import S3Config
 

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from creative_s3.cli.app import app
 from creative_s3.core.aws import connect
-from creative_s3.core.catalog import ProvedObject
-from creative_s3.core.restoring import await_restores, plan_restores, request_restores
-from creative_s3.core.storage import S3StorageManager
-from creative_s3.core.tiers import Hold, Policy
-from creative_s3.core.usage import Tally
+from creative_s3.core.catalog.catalog import ProvedObject
+from creative_s3.core.catalog.usage import Tally
+from creative_s3.core.storage.manager import S3StorageManager
+from creative_s3.core.tiers.restoring import await_restores, plan_restores, request_restores
+from creative_s3.core.tiers.tiers import Hold, Policy
 from creative_s3.errors import RefusedError, UsageError
 from creative_s3.settings import S3Config
 from tests.s3.a_cache import ACache

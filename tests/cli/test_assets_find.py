@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import creative_s3
-from creative_s3.core.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog, catalog_path
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:

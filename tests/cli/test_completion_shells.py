@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from creative_s3.core.asset_rows import AssetRecord
-from creative_s3.core.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.asset_rows import AssetRecord
+from creative_s3.core.catalog.catalog import Catalog, catalog_path
 from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from tests.cli.shells import SHELLS, TAB, Home, Shell
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from creative_s3.core import local
+from creative_s3.core.local import server as local
 from tests.cli.program import Program
 
 if TYPE_CHECKING:

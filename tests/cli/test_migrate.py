@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.checksums import crc64nvme_of_file
 from creative_s3.core.lock import exclusive
+from creative_s3.core.transfers.checksums import crc64nvme_of_file
 from tests.cli.program import Program
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core import local
+from creative_s3.core.local import server as local
 from tests.cli.program import Program
 from tests.faults.proxy import FaultProxy
 from tests.faults.workshop import SIZE, Bench, Site, a_cache, through

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.transfers import Proof
+from creative_s3.core.transfers.engine import Proof
 from creative_s3.errors import AccessDeniedError, PreconditionFailedError, TemporaryError
 from tests.faults.programme import Answer, LoseAnswer, Rule
 from tests.faults.workshop import COMPLETE, CREATE, KIB, PART, PUT

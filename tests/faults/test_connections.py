@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from creative_s3.cli.live import STALLED_AFTER_S, Recorder, line
 from creative_s3.core.events import PhaseStarted, TotalsKnown
-from creative_s3.core.transfers import Download, Proof
+from creative_s3.core.transfers.engine import Download, Proof
 from creative_s3.errors import TemporaryError
 from tests.faults.programme import Fault, Hold, Reset, Rule, Truncate, Way
 from tests.faults.workshop import GET, KIB, PART, PUT, failures, with_client

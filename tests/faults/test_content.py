@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.transfers import Download, Proof
+from creative_s3.core.transfers.engine import Download, Proof
 from creative_s3.errors import ChecksumMismatchError
 from tests.faults.programme import Flip, Rule, Way
 from tests.faults.workshop import GET, KIB, PART, PUT

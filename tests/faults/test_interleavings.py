@@ -11,9 +11,9 @@ from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from creative_s3.core.migration import S3MigrationManager
-from creative_s3.core.storage import S3StorageManager
-from creative_s3.core.transfers import Outcome, TransferEngine
+from creative_s3.core.migration.migration import S3MigrationManager
+from creative_s3.core.storage.manager import S3StorageManager
+from creative_s3.core.transfers.engine import Outcome, TransferEngine
 from creative_s3.errors import CreativeS3Error, ExitCode
 from tests.faults.programme import Answer, Fault, Flip, LoseAnswer, Reset, Rule, Way
 from tests.faults.workshop import GET, HEAD, PUT, a_cache, failures, stored, with_client
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from creative_s3.core.aws import Connection
-    from creative_s3.core.transfers import Upload
+    from creative_s3.core.transfers.engine import Upload
     from tests.faults.proxy import FaultProxy
     from tests.faults.workshop import Bench
 

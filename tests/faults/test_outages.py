@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3.core.events import Event, Failed, Retried
-from creative_s3.core.transfers import PATIENCE_S, Download, Outcome, TransferEngine
+from creative_s3.core.transfers.engine import PATIENCE_S, Download, Outcome, TransferEngine
 from creative_s3.errors import OutageError, TemporaryError
 from tests.faults.programme import Answer, Reset, Rule, Way
 from tests.faults.workshop import PUT, failures

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core import local
+from creative_s3.core.local import server as local
 from tests.cli.program import Program
 from tests.faults.programme import Hold, Rule, Way
 from tests.faults.proxy import FaultProxy

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.catalog import Catalog, catalog_path, remote_side
-from creative_s3.core.intake import take_in
-from creative_s3.core.migration import S3MigrationManager
-from creative_s3.core.storage import S3StorageManager
-from creative_s3.core.tier_survey import find_files
-from creative_s3.core.tiering import TierManager
-from creative_s3.core.tiers import Policy
+from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.migration.migration import S3MigrationManager
+from creative_s3.core.storage.manager import S3StorageManager
+from creative_s3.core.tiers.manager import TierManager
+from creative_s3.core.tiers.survey import find_files
+from creative_s3.core.tiers.tiers import Policy
 from creative_s3.core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
-    from creative_s3.core.tier_report import TierReport
-    from creative_s3.core.tiers import TierFile
+    from creative_s3.core.tiers.report import TierReport
+    from creative_s3.core.tiers.tiers import TierFile
 
 OLD_DAYS = 100
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core import local
-from creative_s3.core.storage import S3StorageManager
+from creative_s3.core.local import server as local
+from creative_s3.core.storage.manager import S3StorageManager
 from tests.s3.moving import EngineName, connection_to
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.catalog import Catalog, catalog_path, remote_side
-from creative_s3.core.intake import take_in
-from creative_s3.core.storage import S3StorageManager
-from creative_s3.core.tiering import TierManager
-from creative_s3.core.tiers import Policy
+from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.storage.manager import S3StorageManager
+from creative_s3.core.tiers.manager import TierManager
+from creative_s3.core.tiers.tiers import Policy
 from creative_s3.core.workspace import Workspace
 from creative_s3.settings import S3Config
 

@@ -6,9 +6,9 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
-from creative_s3.core import local
 from creative_s3.core.aws import Connection, connect
-from creative_s3.core.transfers import Download, Outcome, TransferEngine, Upload
+from creative_s3.core.local import server as local
+from creative_s3.core.transfers.engine import Download, Outcome, TransferEngine, Upload
 from creative_s3.settings import S3Config
 
 if TYPE_CHECKING:

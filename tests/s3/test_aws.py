@@ -14,11 +14,11 @@ import awscrt.s3
 import pytest
 from botocore import exceptions as boto
 
-from creative_s3.core import local
 from creative_s3.core.aws import Connection, connect, ends_run, is_retryable, translate
-from creative_s3.core.engines import open_engine
-from creative_s3.core.flights import RequestTally
+from creative_s3.core.local import server as local
 from creative_s3.core.objects import head
+from creative_s3.core.transfers.choice import open_engine
+from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.errors import (
     AccessDeniedError,
     ArchivedError,

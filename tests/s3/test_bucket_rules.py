@@ -12,9 +12,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
-from creative_s3.core.bucket_rules import read_rules, set_policy
-from creative_s3.core.lifecycle import Policy, rules_for
-from creative_s3.core.storage import S3StorageManager
+from creative_s3.core.lifecycle.bucket_rules import read_rules, set_policy
+from creative_s3.core.lifecycle.rules import Policy, rules_for
+from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.errors import CreativeS3Error, RefusedError, TemporaryError, UnsupportedError
 from tests.cli.odd_server import odd_server, s3_error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import creative_s3
-from creative_s3.core.settling import settle
+from creative_s3.core.catalog.settling import settle
 from creative_s3.core.workspace import Workspace
 from creative_s3.errors import ExitCode
 from tests.s3.test_discovery import PREFIX, Machine
@@ -23,8 +23,8 @@ KILLS = 20
 SCRIPT = """
 import json, os, signal, sys
 from pathlib import Path
-from creative_s3.core.storage import S3StorageManager
-from creative_s3.core.syncing import sync_with_bucket
+from creative_s3.core.storage.manager import S3StorageManager
+from creative_s3.core.discovery.syncing import sync_with_bucket
 from creative_s3.settings import S3Config
 
 cache_dir, prefix, settings, kill_at = sys.argv[1:]

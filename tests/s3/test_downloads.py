@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3.core.objects import head
-from creative_s3.core.transfers import Download, Proof, TransferEngine, sweep_partials
+from creative_s3.core.transfers.engine import Download, Proof, TransferEngine, sweep_partials
 from creative_s3.errors import (
     ChecksumMismatchError,
     ObjectNotFoundError,

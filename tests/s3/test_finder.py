@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.catalog import Catalog, catalog_path, remote_side
-from creative_s3.core.finder import Finder
+from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.search.finder import Finder
 from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, UnsafeKeyError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.storage.manager import S3StorageManager
 
 PREFIX = "creative-assets"
 KEY = f"{PREFIX}/backgrounds/solid/ff0000/red.png"

@@ -19,7 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import creative_s3
-from creative_s3.core import local
+from creative_s3.core.local import server as local
 from creative_s3.errors import RefusedError, TemporaryError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 START = """
 import pathlib, sys
-from creative_s3.core import local
+from creative_s3.core.local import server as local
 print(local.start(pathlib.Path(sys.argv[1])).pid)
 """
 

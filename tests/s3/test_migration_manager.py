@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from creative_s3.core.aws import Connection
-    from creative_s3.core.progress import TransferProgress
+    from creative_s3.core.transfers.progress import TransferProgress
 
 
 @pytest.fixture

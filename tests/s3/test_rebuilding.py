@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.catalog import Catalog, catalog_path
-from creative_s3.core.catalog_state import examine
+from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.rebuilding import Rebuilt, rebuild
+from creative_s3.core.catalog.salvage import salvage
+from creative_s3.core.catalog.state import examine
+from creative_s3.core.catalog.usage import HITS, Access, RunRecord, Tally
 from creative_s3.core.lock import exclusive
-from creative_s3.core.planning import Reason
-from creative_s3.core.rebuilding import Rebuilt, rebuild
-from creative_s3.core.salvage import salvage
-from creative_s3.core.usage import HITS, Access, RunRecord, Tally
+from creative_s3.core.migration.planning import Reason
 from creative_s3.errors import CatalogError, ExitCode, IndexFileError, LockedError, RefusedError
 from tests.s3.test_discovery import PREFIX, Machine
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.checksums import crc64nvme_of_file
-from creative_s3.core.outcomes import Proof
+from creative_s3.core.transfers.checksums import crc64nvme_of_file
+from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import (
     ObjectNotFoundError,
     UsageError,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.storage import S3StorageManager
+    from creative_s3.core.storage.manager import S3StorageManager
 
 
 # -- down

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.leaving import is_aside
-from creative_s3.core.movements import Movements
-from creative_s3.core.tiers import Policy
+from creative_s3.core.tiers.leaving import is_aside
+from creative_s3.core.tiers.movements import Movements
+from creative_s3.core.tiers.tiers import Policy
 from tests.conftest import CHECKOUT
 from tests.s3.a_cache import ACache
 

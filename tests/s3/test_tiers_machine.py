@@ -21,12 +21,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from creative_s3.core.hybrid_cache import S3CacheManager
-from creative_s3.core.leaving import is_aside
-from creative_s3.core.movements import Movements
-from creative_s3.core.pins import change_pins, read_pins
-from creative_s3.core.tier_survey import find_files
-from creative_s3.core.tiers import Policy
+from creative_s3.core.library.hybrid_cache import S3CacheManager
+from creative_s3.core.tiers.leaving import is_aside
+from creative_s3.core.tiers.movements import Movements
+from creative_s3.core.tiers.pins import change_pins, read_pins
+from creative_s3.core.tiers.survey import find_files
+from creative_s3.core.tiers.tiers import Policy
 from creative_s3.errors import CreativeS3Error, RefusedError, UsageError
 from tests.at_the_moment import whenever
 from tests.s3.a_cache import ACache
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from creative_s3.core.aws import Connection
-    from creative_s3.core.tier_report import TierReport
+    from creative_s3.core.tiers.report import TierReport
 
 STEPS = int(os.environ.get("TIER_STEPS", "250"))
 STEPS_EACH = 50

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from creative_s3.core.checksums import crc64nvme_of_file
 from creative_s3.core.events import Event, Progressed, Retried
 from creative_s3.core.objects import head
-from creative_s3.core.transfers import Download, Proof, Upload
+from creative_s3.core.transfers.checksums import crc64nvme_of_file
+from creative_s3.core.transfers.engine import Download, Proof, Upload
 from creative_s3.errors import (
     FileChangedError,
     FileUnreadableError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.index import Index, IndexProblem, Reference, assets_of, references
+from creative_s3.core.index.index import Index, IndexProblem, Reference, assets_of, references
 
 if TYPE_CHECKING:
     from creative_s3.core.models import Asset

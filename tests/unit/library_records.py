@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from creative_s3.core.asset_rows import AssetRecord
-from creative_s3.core.catalog import Catalog
+from creative_s3.core.catalog.asset_rows import AssetRecord
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.models import Asset, AssetType, ProductCategory, Season, SemanticMetadata, VisualStyle
 
 if TYPE_CHECKING:

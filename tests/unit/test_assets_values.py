@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.additions import Description, describe
-from creative_s3.core.assets import FOLDER_OF_KIND, ListedAsset, first_page, listed_asset
-from creative_s3.core.inventory import Amount, take_inventory
 from creative_s3.core.layout import key_of, object_metadata
 from creative_s3.core.models import KIND_OF_TYPE, Asset, AssetType, Kind, SemanticMetadata, StoredObject
+from creative_s3.core.storage.additions import Description, describe
+from creative_s3.core.storage.assets import FOLDER_OF_KIND, ListedAsset, first_page, listed_asset
+from creative_s3.core.storage.inventory import Amount, take_inventory
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:

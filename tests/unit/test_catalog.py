@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import creative_s3
-from creative_s3.core.catalog import (
+from creative_s3.core.catalog.catalog import (
     CATALOG_NAME,
     Catalog,
     ProvedObject,
     PublishedDigests,
     catalog_path,
 )
-from creative_s3.core.schema import SCHEMA_VERSION
+from creative_s3.core.catalog.schema import SCHEMA_VERSION
 from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
 from creative_s3.errors import CatalogError, ExitCode, TemporaryError
 
@@ -129,7 +129,7 @@ def test_a_failed_transaction_leaves_nothing_behind(path: Path) -> None:
 OPENER = """
 import sys
 from pathlib import Path
-from creative_s3.core.catalog import Catalog
+from creative_s3.core.catalog.catalog import Catalog
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(20):

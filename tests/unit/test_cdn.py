@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.cdn import caller_reference, invalidation_paths, path_of_key
+from creative_s3.core.cdn.planning import caller_reference, invalidation_paths, path_of_key
 from creative_s3.errors import UsageError
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="~"), min_size=1, max_size=40)

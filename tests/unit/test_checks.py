@@ -18,10 +18,13 @@ from typing import Any
 import pytest
 
 import creative_s3
-from creative_s3.core import checks_bucket, checks_connection, checks_local, doctor
-from creative_s3.core.catalog import Catalog, catalog_path
-from creative_s3.core.checks import Check, Group, Status
-from creative_s3.core.checks_connection import Answer, Visit
+from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.checks import bucket as checks_bucket
+from creative_s3.core.checks import connection as checks_connection
+from creative_s3.core.checks import doctor
+from creative_s3.core.checks import local as checks_local
+from creative_s3.core.checks.checks import Check, Group, Status
+from creative_s3.core.checks.connection import Answer, Visit
 from creative_s3.core.lock import exclusive
 from creative_s3.errors import ExitCode
 from creative_s3.settings import S3Config
@@ -265,7 +268,7 @@ def test_a_healthy_cache_has_no_problem_and_looking_makes_nothing(workspace: Pat
 AS_SOMEBODY_ELSE = """
 import json, os, sys
 from pathlib import Path
-from creative_s3.core import checks_local
+from creative_s3.core.checks import local as checks_local
 from creative_s3.settings import S3Config
 
 def look(log):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.costs import (
+from creative_s3.core.costs.costs import (
     KindTotals,
     RequestCounts,
     SizeTotals,
@@ -22,7 +22,7 @@ from creative_s3.core.costs import (
     request_price,
     storage_price,
 )
-from creative_s3.core.pricing import GB, STORAGE_CLASSES, load_bundled
+from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
 
 KIB, MIB = 2**10, 2**20
 VIRGINIA = load_bundled().region("us-east-1")

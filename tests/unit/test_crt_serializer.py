@@ -12,10 +12,10 @@ from s3transfer.crt import BotocoreCRTRequestSerializer
 
 from creative_s3 import S3Config
 from creative_s3.core.aws import Connection, connect
-from creative_s3.core.crt_serializer import LeanSerializer
+from creative_s3.core.transfers.crt_serializer import LeanSerializer
 
 if TYPE_CHECKING:
-    from creative_s3.core.flights import Flight
+    from creative_s3.core.transfers.flights import Flight
 
 
 HEADER_TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)

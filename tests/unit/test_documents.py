@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.index import ProblemKind, read_index
+from creative_s3.core.index.index import ProblemKind, read_index
 from creative_s3.errors import ExitCode, IndexFileError
 
 JSON = st.recursive(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from creative_s3.core.index import ProblemKind, assets_of
-from creative_s3.core.index_entries import SECTIONS
+from creative_s3.core.index.entries import SECTIONS
+from creative_s3.core.index.index import ProblemKind, assets_of
 from tests.unit.indexes import PREFIX, assets, composite, problem, product, walk
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.costs import RequestCounts, measure, request_price
-from creative_s3.core.estimates import MigrationEstimate, estimate_migration
-from creative_s3.core.pricing import GB, STORAGE_CLASSES, load_bundled
+from creative_s3.core.costs.costs import RequestCounts, measure, request_price
+from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
+from creative_s3.core.migration.estimates import MigrationEstimate, estimate_migration
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from creative_s3.core.fates import fates_of
+from creative_s3.core.lifecycle.fates import fates_of
 
 KEY = "creative-assets/backgrounds/scene/us/fall/a.png"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from creative_s3.core.held_files import HeldFile
+from creative_s3.core.index.held_files import HeldFile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from creative_s3.core.documents import DocumentError, parse_document
-from creative_s3.core.index_edits import EMPTY_INDEX, IndexEdits, merged
-from creative_s3.core.index_entries import SECTIONS
-from creative_s3.core.json_walk import StreamedEntry, stream_events
+from creative_s3.core.index.documents import DocumentError, parse_document
+from creative_s3.core.index.edits import EMPTY_INDEX, IndexEdits, merged
+from creative_s3.core.index.entries import SECTIONS
+from creative_s3.core.index.json_walk import StreamedEntry, stream_events
 
 Changes = dict[str, dict[str, dict[str, Any] | None]]
 

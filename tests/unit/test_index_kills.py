@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import creative_s3
-from creative_s3.core.index_writer import EntryChange, write_changes
+from creative_s3.core.index.writer import EntryChange, write_changes
 
 PYTHON_PATH = {"PYTHONPATH": str(Path(creative_s3.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
 STRACE = shutil.which("strace")
@@ -24,7 +24,7 @@ OLD = {"products": {str(number): {"n": number} for number in range(2000)}}
 FORKS = """
 import os, sys
 from pathlib import Path
-from creative_s3.core.index_writer import EntryChange, write_changes
+from creative_s3.core.index.writer import EntryChange, write_changes
 index = Path(sys.argv[1])
 for first in sys.stdin:
     child = os.fork()
@@ -88,7 +88,7 @@ def select_for(seconds: float) -> None:
 ONE = """
 import sys
 from pathlib import Path
-from creative_s3.core.index_writer import EntryChange, write_changes
+from creative_s3.core.index.writer import EntryChange, write_changes
 write_changes(Path(sys.argv[1]), [EntryChange("products", "1999", {"n": -1})])
 """
 

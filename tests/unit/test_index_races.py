@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import creative_s3
-from creative_s3.core.index_writer import EntryChange, write_changes
+from creative_s3.core.index.writer import EntryChange, write_changes
 from creative_s3.core.workspace import Signature
 from creative_s3.errors import IndexFileError, TemporaryError
 
@@ -172,7 +172,7 @@ def test_older_pipeline_code_beside_us_loses_nothing_and_what_it_drops_of_ours_i
 WRITER = """
 import sys
 from pathlib import Path
-from creative_s3.core.index_writer import EntryChange, write_changes
+from creative_s3.core.index.writer import EntryChange, write_changes
 for start in range(0, 500, 20):
     batch = [EntryChange("semantic_assets", f"{sys.argv[2]}{n}", {"n": n}) for n in range(start, start + 20)]
     write_changes(Path(sys.argv[1]), batch)
@@ -191,7 +191,7 @@ def test_two_processes_at_once_lose_nothing(index: Path) -> None:
 ONE = """
 import sys
 from pathlib import Path
-from creative_s3.core.index_writer import EntryChange, write_changes
+from creative_s3.core.index.writer import EntryChange, write_changes
 write_changes(Path(sys.argv[1]), [EntryChange("products", "ours", {})])
 """
 

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import creative_s3
-from creative_s3.core.documents import DocumentError, Tolerance, parse_document
-from creative_s3.core.index import read_index
-from creative_s3.core.index_entries import SECTIONS
-from creative_s3.core.index_stream import StreamedEntry, stream_entries
+from creative_s3.core.index.documents import DocumentError, Tolerance, parse_document
+from creative_s3.core.index.entries import SECTIONS
+from creative_s3.core.index.index import read_index
+from creative_s3.core.index.stream import StreamedEntry, stream_entries
 from creative_s3.core.workspace import Signature
 from creative_s3.errors import ExitCode, IndexFileError
 from tests.unit.test_documents import JSON
@@ -272,7 +272,7 @@ def test_the_reader_tells_what_it_opened_and_gives_every_byte_to_the_tap(tmp_pat
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from creative_s3.core.index_stream import stream_entries
+from creative_s3.core.index.stream import stream_entries
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
 print(sum(1 for _ in stream_entries(Path(sys.argv[1]))), (peak() - before) // 1024)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import creative_s3
-from creative_s3.core.index_edits import EMPTY_INDEX
-from creative_s3.core.index_stream import stream_entries
-from creative_s3.core.index_writer import LOCK_NAME, EntryChange, write_changes
+from creative_s3.core.index.edits import EMPTY_INDEX
+from creative_s3.core.index.stream import stream_entries
+from creative_s3.core.index.writer import LOCK_NAME, EntryChange, write_changes
 from creative_s3.core.workspace import Signature
 from creative_s3.errors import IndexFileError, ItemError, LockedError
 from tests.unit.test_lock import holder_of
@@ -227,7 +227,7 @@ def test_another_writer_is_waited_for_and_then_named(index: Path) -> None:
 FILLED = """
 import resource, sys
 from pathlib import Path
-from creative_s3.core.index_writer import EntryChange, write_changes
+from creative_s3.core.index.writer import EntryChange, write_changes
 from creative_s3.errors import ItemError
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:
@@ -272,7 +272,7 @@ def test_a_directory_without_permission_is_named(index: Path) -> None:
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from creative_s3.core.index_writer import EntryChange, write_changes
+from creative_s3.core.index.writer import EntryChange, write_changes
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
 changes = [EntryChange("semantic_assets", str(n), {"n": n}) for n in (-1, 5, 10_000)]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core import open_files
-from creative_s3.core.leaving import (
+from creative_s3.core.tiers import open_files
+from creative_s3.core.tiers.leaving import (
     LeavingFile,
     StaysError,
     StrandedError,
@@ -24,8 +24,8 @@ from creative_s3.core.leaving import (
     own_name,
     put_back,
 )
-from creative_s3.core.open_files import InUseError, SoleUse
-from creative_s3.core.tiers import Hold
+from creative_s3.core.tiers.open_files import InUseError, SoleUse
+from creative_s3.core.tiers.tiers import Hold
 from creative_s3.core.workspace import Workspace
 from tests.at_the_moment import whenever
 

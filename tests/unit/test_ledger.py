@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.catalog import Catalog
-from creative_s3.core.ledger import Ledger, Moved
-from creative_s3.core.usage import DOWNLOADS, UPLOADS, RunRecord, Tally
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.ledger import Ledger, Moved
+from creative_s3.core.catalog.usage import DOWNLOADS, UPLOADS, RunRecord, Tally
 from creative_s3.errors import BucketNotFoundError, ExitCode
 
 if TYPE_CHECKING:

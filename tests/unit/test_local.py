@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import creative_s3
-from creative_s3.core import local
+from creative_s3.core.local import server as local
 from creative_s3.errors import RefusedError, SettingsError
 
 CHECKOUT = Path(creative_s3.__file__).parents[1]
@@ -90,7 +90,7 @@ def test_the_binary_of_the_installed_wheel_is_found_without_a_path(monkeypatch: 
 def test_without_seaweedfs_the_error_is_the_line_that_installs_it(tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", symlinks=True)
     script = (
-        "from creative_s3.core.local_process import find_weed\n"
+        "from creative_s3.core.local.process import find_weed\n"
         "from creative_s3.errors import UnsupportedError\n"
         "try:\n    print(find_weed())\n"
         "except UnsupportedError as error:\n    print(int(error.exit_code), error.hint)\n"

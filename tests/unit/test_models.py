@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.entries import semantic_metadata
+from creative_s3.core.index.fields import semantic_metadata
 from creative_s3.core.models import (
     KIND_OF_TYPE,
     Asset,

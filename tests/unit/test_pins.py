@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.pins import Pins, change_pins, read_pins
+from creative_s3.core.tiers.pins import Pins, change_pins, read_pins
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.placement import Destination, Placer, check_folders, folded, ignores_case, safe_path
+from creative_s3.core.storage.placement import (
+    Destination,
+    Placer,
+    check_folders,
+    folded,
+    ignores_case,
+    safe_path,
+)
 from creative_s3.errors import UnsafeKeyError, UsageError
 
 PREFIX = "creative-assets"

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.models import Asset, AssetType, Kind, SemanticMetadata, StoredObject
-from creative_s3.core.planning import (
+from creative_s3.core.migration.planning import (
     Candidate,
     MigrationPlan,
     Operation,
@@ -19,6 +18,7 @@ from creative_s3.core.planning import (
     content_type_of,
     make_operations,
 )
+from creative_s3.core.models import Asset, AssetType, Kind, SemanticMetadata, StoredObject
 from creative_s3.core.workspace import FileState, LocalFile, Signature
 
 COMPOSITE = Asset("a", "output/a.jpg", SemanticMetadata(AssetType.COMPOSITE))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.pricing import (
+from creative_s3.core.costs.pricing import (
     FIRST_TIER_BYTES,
     GB,
     SMALL_OBJECT_BYTES,
@@ -267,8 +267,8 @@ def test_the_book_is_read_once() -> None:
 
 def test_prices_load_neither_boto3_nor_pydantic() -> None:
     code = (
-        "import json, sys, creative_s3.core.estimates as e\n"
-        "from creative_s3.core.pricing import load_bundled\n"
+        "import json, sys, creative_s3.core.migration.estimates as e\n"
+        "from creative_s3.core.costs.pricing import load_bundled\n"
         "load_bundled()\n"
         "print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
     )

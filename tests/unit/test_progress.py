@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creative_s3.core.events import Event, Finished, Progressed
-from creative_s3.core.progress import MIB, REPORT_EVERY_S, ProgressMeter, TransferProgress
+from creative_s3.core.transfers.progress import MIB, REPORT_EVERY_S, ProgressMeter, TransferProgress
 
 
 class Clock:

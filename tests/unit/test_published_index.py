@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
-from creative_s3.core.index import Index, Reference, references
-from creative_s3.core.publishing import KEY_FIELDS, format_published, keys_in, parse_published, with_keys
+from creative_s3.core.index.index import Index, Reference, references
+from creative_s3.core.migration.publishing import (
+    KEY_FIELDS,
+    format_published,
+    keys_in,
+    parse_published,
+    with_keys,
+)
 from creative_s3.errors import ExitCode, IndexFileError
 
 SECTION = "semantic_assets"

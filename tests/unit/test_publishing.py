@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from creative_s3.core.catalog import Catalog, PublishedDigests
-from creative_s3.core.index_entries import SECTIONS, TOP_LEVEL
-from creative_s3.core.publishing import (
+from creative_s3.core.catalog.catalog import Catalog, PublishedDigests
+from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
+from creative_s3.core.migration.publishing import (
     digest,
     merge,
 )
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from creative_s3.core.publishing import EntryName
+    from creative_s3.core.migration.publishing import EntryName
 
 SECTION = "semantic_assets"
 

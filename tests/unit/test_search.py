@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.asset_rows import AssetRecord, words_of
-from creative_s3.core.scales import instant
-from creative_s3.core.schema import MIGRATIONS
-from creative_s3.core.search import AssetSearch, Matches
-from creative_s3.core.selection import SHORTEST_BEGINNING, Selection
-from creative_s3.core.words import TOKENIZER, words_in
+from creative_s3.core.catalog.asset_rows import AssetRecord, words_of
+from creative_s3.core.catalog.schema import MIGRATIONS
+from creative_s3.core.search.scales import instant
+from creative_s3.core.search.search import AssetSearch, Matches
+from creative_s3.core.search.selection import SHORTEST_BEGINNING, Selection
+from creative_s3.core.search.words import TOKENIZER, words_in
 from tests.unit.library_records import DAYS, TAGS, asset, memory, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from creative_s3.core.catalog import Catalog
+    from creative_s3.core.catalog.catalog import Catalog
 
 NOON = datetime(2025, 2, 1, 12, tzinfo=UTC)
 TIMES = [NOON, *(datetime.fromisoformat(day[:10]).replace(tzinfo=UTC) for day in DAYS)]

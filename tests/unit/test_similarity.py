@@ -10,15 +10,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from creative_s3.core.models import AssetType, Season, SemanticMetadata
-from creative_s3.core.ranking import Effort, most_similar
-from creative_s3.core.search import AssetSearch
-from creative_s3.core.selection import Selection
-from creative_s3.core.similarity import FULL, WEIGHTS, Likeness
+from creative_s3.core.search.ranking import Effort, most_similar
+from creative_s3.core.search.search import AssetSearch
+from creative_s3.core.search.selection import Selection
+from creative_s3.core.search.similarity import FULL, WEIGHTS, Likeness
 from tests.unit.library_records import asset, memory, records, semantics
 from tests.unit.test_search import few_at_once
 
 if TYPE_CHECKING:
-    from creative_s3.core.asset_rows import AssetRecord
+    from creative_s3.core.catalog.asset_rows import AssetRecord
 
 MODEL = SemanticMetadata(
     AssetType.SCENE_BACKGROUND,

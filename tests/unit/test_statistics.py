@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.asset_rows import AssetRecord
-from creative_s3.core.catalog import NOWHERE, Catalog
-from creative_s3.core.database import Database
-from creative_s3.core.models import Asset, AssetType, SemanticMetadata
-from creative_s3.core.statistics import (
+from creative_s3.core.catalog.asset_rows import AssetRecord
+from creative_s3.core.catalog.catalog import NOWHERE, Catalog
+from creative_s3.core.catalog.database import Database
+from creative_s3.core.catalog.statistics import (
     CampaignSize,
     Holding,
     LibraryStatistics,
@@ -20,7 +19,8 @@ from creative_s3.core.statistics import (
     library_statistics,
     statistics_of,
 )
-from creative_s3.core.usage import DOWNLOADS, HITS, MISSES, UPLOADS, RunRecord, Tally
+from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS, RunRecord, Tally
+from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.pricing import load_bundled
-from creative_s3.core.returning import return_terms
-from creative_s3.core.tier_policy import (
+from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.tiers.policy import (
     GRACE,
     MARGIN,
     check_share,
@@ -21,9 +20,10 @@ from creative_s3.core.tier_policy import (
     needed_bytes,
     regret,
 )
-from creative_s3.core.tier_reasons import explain
-from creative_s3.core.tier_report import intended
-from creative_s3.core.tiers import (
+from creative_s3.core.tiers.reasons import explain
+from creative_s3.core.tiers.report import intended
+from creative_s3.core.tiers.returning import return_terms
+from creative_s3.core.tiers.tiers import (
     HOT_USES,
     Action,
     Cause,

@@ -120,4 +120,6 @@ def _for_fish(found: Answer) -> Iterator[str]:
 
 
 def _goes_on(value: str) -> bool:
-    return type(value) is not str  # a `core.suggestions.Beginning`, whose module is loaded only when asked
+    return (
+        type(value) is not str
+    )  # a `core.search.suggestions.Beginning`, whose module is loaded only when asked

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from creative_s3.core.suggestions import Suggestions
+    from creative_s3.core.search.suggestions import Suggestions
 
 _PATIENCE_S = 0.05
 _CATALOG = os.path.join(".creative-s3", "catalog.sqlite3")  # noqa: PTH118 - text in, text out
@@ -116,8 +116,8 @@ def _facet(ctx: Any, name: str, incomplete: str) -> list[str]:  # noqa: ANN401 -
 
 def _ask(ctx: Any, question: Callable[[Suggestions], list[str]]) -> list[str]:  # noqa: ANN401 - see above
     """Ask the catalog; nothing when there is none, or when it cannot answer."""
-    from creative_s3.core.database import Database
-    from creative_s3.core.suggestions import Suggestions
+    from creative_s3.core.catalog.database import Database
+    from creative_s3.core.search.suggestions import Suggestions
     from creative_s3.errors import CreativeS3Error
 
     path = _catalog_of(_setting(ctx, "--cache-dir", "CACHE_DIR") or "cache")
@@ -137,7 +137,7 @@ def _catalog_of(cache_dir: str) -> Path | None:
     if not os.access(path.parent if path.parent.exists() else directory, os.W_OK):
         if not directory.is_dir():
             return None
-        from creative_s3.core.catalog import catalog_path
+        from creative_s3.core.catalog.catalog import catalog_path
 
         path = catalog_path(directory)
     return path if path.is_file() else None

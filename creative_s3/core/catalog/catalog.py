@@ -1,0 +1,298 @@
+"""The catalog: the assets, their remote copies, what was proved, and who used what, in SQLite.
+
+Nothing in it but the access counts is the only copy of anything: the rest can be found out again from the
+cache and the bucket. What it says of a remote object is a hint: a LIST that shows another ETag wins. The
+tables are in `catalog.schema`, the assets in `catalog.asset_table`, accesses and runs in `catalog.usage`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+import platformdirs
+
+from creative_s3.core.catalog.asset_table import AssetTable
+from creative_s3.core.catalog.database import Database, numbers
+from creative_s3.core.catalog.journal import Journal
+from creative_s3.core.catalog.usage import Usage
+from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
+from creative_s3.errors import CreativeS3Error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from creative_s3.core.aws import Connection
+    from creative_s3.core.models import StoredObject
+
+CATALOG_NAME = "catalog.sqlite3"
+NOWHERE = "nowhere"
+"""The remote side of a cache without a bucket."""
+_SETTLED_NS = 2_000_000_000
+_LOOK_S = 2.0
+"""How long a look waits for a process that writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedObject:
+    """An object whose content we proved.
+
+    Attributes:
+        key: The full key.
+        size_bytes: Its length.
+        etag: The version token it had when it was proved.
+        crc64nvme: Base64, of the whole content.
+        version_id: In a versioned bucket.
+        storage_class: When it was proved.
+        owner: The cache key in its metadata.
+        proof: How it was proved.
+        proved_at: ISO 8601, UTC.
+    """
+
+    key: str
+    size_bytes: int
+    etag: str
+    crc64nvme: str
+    version_id: str | None
+    storage_class: str
+    owner: str | None
+    proof: str
+    proved_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedDigests:
+    """What an index entry was when we last published: on our side, and in the merged result."""
+
+    ours: str
+    merged: str
+
+
+class Catalog:
+    """An open catalog for one bucket. Use it as a context manager.
+
+    Args:
+        path: The database file; its directory is made when it is missing.
+        bucket: Names the remote side: endpoint, bucket and prefix, so that two of them never mix.
+        read_only: Open what is there and change nothing, not even its schema.
+        timeout_s: How long to wait for another process that writes.
+
+    Attributes:
+        assets: The assets.
+        usage: Accesses, counters and runs.
+        journal: What is still to be written into index.json.
+
+    Raises:
+        CatalogError: It is damaged, newer than this version, or cannot be opened; also from every method.
+        TemporaryError: Another process holds it for too long, or the disk is full; also from every method.
+    """
+
+    def __init__(self, path: Path, *, bucket: str, read_only: bool = False, timeout_s: float = 30.0) -> None:
+        self.path = path
+        self.bucket = bucket
+        self.database = Database(path, read_only=read_only, timeout_s=timeout_s)
+        self.assets = AssetTable(self.database)
+        self.usage = Usage(self.database)
+        self.journal = Journal(self.database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def crc_of_file(self, path: str, signature: Signature) -> str | None:
+        """Return the known CRC64NVME of a file, if it is still the file that was read."""
+        rows = self.database.rows(
+            "SELECT crc64nvme FROM file"
+            " WHERE path=? AND size_bytes=? AND mtime_ns=? AND ctime_ns=? AND inode=?",
+            (path, *numbers(signature)),
+        )
+        return rows[0][0] if rows else None
+
+    def remember(
+        self,
+        *,
+        objects: Iterable[ProvedObject] = (),
+        assignments: Mapping[str, str] | None = None,
+        files: Iterable[tuple[str, Signature, str]] = (),
+    ) -> None:
+        """Record what was found out, in one transaction that is durable before this returns.
+
+        Args:
+            objects: Proved objects.
+            assignments: The keys of assets: cache key -> key.
+            files: The content of files: path relative to the workspace, signature, CRC64NVME. A file that had
+                changed less than two seconds before it was seen is not recorded: another edit within the
+                clock's step would not show.
+        """
+        now_ns = time.time_ns()
+        with self.database.transaction() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (path, *numbers(known), crc)
+                    for path, known, crc in files
+                    if known.ctime_ns < (known.seen_ns or now_ns) - _SETTLED_NS
+                ],
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self.bucket,
+                        proved.key,
+                        proved.size_bytes,
+                        proved.etag,
+                        proved.crc64nvme,
+                        proved.version_id,
+                        proved.storage_class,
+                        proved.owner,
+                        proved.proof,
+                        proved.proved_at,
+                    )
+                    for proved in objects
+                ],
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO assigned VALUES (?, ?, ?)",
+                [(self.bucket, cache_key, key) for cache_key, key in (assignments or {}).items()],
+            )
+
+    def objects(self) -> dict[str, ProvedObject]:
+        """Return all proved objects of the bucket by key."""
+        rows = self.database.rows(
+            "SELECT key, size_bytes, etag, crc64nvme, version_id, storage_class, owner, proof, proved_at"
+            " FROM object WHERE bucket=?",
+            (self.bucket,),
+        )
+        return {row[0]: ProvedObject(*row) for row in rows}
+
+    def object(self, key: str) -> ProvedObject | None:
+        """Return what was proved of one object; None for nothing."""
+        row = self.database.row(
+            "SELECT key, size_bytes, etag, crc64nvme, version_id, storage_class, owner, proof, proved_at"
+            " FROM object WHERE bucket=? AND key=?",
+            (self.bucket, key),
+        )
+        return ProvedObject(*row) if row else None
+
+    def remember_listed(self, objects: Iterable[StoredObject]) -> None:
+        """Record objects that were seen and not proved."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self.database.transaction() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (self.bucket, stored.key, stored.size_bytes, stored.etag, stored.storage_class, now)
+                    for stored in objects
+                ],
+            )
+
+    def assignment(self, cache_key: str) -> str | None:
+        """Return the key that an asset was given; None when it has none yet."""
+        row = self.database.row(
+            "SELECT key FROM assigned WHERE bucket=? AND cache_key=?", (self.bucket, cache_key)
+        )
+        return row[0] if row else None
+
+    def assignments(self) -> dict[str, str]:
+        """Return the keys that assets were given: cache key -> key."""
+        return dict(self.database.rows("SELECT cache_key, key FROM assigned WHERE bucket=?", (self.bucket,)))
+
+    def assigned_rows(self) -> list[tuple[str, str, int | None, str | None, int | None]]:
+        """Return key, cache key, and of the asset's row: number, file path, whether it is cold."""
+        rows: list[tuple[str, str, int | None, str | None, int | None]] = self.database.rows(
+            "SELECT assigned.key, assigned.cache_key, asset.id, asset.file_path, asset.is_cold FROM assigned"
+            " LEFT JOIN asset ON asset.cache_key=assigned.cache_key WHERE assigned.bucket=?"
+            " ORDER BY assigned.cache_key",
+            (self.bucket,),
+        )
+        return rows
+
+    def seen_objects(self) -> dict[str, tuple[str, int, bool]]:
+        """Return the objects as they were proved, else seen last: key -> ETag, bytes, whether proved."""
+        rows = self.database.rows(
+            "SELECT key, etag, size_bytes, 0 FROM listed WHERE bucket=?1"
+            " UNION ALL SELECT key, etag, size_bytes, 1 FROM object WHERE bucket=?1",
+            (self.bucket,),
+        )
+        return {key: (etag, size_bytes, bool(is_proved)) for key, etag, size_bytes, is_proved in rows}
+
+    def forget_objects(self, keys: Iterable[str]) -> None:
+        """Forget everything about keys: that they were proved, seen and given."""
+        values = [(self.bucket, key) for key in keys]
+        with self.database.transaction() as database:
+            for table in ("object", "listed", "assigned"):
+                database.executemany(f"DELETE FROM {table} WHERE bucket=? AND key=?", values)  # noqa: S608 - ours
+
+    def add_published(self, digests: Mapping[tuple[str, str], PublishedDigests]) -> None:
+        """Record what some entries are in the published index, beside what is known of the others."""
+        with self.database.transaction() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?, ?)",
+                [
+                    (self.bucket, section, entry, known.ours, known.merged)
+                    for (section, entry), known in digests.items()
+                ],
+            )
+
+    def cold_files(self) -> dict[str, int]:
+        """Return the files of assets that are in S3 only, in this bucket: file path -> bytes."""
+        rows = self.database.rows(
+            "SELECT asset.file_path, ifnull(asset.size_bytes, 0) FROM asset JOIN assigned"
+            " ON assigned.bucket=? AND assigned.cache_key=asset.cache_key WHERE asset.is_cold",
+            (self.bucket,),
+        )
+        return dict(rows)
+
+    def published(self) -> dict[tuple[str, str], PublishedDigests]:
+        """Return what each index entry was when we last published: (section, entry) -> digests."""
+        rows = self.database.rows(
+            "SELECT section, entry, ours, merged FROM published WHERE bucket=?", (self.bucket,)
+        )
+        return {(section, entry): PublishedDigests(ours, merged) for section, entry, ours, merged in rows}
+
+    def remember_published(self, digests: Mapping[tuple[str, str], PublishedDigests]) -> None:
+        """Replace the record of the published index."""
+        with self.database.transaction() as database:
+            database.execute("DELETE FROM published WHERE bucket=?", (self.bucket,))
+            database.executemany(
+                "INSERT INTO published VALUES (?, ?, ?, ?, ?)",
+                [
+                    (self.bucket, section, entry, known.ours, known.merged)
+                    for (section, entry), known in digests.items()
+                ],
+            )
+
+
+def remote_side(connection: Connection, prefix: str) -> str:
+    """Return the name under which the catalog keeps what it knows of a bucket's prefix."""
+    return f"{connection.endpoint_url or 'aws'}|{connection.bucket}|{prefix}"
+
+
+def cold_files(cache_dir: Path) -> dict[str, int]:
+    """Return what a cache's catalog records as in S3 only: file path -> bytes; nothing if nobody can tell."""
+    try:
+        with Catalog(catalog_path(cache_dir), bucket=NOWHERE, read_only=True, timeout_s=_LOOK_S) as catalog:
+            return catalog.assets.cold_files()
+    except CreativeS3Error:
+        return {}
+
+
+def catalog_path(cache_dir: Path) -> Path:
+    """Return where a cache's catalog lies: inside it; if it is read-only, in the user's state directory."""
+    inside = cache_dir / PRIVATE_DIRECTORY
+    if os.access(inside if inside.exists() else cache_dir, os.W_OK):
+        return inside / CATALOG_NAME
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(cache_dir))).hexdigest()[:16]
+    return platformdirs.user_state_path("creative-s3", appauthor=False) / "caches" / digest / CATALOG_NAME

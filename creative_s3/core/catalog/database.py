@@ -1,0 +1,174 @@
+"""A SQLite file opened safely: schema versions, transactions, and its errors turned into ours.
+
+What the tables mean is `core.catalog.catalog`; which there are is `core.catalog.schema`.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
+from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from creative_s3.core.workspace import Signature
+
+_BUSY_TIMEOUT_S = 30.0
+_UNREACHABLE = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR}
+)
+
+
+class Database:
+    """An open database file. Any thread may use it; they take turns.
+
+    Args:
+        path: The file; it and its directory are made when they are missing.
+        timeout_s: How long to wait for another process that writes.
+        read_only: Open what is there and change nothing, not even its schema.
+
+    Raises:
+        CatalogError: It is damaged, newer than this version, or cannot be opened; also from every method.
+        TemporaryError: Another process holds it for too long, or the disk is full; also from every method.
+    """
+
+    def __init__(self, path: Path, *, timeout_s: float = _BUSY_TIMEOUT_S, read_only: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        if not read_only:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise _unreachable(error.strerror or str(error), path) from error
+        with self._translated():
+            self._connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode=ro" if read_only else path,
+                timeout=timeout_s,
+                isolation_level=None,
+                check_same_thread=False,
+                uri=read_only,
+            )
+        try:
+            with self._translated():
+                version = _check_version(self._connection)
+                if read_only:
+                    _require(version, path)
+                    return
+                # A rollback journal: these versions of SQLite have a WAL bug that can lose committed rows.
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                _migrate(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def rows(self, query: str, values: Iterable[object] = ()) -> list[Any]:
+        """Run a query and return all its rows."""
+        with self._lock, self._translated():
+            return self._connection.execute(query, tuple(values)).fetchall()
+
+    def row(self, query: str, values: Iterable[object] = ()) -> Any:  # noqa: ANN401 - what SQLite returns
+        """Run a query and return its first row; None when it has none."""
+        with self._lock, self._translated():
+            return self._connection.execute(query, tuple(values)).fetchone()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Change things in one step, durable when the block is left; inside another, part of that one."""
+        with self._lock, self._translated():
+            if self._is_changing():
+                yield self._connection
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # SQLite ends the transaction itself when, for example, the disk is full.
+                if self._is_changing():
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _is_changing(self) -> bool:
+        return self._connection.in_transaction
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _explained(error, self.path) from error
+
+
+def _require(version: int, path: Path) -> None:
+    if version < SCHEMA_VERSION:
+        hint = "any command that writes to the catalog brings it up to date: creative-s3 assets find"
+        raise CatalogError("the catalog is of an older version", item=str(path), hint=hint)
+
+
+def numbers(signature: Signature) -> tuple[int, int, int, int]:
+    """Return a signature as SQLite can hold it: some file systems have inode numbers of all 64 bits."""
+    inode = signature.inode - 2**64 if signature.inode >= 2**63 else signature.inode
+    return signature.size_bytes, signature.mtime_ns, signature.ctime_ns, inode
+
+
+def _check_version(database: sqlite3.Connection) -> int:
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise CatalogError(
+            f"the catalog has schema version {version}, and this creative-s3 knows {SCHEMA_VERSION}",
+            hint="update creative-s3: pipx upgrade creative-s3",
+        )
+    return version
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    if _check_version(database) == SCHEMA_VERSION:
+        return
+    database.execute("BEGIN IMMEDIATE")
+    # Asked again under the lock: another process may have migrated meanwhile.
+    version = _check_version(database)
+    for statements in MIGRATIONS[version:]:
+        for statement in statements.split(";"):
+            if statement.strip():
+                database.execute(statement)
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    database.execute("COMMIT")
+
+
+def _explained(error: sqlite3.Error, path: Path) -> CreativeS3Error:
+    # The low byte is the primary result code (sqlite.org, "Result and Error Codes").
+    detailed = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    code = detailed & 0xFF
+    item = str(path)
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        hint = "run the same command again when the other run has ended"
+        return TemporaryError("another process is using the catalog", item=item, hint=hint)
+    # A quota or a limit that is reached is an error in writing; only ENOSPC is "full" (sqlite's os_unix.c).
+    if code == sqlite3.SQLITE_FULL or detailed == sqlite3.SQLITE_IOERR_WRITE:
+        hint = f"free some space for {path.parent}, then run the same command again"
+        return TemporaryError("the disk with the catalog is full", item=item, hint=hint)
+    if code in _UNREACHABLE:
+        return _unreachable(str(error), path)
+    rebuild = shlex.join(["creative-s3", "catalog", "rebuild", "--cache-dir", str(path.parent.parent)])
+    hint = f"set it aside and make it anew (nothing but access counts is lost): {rebuild}"
+    return CatalogError(f"the catalog is damaged: {error}", item=item, hint=hint)
+
+
+def _unreachable(reason: str, path: Path) -> CatalogError:
+    hint = f"check the permissions of {path.parent} and its disk, then run again"
+    return CatalogError(f"the catalog cannot be opened: {reason}", item=str(path), hint=hint)

@@ -1,0 +1,363 @@
+"""Taking index.json into the catalog: only what changed since the last time becomes rows.
+
+An index that is the file it was costs one stat; one whose time alone changed, a hash more. Otherwise it is
+read as a stream, each entry's text is compared by digest, and what is new or different is parsed into rows, a
+few thousand to a transaction, so that nobody waits long. What was taken in is recorded at the end: after
+a kill the next intake goes on, and finds most of it done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from creative_s3.core.catalog.asset_rows import AssetRecord, Source
+from creative_s3.core.catalog.asset_table import EntryName, is_storable
+from creative_s3.core.events import Emit, PhaseStarted, ignore
+from creative_s3.core.index.entries import (
+    CACHE_SECTION,
+    PRODUCTS_SECTION,
+    SECTIONS,
+    SEMANTIC_SECTION,
+    TOP_LEVEL,
+    EntryReader,
+    Products,
+    by_precedence,
+    identities,
+    looks_like_entry,
+    product_slug,
+)
+from creative_s3.core.index.fields import OutsideError, UnusableError
+from creative_s3.core.index.index import problem_of
+from creative_s3.core.index.state import IndexState, hash_file, record_intake
+from creative_s3.core.index.stream import StreamedEntry, stream_entries
+from creative_s3.core.workspace import Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from creative_s3.core.catalog.asset_table import AssetTable
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.index.index import IndexProblem
+    from creative_s3.core.models import Asset
+    from creative_s3.core.workspace import Workspace
+
+T = TypeVar("T")
+_Rows = dict[EntryName, dict[str, tuple[int, bytes | None]]]
+"""The rows of entries: field -> id and digest."""
+
+_LOOKUPS = 500
+_GROUP = 4000
+"""Entries to a transaction: about a quarter of a second."""
+_FILE_FIELD = "file_path"
+_ORDER = {PRODUCTS_SECTION: 0, SEMANTIC_SECTION: 1, CACHE_SECTION: 2, TOP_LEVEL: 3}
+_BULK_BYTES = 8 * 2**20
+"""From this size on, the first intake builds the indexes at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeReport:
+    """What an intake found.
+
+    Attributes:
+        was_read: Whether the index had changed and was read.
+        written: Rows added or changed.
+        removed: Rows whose entries are gone.
+        lost: Assets of ours whose entries somebody else's older copy of the index has dropped again.
+    """
+
+    was_read: bool = False
+    written: int = 0
+    removed: int = 0
+    lost: tuple[AssetRecord, ...] = ()
+
+
+def take_in(catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore) -> IntakeReport:
+    """Bring the catalog's assets up to date with index.json.
+
+    A missing index changes nothing: it is never read as "everything was deleted".
+
+    Raises:
+        IndexFileError: index.json cannot be read as an index; the catalog stays as it was.
+        CatalogError: The catalog cannot be used.
+    """
+    try:
+        signature = Signature.of(workspace.index_path.stat())
+    except OSError:
+        return IntakeReport()
+    known = IndexState.of(catalog, workspace)
+    if known and known.signature == signature:
+        return IntakeReport()
+    digest = hash_file(workspace.index_path)
+    if known and known.sha256 == digest:
+        record_intake(catalog, workspace, signature, digest, products=known.products)
+        return IntakeReport()
+    emit(PhaseStarted("taking in the index"))
+    report, products = _Intake(catalog, workspace).run(signature, known.products if known else b"")
+    # What is lost must come back first, or nobody would look for it again. Hashed again: what was read may be
+    # newer than what was hashed.
+    if not report.lost and hash_file(workspace.index_path) == digest:
+        record_intake(catalog, workspace, signature, digest, products=products)
+    return report
+
+
+class _Intake:
+    """One reading of an index that has changed."""
+
+    def __init__(self, catalog: Catalog, workspace: Workspace) -> None:
+        self._catalog = catalog
+        self._table = catalog.assets
+        self._workspace = workspace
+        self._reader = EntryReader(workspace.cache_dir)
+        self._before = self._table.highest_id()
+        self._seen = bytearray(self._before // 8 + 1)
+        self._pending = {(change.section, change.entry) for change in catalog.journal.pending()}
+        self._written = 0
+        self._touched: set[str] = set()
+        self._derived: set[EntryName] = set()
+        self._has_indexes = True
+        self._product_names: set[str] = set()
+
+    def run(self, signature: Signature, products_before: bytes) -> tuple[IntakeReport, bytes]:
+        """Read the index; return what was found and the digest of its products."""
+        is_first = not self._before and signature.size_bytes > _BULK_BYTES
+        if is_first:
+            self._table.drop_indexes()
+            self._has_indexes = False
+        else:
+            self._table.make_indexes()  # a first intake may have been killed
+        with self._catalog.database.transaction() as database:
+            database.execute("DELETE FROM problem")
+        names: Products | None = None
+        waiting: list[StreamedEntry] = []
+        is_late = False
+        for group in _grouped(stream_entries(self._workspace.index_path), _GROUP):
+            with self._catalog.database.transaction():
+                products = [entry for entry in group if entry.section == PRODUCTS_SECTION]
+                waiting += products
+                if len(products) < len(group) and (waiting or names is None):
+                    # Products name the slugs of what follows; where they follow, the slugs are mended below.
+                    is_late = is_late or bool(names and waiting)
+                    names = self._take_products(waiting, names or Products())
+                    waiting = []
+                others = {
+                    (entry.section, entry.name): entry
+                    for entry in group
+                    if entry.section != PRODUCTS_SECTION and _is_asset(entry)
+                }
+                self._take_others(list(others.values()), names or Products())
+        with self._catalog.database.transaction():
+            names = self._take_products(waiting, names or Products())
+        self._table.make_indexes()
+        if is_first:
+            self._table.remove(self._table.repeated())
+        if is_late or waiting or names.digest() != products_before:
+            self._mend_slugs(names)
+        removed, lost = self._sweep()
+        self._forget_products(lost)
+        settle_identities(self._table, None if is_first else sorted(self._touched))
+        report = IntakeReport(was_read=True, written=self._written, removed=removed, lost=lost)
+        return report, names.digest()
+
+    def _take_products(self, entries: list[StreamedEntry], names: Products) -> Products:
+        texts = {entry.name: entry.raw for entry in entries}
+        self._product_names.update(texts)
+        with self._catalog.database.transaction() as database:
+            database.executemany(
+                "INSERT INTO product VALUES (?, ?) ON CONFLICT (entry) DO UPDATE SET content=excluded.content"
+                " WHERE content <> excluded.content",
+                [
+                    (entry.name, json.dumps(entry.value))
+                    for entry in entries
+                    if is_storable(entry.name) and (PRODUCTS_SECTION, entry.name) not in self._pending
+                ],
+            )
+        found: list[tuple[str, bytes, list[tuple[str, Asset]]]] = []
+        for name, value in by_precedence((entry.name, entry.value) for entry in entries):
+            try:
+                assets = list(self._reader.product(name, value))
+                names.add(product_slug(name, value), (asset.file_path for _, asset in assets))
+                found.append((name, _digest(texts[name]), assets))
+            except (UnusableError, OutsideError) as reason:
+                self._set_aside(problem_of(PRODUCTS_SECTION, name, reason), texts[name])
+        for batch in _grouped(found, _LOOKUPS):
+            rows = self._rows_of([(PRODUCTS_SECTION, name) for name, _, _ in batch])
+            self._write(
+                (PRODUCTS_SECTION, name, field, digest, asset, rows)
+                for name, digest, assets in batch
+                for field, asset in assets
+            )
+        return names
+
+    def _take_others(self, entries: list[StreamedEntry], names: Products) -> None:
+        for batch in _grouped(entries, _LOOKUPS):
+            rows = self._rows_of([(entry.section, entry.name) for entry in batch])
+            taken = []
+            for entry in batch:
+                digest = _digest(entry.raw)
+                known = rows.get((entry.section, entry.name), {}).get(_FILE_FIELD)
+                if known and known[1] == digest:
+                    self._mark(known[0])
+                    continue
+                try:
+                    asset = self._reader.asset(entry.section, entry.name, entry.value)
+                except (UnusableError, OutsideError) as reason:
+                    self._set_aside(problem_of(entry.section, entry.name, reason), entry.raw)
+                else:
+                    completed = names.complete(asset)
+                    taken.append((entry.section, entry.name, _FILE_FIELD, digest, completed, rows))
+                    if completed.product_slug != asset.product_slug:
+                        self._derived.add((entry.section, entry.name))
+            self._write(taken)
+
+    def _write(self, found: Iterable[tuple[str, str, str, bytes, Asset, _Rows]]) -> None:
+        """Turn what was read into rows, those of entries that are there already in their place."""
+        changed: list[tuple[int | None, AssetRecord]] = []
+        for section, entry, field, digest, asset, rows in found:
+            number, known_digest = rows.get((section, entry), {}).get(field, (None, None))
+            if number is not None:
+                self._mark(number)
+                if known_digest == digest or (section, entry) in self._pending:
+                    continue
+            record = AssetRecord(
+                asset,
+                section,
+                entry,
+                field,
+                digest=digest,
+                slug_is_derived=(section, entry) in self._derived,
+                size_bytes=self._size_of(asset.file_path),
+            )
+            changed.append((number, record))
+            self._touched.add(asset.cache_key)
+        self._derived.clear()
+        old = {
+            row.id: row for row in self._table.by_id([number for number, _ in changed if number is not None])
+        }
+        self._table.put(
+            _renewed(old[number], record) if number in old else record for number, record in changed
+        )
+        self._written += len(changed)
+
+    def _rows_of(self, entries: list[EntryName]) -> _Rows:
+        rows: _Rows = {}
+        if self._has_indexes:
+            for section, entry, field, number, digest in self._table.digests(entries):
+                rows.setdefault((section, entry), {})[field] = (number, digest)
+        return rows
+
+    def _mark(self, number: int) -> None:
+        if number <= self._before:
+            self._seen[number >> 3] |= 1 << (number & 7)
+
+    def _size_of(self, file_path: str) -> int | None:
+        try:
+            return os.stat(f"{self._workspace.root}/{file_path}").st_size  # noqa: PTH116 - a million times
+        except OSError:
+            return None
+
+    def _set_aside(self, problem: IndexProblem, raw: str) -> None:
+        with self._catalog.database.transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO problem VALUES (?, ?, ?, ?, ?)",
+                (problem.section, problem.entry, _digest(raw), str(problem.kind), problem.reason),
+            )
+
+    def _mend_slugs(self, names: Products) -> None:
+        """Find out again the slugs that the products name."""
+        rows = self._table.all("kind IN ('product', 'composite') AND section <> 'products'")
+        for group in _grouped(rows, _GROUP):
+            changed = []
+            for row in group:
+                asset = row.asset
+                explicit = None if row.slug_is_derived else asset.product_slug
+                slug = names.slug_of(asset.cache_key, asset.file_path, explicit)
+                if slug != asset.product_slug:
+                    changed.append(
+                        replace(row, asset=replace(asset, product_slug=slug), slug_is_derived=True)
+                    )
+            if changed:
+                self._table.put(changed)
+
+    def _sweep(self) -> tuple[int, tuple[AssetRecord, ...]]:
+        """Remove the rows whose entries are gone; return how many, and those of ours that must come back."""
+        removed = 0
+        lost: list[AssetRecord] = []
+        last = 0
+        while chunk := self._table.places(last, self._before, _GROUP):
+            last = chunk[-1][0]
+            gone = [
+                number
+                for number, section, entry in chunk
+                if not self._seen[number >> 3] & 1 << (number & 7) and (section, entry) not in self._pending
+            ]
+            rows = self._table.by_id(gone)
+            kept = [row for row in rows if row.source is not Source.INDEX and self._is_somewhere(row)]
+            lost += kept
+            ids = {row.id for row in kept}
+            self._table.remove([number for number in gone if number not in ids])
+            removed += len(gone) - len(kept)
+        return removed, tuple(lost)
+
+    def _forget_products(self, lost: tuple[AssetRecord, ...]) -> None:
+        kept = self._product_names | {row.entry for row in lost if row.section == PRODUCTS_SECTION}
+        kept |= {entry for section, entry in self._pending if section == PRODUCTS_SECTION}
+        known = [entry for (entry,) in self._catalog.database.rows("SELECT entry FROM product")]
+        with self._catalog.database.transaction() as database:
+            database.executemany(
+                "DELETE FROM product WHERE entry=?", [(entry,) for entry in known if entry not in kept]
+            )
+
+    def _is_somewhere(self, row: AssetRecord) -> bool:
+        return row.is_cold or self._size_of(row.asset.file_path) is not None
+
+
+def settle_identities(table: AssetTable, among: Sequence[str] | None) -> None:
+    """Give each of several assets with one cache key an identity of its own.
+
+    Args:
+        table: The assets.
+        among: The cache keys to look at; None for all.
+    """
+    for name in table.shared_cache_keys(among):
+        for row in sorted(table.with_cache_key(name), key=_precedence)[1:]:
+            wanted = identities(row.section, row.entry, row.field, name)[1:]
+            numbered = (f"{wanted[-1]}:{number}" for number in itertools.count(2))
+            identity = next(other for other in itertools.chain(wanted, numbered) if table.get(other) is None)
+            table.put([replace(row, asset=replace(row.asset, cache_key=identity))])
+
+
+def _renewed(old: AssetRecord, new: AssetRecord) -> AssetRecord:
+    """Return what the index says now, with what only the catalog knows."""
+    return replace(
+        new,
+        id=old.id,
+        source=old.source,
+        is_cold=old.is_cold and new.size_bytes is None,
+        size_bytes=old.size_bytes if new.size_bytes is None else new.size_bytes,
+    )
+
+
+def _precedence(row: AssetRecord) -> tuple[int, bool, str, str]:
+    """Sort rows as `core.index.index` reads entries, which decides who keeps a name."""
+    return _ORDER[row.section], row.entry != row.asset.product_slug, row.entry, row.field
+
+
+def _is_asset(entry: StreamedEntry) -> bool:
+    if entry.section == TOP_LEVEL and entry.name in SECTIONS:
+        return bool(entry.value)  # a section that is no object: set aside
+    return entry.section in _ORDER and (entry.section != TOP_LEVEL or looks_like_entry(entry.value))
+
+
+def _digest(raw: str) -> bytes:
+    return hashlib.blake2b(raw.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _grouped(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(values)
+    while group := list(itertools.islice(iterator, size)):
+        yield group

@@ -1,0 +1,114 @@
+"""`Ledger`: writes down what commands moved, for `core.catalog.statistics`.
+
+What cannot be written is left out: no transfer fails for the sake of its statistics.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.usage import RunRecord, Tally
+from creative_s3.errors import CreativeS3Error, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+_log = logging.getLogger(__name__)
+_PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a run has moved so far.
+
+    Attributes:
+        files: Files moved and proved.
+        size_bytes: Their size.
+        failed: Items that failed.
+        exit_code: What the run ends with unless an error ends it.
+        requests: Requests sent, by S3 operation name.
+    """
+
+    files: int = 0
+    size_bytes: int = 0
+    failed: int = 0
+    exit_code: ExitCode = ExitCode.OK
+    requests: Mapping[str, int] = field(default_factory=dict)
+
+
+class Ledger:
+    """The book of one cache and one bucket: a part of its catalog. Where there is no catalog, none is made.
+
+    Args:
+        path: The catalog's file.
+        bucket: The remote side; see `core.catalog.catalog.remote_side`.
+    """
+
+    def __init__(self, path: Path, bucket: str) -> None:
+        self._path = path
+        self._bucket = bucket
+
+    def count(self, what: str, tally: Tally, *, at: datetime | None = None) -> None:
+        """Add to one of the counts, such as `core.catalog.usage.UPLOADS`."""
+        self._write({what: tally} if tally.times else {}, None, at or datetime.now(UTC))
+
+    @contextmanager
+    def run(
+        self, command: str, moved: Callable[[], Moved], *, counts_as: str | None = None
+    ) -> Iterator[None]:
+        """Record what happens within as a run, however it ends.
+
+        Args:
+            command: Such as ``assets download``.
+            moved: Tells what was moved, at the end.
+            counts_as: Which of the counts, such as `core.catalog.usage.DOWNLOADS`, gets it too.
+        """
+        started_at, began_s = datetime.now(UTC), time.monotonic()
+        ended_by: BaseException | None = None
+        try:
+            yield
+        except BaseException as error:
+            ended_by = error
+            raise
+        finally:
+            done = moved()
+            record = RunRecord(
+                command=command,
+                bucket=self._bucket,
+                started_at=started_at.isoformat(timespec="seconds"),
+                duration_s=round(time.monotonic() - began_s, 3),
+                exit_code=_exit_code(ended_by) if ended_by else done.exit_code,
+                files=done.files,
+                size_bytes=done.size_bytes,
+                failed=done.failed,
+                requests=dict(done.requests),
+            )
+            tally = Tally(done.files, done.size_bytes)
+            self._write({counts_as: tally} if counts_as and done.files else {}, record, started_at)
+
+    def _write(self, tallies: Mapping[str, Tally], run: RunRecord | None, at: datetime) -> None:
+        if not self._path.is_file() or not (tallies or run):
+            return
+        try:
+            with (
+                Catalog(self._path, bucket=self._bucket, timeout_s=_PATIENCE_S) as catalog,
+                catalog.database.transaction(),
+            ):
+                catalog.usage.record({}, tallies, at=at)
+                if run:
+                    catalog.usage.add_run(run)
+        except CreativeS3Error as error:
+            _log.debug("the statistics were not written: %s", error)
+
+
+def _exit_code(error: BaseException) -> int:
+    """Return what the process ends with; an error that ends it by a signal knows that too."""
+    unknown = ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.UNEXPECTED
+    return int(getattr(error, "exit_code", unknown))

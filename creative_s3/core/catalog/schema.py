@@ -1,0 +1,195 @@
+"""The tables of the catalog, as the steps that lead from each schema version to the next.
+
+A step is never changed once it was released: catalogs out there have taken it. Step N leads to version N.
+"""
+
+from __future__ import annotations
+
+_PROOFS = """
+    CREATE TABLE file (
+        path TEXT PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        ctime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        crc64nvme TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE object (
+        bucket TEXT NOT NULL,
+        key TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        etag TEXT NOT NULL,
+        crc64nvme TEXT NOT NULL,
+        version_id TEXT,
+        storage_class TEXT NOT NULL,
+        owner TEXT,
+        proof TEXT NOT NULL,
+        proved_at TEXT NOT NULL,
+        PRIMARY KEY (bucket, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE assigned (
+        bucket TEXT NOT NULL,
+        cache_key TEXT NOT NULL,
+        key TEXT NOT NULL,
+        PRIMARY KEY (bucket, cache_key)
+    ) WITHOUT ROWID;
+    CREATE TABLE published (
+        bucket TEXT NOT NULL,
+        section TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        ours TEXT NOT NULL,
+        merged TEXT NOT NULL,
+        PRIMARY KEY (bucket, section, entry)
+    ) WITHOUT ROWID;
+"""
+
+# asset: one row for each place in index.json that names a file (`core.index.index.Reference`), and for each
+# asset that was registered or discovered and is not in the file yet. `facet` has every value that assets are
+# selected by; `asset_text` finds assets by words, and by facets as the words f1, f2 … in its second column.
+# last_access: the day (its ordinal) of the last use of an asset, by its row, for searches; `access` decides.
+_LIBRARY = """
+    CREATE TABLE asset (
+        id INTEGER PRIMARY KEY,
+        section TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        field TEXT NOT NULL,
+        source TEXT NOT NULL,
+        digest BLOB,
+        cache_key TEXT NOT NULL,
+        file_path TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        asset_type TEXT NOT NULL,
+        product_category TEXT,
+        region TEXT,
+        season TEXT,
+        visual_style TEXT,
+        aspect_ratio TEXT,
+        campaign_id TEXT,
+        product_slug TEXT,
+        slug_is_derived INTEGER NOT NULL,
+        color_palette TEXT,
+        tags TEXT,
+        width INTEGER,
+        height INTEGER,
+        created_at TEXT,
+        last_used TEXT,
+        size_bytes INTEGER,
+        is_cold INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE VIRTUAL TABLE asset_text USING fts5(
+        words, facets, content='', detail=column, columnsize=0,
+        tokenize="unicode61 remove_diacritics 2"
+    );
+    CREATE TABLE facet (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL COLLATE NOCASE,
+        assets INTEGER NOT NULL,
+        UNIQUE (name, value)
+    );
+    CREATE TABLE product (
+        entry TEXT PRIMARY KEY,
+        content TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE problem (
+        section TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        kind TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (section, entry)
+    ) WITHOUT ROWID;
+    CREATE TABLE intake (
+        path TEXT PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        ctime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        sha256 BLOB NOT NULL,
+        products BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE listed (
+        bucket TEXT NOT NULL,
+        key TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        etag TEXT NOT NULL,
+        storage_class TEXT NOT NULL,
+        seen_at TEXT NOT NULL,
+        PRIMARY KEY (bucket, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE access (
+        cache_key TEXT NOT NULL,
+        day TEXT NOT NULL,
+        uses INTEGER NOT NULL,
+        last_at TEXT NOT NULL,
+        PRIMARY KEY (cache_key, day)
+    ) WITHOUT ROWID;
+    CREATE TABLE last_access (
+        id INTEGER PRIMARY KEY,
+        day INTEGER NOT NULL
+    );
+    CREATE TABLE daily (
+        day TEXT NOT NULL,
+        what TEXT NOT NULL,
+        times INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        PRIMARY KEY (day, what)
+    ) WITHOUT ROWID;
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY,
+        command TEXT NOT NULL,
+        bucket TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        duration_s REAL NOT NULL,
+        exit_code INTEGER NOT NULL,
+        files INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        failed INTEGER NOT NULL,
+        requests TEXT NOT NULL
+    );
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        action TEXT NOT NULL,
+        section TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        content TEXT NOT NULL
+    );
+    CREATE TABLE movement (
+        run INTEGER NOT NULL,
+        file_path TEXT NOT NULL,
+        at TEXT NOT NULL,
+        action TEXT NOT NULL,
+        command TEXT NOT NULL,
+        bucket TEXT NOT NULL,
+        cache_key TEXT NOT NULL,
+        key TEXT NOT NULL,
+        version_id TEXT,
+        size_bytes INTEGER NOT NULL,
+        crc64nvme TEXT NOT NULL,
+        mode INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (run, file_path)
+    ) WITHOUT ROWID;
+    CREATE INDEX journal_entry ON journal (entry, section);
+    CREATE INDEX assigned_key ON assigned (bucket, key);
+    CREATE INDEX asset_cache_key ON asset (cache_key);
+    CREATE INDEX asset_entry ON asset (entry, section);
+    CREATE INDEX asset_file_path ON asset (file_path, section, kind);
+    CREATE INDEX asset_cold ON asset (id) WHERE is_cold;
+    CREATE INDEX asset_numbers ON asset (kind, is_cold, campaign_id, created_at, size_bytes);
+    CREATE INDEX asset_product ON asset (file_path, kind, is_cold, campaign_id, created_at, size_bytes)
+        WHERE section = 'products'
+"""
+
+MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+ASSET_INDEXES = {
+    "asset_cache_key": "asset (cache_key)",
+    "asset_entry": "asset (entry, section)",
+    "asset_file_path": "asset (file_path, section, kind)",
+    "asset_numbers": "asset (kind, is_cold, campaign_id, created_at, size_bytes)",
+}
+"""The indexes that a first, large intake does without until its end: building them at once is far cheaper."""

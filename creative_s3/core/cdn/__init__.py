@@ -1,0 +1,1 @@
+"""CloudFront: planning invalidations, and sending them."""

@@ -1,0 +1,1 @@
+"""The doctor's checks: everything an upload depends on."""

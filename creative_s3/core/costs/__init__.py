@@ -1,0 +1,1 @@
+"""Costs: the price book, and the arithmetic of the bill."""

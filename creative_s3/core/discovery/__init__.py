@@ -1,0 +1,1 @@
+"""Discovery: what is in the bucket and not known here."""

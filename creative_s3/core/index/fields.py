@@ -1,0 +1,173 @@
+"""What one entry of index.json may hold: its fields, checked and turned into values. Pure.
+
+Which entries there are, and what an entry means as a whole, is `core.index.index`.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from creative_s3.core.layout import known
+from creative_s3.core.models import AssetType, ProductCategory, Season, SemanticMetadata, VisualStyle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SHOWN_CHARACTERS = 200
+_JSON_NAMES = {bool: "true or false", dict: "an object", list: "a list", int: "a number", float: "a number"}
+
+
+class UnusableError(Exception):
+    """An entry cannot be understood; the text says why. Never leaves the reading of an index."""
+
+
+class OutsideError(Exception):
+    """A path leads outside the workspace, or could; the text says how. Never leaves the reading."""
+
+
+class IndexPaths:
+    """Turns the paths in an index into paths relative to the workspace.
+
+    Args:
+        cache_dir: Absolute, as the user gave it: links are not resolved.
+    """
+
+    def __init__(self, cache_dir: Path) -> None:
+        self._cache_name = cache_dir.name
+        # An absolute path may be written with links followed, and the cache may be a link to another disk.
+        self._roots = (
+            (cache_dir.parent.as_posix(), PurePosixPath()),
+            (os.path.realpath(cache_dir.parent), PurePosixPath()),
+            (os.path.realpath(cache_dir), PurePosixPath(self._cache_name)),
+        )
+
+    def place(self, written: str) -> str:
+        """Return a path of the index relative to the workspace.
+
+        Raises:
+            OutsideError: It leads outside, or could.
+            UnusableError: It names no file.
+        """
+        for sign, what in (("\0", "a NUL character"), ("\\", "a backslash"), ("//", "an empty part")):
+            if sign in written:
+                raise OutsideError(f"its path has {what}: {brief(written)}")
+        path = PurePosixPath(written)
+        if ".." in path.parts:
+            raise OutsideError(f"its path has a '..' part: {brief(written)}")
+        if path.is_absolute():
+            path = self._inside(path, written)
+        if not path.parts or written.endswith("/"):
+            raise UnusableError(f"its path names no file: {brief(written)}")
+        return path.as_posix()
+
+    def cache_place(self, written: str, main_text: str | None) -> str:
+        """Place a products entry's cache file: relative to the cache directory, or equal to its file_path.
+
+        Raises:
+            OutsideError: It leads outside, or could.
+            UnusableError: It names no file.
+        """
+        if written == main_text or written.startswith(("/", f"{self._cache_name}/")):
+            return self.place(written)
+        return self.place(f"{self._cache_name}/{written}")
+
+    def _inside(self, path: PurePosixPath, written: str) -> PurePosixPath:
+        for root, place in self._roots:
+            if path.is_relative_to(root):
+                return place / path.relative_to(root)
+        raise OutsideError(f"its path is outside the workspace: {brief(written)}")
+
+
+def text(source: Mapping[str, Any], field: str) -> str | None:
+    """Return the text in a field; None when there is none.
+
+    Raises:
+        UnusableError: It holds something else, or text that no file can hold.
+    """
+    value = source.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise UnusableError(f"its {field} is not text but {brief(value)}")
+    check_characters(value, f"its {field}")
+    return value
+
+
+def texts(source: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    """Return the texts in a field that holds a list of them, without the empty ones.
+
+    Raises:
+        UnusableError: It holds something else.
+    """
+    values = source.get(field) or []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise UnusableError(f"its {field} is not a list of texts")
+    for value in values:
+        check_characters(value, f"its {field}")
+    return tuple(value for value in values if value)
+
+
+def check_characters(value: str, what: str) -> None:
+    """Refuse text that has no UTF-8 form; `what` names it.
+
+    Raises:
+        UnusableError: It has half a surrogate pair.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UnusableError(f"{what} has half a surrogate pair, which is no character") from None
+
+
+def semantic_metadata(details: Mapping[str, Any], asset_type: AssetType) -> SemanticMetadata:
+    """Return the semantic description in an entry's metadata.
+
+    Raises:
+        UnusableError: A field holds something else than it should.
+    """
+    return SemanticMetadata(
+        asset_type=asset_type,
+        product_category=known(ProductCategory, text(details, "product_category")),
+        region=text(details, "region") or None,
+        visual_style=known(VisualStyle, text(details, "visual_style")),
+        season=known(Season, text(details, "season")) or Season.NONE,
+        color_palette=texts(details, "color_palette"),
+        tags=texts(details, "tags"),
+        dimensions=_dimensions(details),
+        aspect_ratio=text(details, "aspect_ratio") or None,
+    )
+
+
+def beginnings(cache_key: str) -> Iterator[str]:
+    """Yield what begins `cache_key` and ends at the end of a word, in normal form C, the longest first."""
+    whole = unicodedata.normalize("NFC", cache_key)
+    yield whole
+    for end in range(len(whole) - 1, 0, -1):
+        if not (whole[end].isalnum() or unicodedata.combining(whole[end])):
+            yield whole[:end]
+
+
+def brief(value: object) -> str:
+    """Say what a JSON value is, short enough for a message."""
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return repr(shown(value[:_SHOWN_CHARACTERS]))
+    return _JSON_NAMES.get(type(value), "something else")
+
+
+def shown(name: str) -> str:
+    """Return a name that can be printed whatever it holds."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _dimensions(details: Mapping[str, Any]) -> tuple[int, int] | None:
+    sides = details.get("dimensions")
+    if not sides:
+        return None
+    if not isinstance(sides, list) or [type(side) for side in sides] != [int, int] or min(sides) < 0:
+        raise UnusableError("its dimensions are not two whole numbers")
+    return sides[0], sides[1]

@@ -1,0 +1,1 @@
+"""The pipeline's library: `CacheManager`, `S3CacheManager`, and what they share."""

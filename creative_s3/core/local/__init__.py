@@ -1,0 +1,1 @@
+"""The embedded S3 server: its process, its ports, its directory."""

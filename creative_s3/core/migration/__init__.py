@@ -1,0 +1,1 @@
+"""Migration: survey, keys, plan, execution, publication and validation."""

@@ -1,0 +1,300 @@
+"""The estimate of a migration: what there is, what uploading it costs, what each storage class would cost.
+
+Pure: sums in, a frozen report out. Reading sizes from disk is the planner's work, showing the report the
+command line's. The arithmetic itself is in ``costs.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from creative_s3.core.costs.costs import (
+    KindTotals,
+    RequestCounts,
+    SizeTotals,
+    billed_bytes,
+    list_requests,
+    read_price,
+    request_price,
+    storage_price,
+)
+from creative_s3.core.costs.pricing import FIRST_TIER_BYTES, GB, amount_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from creative_s3.core.costs.pricing import ClassPrices, RegionPrices
+
+MONTHS_PER_YEAR = 12
+_LEFT_OUT = (
+    "Reads: GET requests, retrieval and restores; the price of one full read stands beside each class.",
+    "Transfer out of S3 to the internet or to another region, and CloudFront.",
+    "Taxes, discounts, credits and the free tier.",
+    "What else the account stores in this region: it fills the same volume tiers.",
+    "Requests repeated after errors, versions kept after overwriting, and unfinished uploads.",
+    "The charge for removing, overwriting or moving an object before its class's minimum days are over.",
+    "Moving objects that are already in S3 from one class to another.",
+    "KMS requests, replication, access logs and metrics.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KindCost:
+    """One kind's share of a class's cost.
+
+    Attributes:
+        kind: For example ``product``.
+        monthly: Storage, monitoring and tags of its objects.
+        upload: The requests that upload its missing objects.
+    """
+
+    kind: str
+    monthly: Decimal
+    upload: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ClassEstimate:
+    """All objects in one storage class.
+
+    Attributes:
+        storage_class: S3's own word.
+        billed_bytes: The stored bytes as billed, minimum sizes and overheads included.
+        storage: Bytes per month.
+        monitoring: INTELLIGENT_TIERING's fee per month.
+        tags: Object tags per month.
+        upload: All requests of the upload, once; LIST and HEAD included.
+        read_once: Reading everything once, restores included.
+        retrieval_per_gb: Per GB read.
+        break_even_reads: So many full reads of everything per month make this class as dear as STANDARD;
+            None when reads do not decide.
+        monthly_unread: INTELLIGENT_TIERING only: per month once objects of 128 KB and more have gone unread
+            long enough for the Archive Instant Access tier.
+        minimum_days: For each object; 0 for none.
+        first_byte: How long a read waits, in words.
+        caution: Why the class is never suggested, or None.
+        kinds: The same cost by kind; LIST and HEAD belong to none.
+    """
+
+    storage_class: str
+    billed_bytes: int
+    storage: Decimal
+    monitoring: Decimal
+    tags: Decimal
+    upload: Decimal
+    read_once: Decimal
+    retrieval_per_gb: Decimal
+    break_even_reads: Decimal | None
+    monthly_unread: Decimal | None
+    minimum_days: int
+    first_byte: str
+    caution: str | None
+    kinds: tuple[KindCost, ...]
+
+    @property
+    def monthly(self) -> Decimal:
+        """Everything that recurs each month."""
+        return self.storage + self.monitoring + self.tags
+
+    @property
+    def yearly(self) -> Decimal:
+        """Twelve months."""
+        return MONTHS_PER_YEAR * self.monthly
+
+    @property
+    def first_year(self) -> Decimal:
+        """The upload and twelve months; what the suggestions compare."""
+        return self.upload + self.yearly
+
+    def monthly_with_reads(self, reads_per_month: Decimal) -> Decimal:
+        """Price a month in which everything is read so many times."""
+        return self.monthly + reads_per_month * self.read_once
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationEstimate:
+    """What a migration costs, once and per month.
+
+    Attributes:
+        region: The region asked for.
+        prices_region: The region whose prices are shown.
+        prices_as_of: Their date, ISO 8601.
+        currency: Of all amounts.
+        storage_class: The class that the settings name.
+        kinds: What there is, by kind.
+        total: All kinds together, under the kind ``total``; its requests include LIST and HEAD.
+        classes: One entry per storage class.
+        cheapest_readable: The class whose first year is cheapest among those that read in milliseconds.
+        cheapest: The same among all classes. Classes with a caution are never named in either.
+        assumed: What was taken without proof, in plain sentences.
+        left_out: What is not in the amounts, in plain sentences.
+    """
+
+    region: str
+    prices_region: str
+    prices_as_of: str
+    currency: str
+    storage_class: str
+    kinds: tuple[KindTotals, ...]
+    total: KindTotals
+    classes: tuple[ClassEstimate, ...]
+    cheapest_readable: str
+    cheapest: str
+    assumed: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether another region's prices stand in for those of the region asked for."""
+        return self.region != self.prices_region
+
+    @property
+    def current(self) -> ClassEstimate:
+        """The entry of the class that the settings name."""
+        return self.of(self.storage_class)
+
+    def of(self, storage_class: str) -> ClassEstimate:
+        """Return one class's entry; KeyError when there is none."""
+        return {entry.storage_class: entry for entry in self.classes}[storage_class]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the estimate for JSON; amounts are strings of plain digits."""
+        plain = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        plain["is_fallback"] = self.is_fallback
+        return plain
+
+
+def estimate_migration(
+    kinds: Iterable[KindTotals],
+    *,
+    region: RegionPrices,
+    storage_class: str = "STANDARD",
+    tags_per_object: int = 0,
+    besides: RequestCounts | None = None,
+) -> MigrationEstimate:
+    """Price a migration in every storage class.
+
+    Args:
+        kinds: From ``costs.measure``.
+        region: The prices.
+        storage_class: The class that the settings name.
+        tags_per_object: S3 object tags on each object, on average or at most.
+        besides: Requests beside the objects' own uploads: listing, HEADs, the published index. Without it,
+            one listing of the objects that are already there.
+
+    Raises:
+        UsageError: The book has no such class.
+    """
+    region.of(storage_class)
+    parts = tuple(sorted(kinds, key=lambda part: part.kind))
+    total = sum(parts, KindTotals("total"))
+    if besides is None:
+        besides = RequestCounts(list=list_requests(total.stored.objects - total.upload_objects))
+    total += KindTotals("total", requests=besides)
+    classes = tuple(
+        _class_estimate(prices, parts, total, region=region, tags_per_object=tags_per_object)
+        for prices in region.classes.values()
+    )
+    advised = [entry for entry in classes if entry.caution is None]
+    readable = [entry for entry in advised if not region.of(entry.storage_class).rules.is_archive]
+    return MigrationEstimate(
+        region=region.requested,
+        prices_region=region.name,
+        prices_as_of=region.as_of,
+        currency=region.currency,
+        storage_class=storage_class,
+        kinds=parts,
+        total=total,
+        classes=classes,
+        cheapest_readable=min(readable, key=lambda entry: entry.first_year).storage_class,
+        cheapest=min(advised, key=lambda entry: entry.first_year).storage_class,
+        assumed=_assumed(region, total.stored),
+        left_out=_left_out(region),
+    )
+
+
+def _class_estimate(
+    prices: ClassPrices,
+    parts: tuple[KindTotals, ...],
+    total: KindTotals,
+    *,
+    region: RegionPrices,
+    tags_per_object: int,
+) -> ClassEstimate:
+    name, sizes = prices.storage_class, total.stored
+    billed = billed_bytes(sizes, prices)
+    monitoring = region.fees["monitoring"].cost(billed.monitored_objects)
+    tags = region.fees["tags"].cost(sizes.objects * tags_per_object)
+    storage = storage_price(sizes, name, region) - monitoring
+    read_once = read_price(sizes, name, region)
+    saved = storage_price(sizes, "STANDARD", region) - storage - monitoring
+    extra = read_once - read_price(sizes, "STANDARD", region)
+    return ClassEstimate(
+        storage_class=name,
+        billed_bytes=billed.own_bytes + billed.standard_bytes,
+        storage=storage,
+        monitoring=monitoring,
+        tags=tags,
+        upload=request_price(total.requests, name, region),
+        read_once=read_once,
+        retrieval_per_gb=prices.retrieval_per_gb,
+        break_even_reads=saved / extra if saved > 0 and extra > 0 else None,
+        monthly_unread=_unread(sizes, region) + monitoring + tags if name == "INTELLIGENT_TIERING" else None,
+        minimum_days=prices.rules.minimum_days,
+        first_byte=prices.rules.first_byte,
+        caution=prices.rules.caution,
+        kinds=tuple(
+            KindCost(
+                kind=part.kind,
+                monthly=_share(part.stored, sizes, prices, region)
+                + region.fees["tags"].cost(part.stored.objects * tags_per_object),
+                upload=request_price(part.requests, name, region),
+            )
+            for part in parts
+        ),
+    )
+
+
+def _share(part: SizeTotals, whole: SizeTotals, prices: ClassPrices, region: RegionPrices) -> Decimal:
+    """Give a kind its share of storage and monitoring: volume tiers are filled by all kinds in proportion."""
+    own, all_own = billed_bytes(part, prices), billed_bytes(whole, prices)
+    standard = region.of("STANDARD")
+    share = region.fees["monitoring"].cost(own.monitored_objects)
+    if all_own.own_bytes:
+        share += prices.storage_price(all_own.own_bytes) * own.own_bytes / all_own.own_bytes
+    if all_own.standard_bytes:
+        share += standard.storage_price(all_own.standard_bytes) * own.standard_bytes / all_own.standard_bytes
+    return share
+
+
+def _unread(sizes: SizeTotals, region: RegionPrices) -> Decimal:
+    small_bytes = sizes.size_bytes - sizes.large_bytes  # never monitored, so always in the frequent tier
+    frequent = region.of("INTELLIGENT_TIERING").storage_price(small_bytes)
+    return frequent + Decimal(sizes.large_bytes) / GB * region.intelligent_tiers["AIA"]
+
+
+def _assumed(region: RegionPrices, sizes: SizeTotals) -> tuple[str, ...]:
+    irrelevant = ("egress.",) if sizes.size_bytes > FIRST_TIER_BYTES else ("egress.", "storage.STANDARD.")
+    return tuple(text for name, text in region.assumed.items() if not name.startswith(irrelevant))
+
+
+def _left_out(region: RegionPrices) -> tuple[str, ...]:
+    if not region.is_fallback:
+        return _LEFT_OUT
+    return (f"{region.requested}'s own prices: the book lacks them, {region.name}'s are shown.", *_LEFT_OUT)
+
+
+def _plain(value: object) -> object:
+    """Turn a value of an estimate into what JSON knows, the sums of a class included."""
+    if isinstance(value, Decimal):
+        return amount_text(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    plain = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, ClassEstimate):
+        plain |= {name: amount_text(getattr(value, name)) for name in ("monthly", "yearly", "first_year")}
+    return plain

@@ -1,0 +1,221 @@
+"""Carrying out the uploads of a plan: operations into the engine, proofs into the catalog."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+from creative_s3.core.catalog.ledger import Moved
+from creative_s3.core.catalog.usage import UPLOADS, Tally
+from creative_s3.core.events import Skipped
+from creative_s3.core.faults import ends_run
+from creative_s3.core.layout import object_metadata, object_tags, owner_of
+from creative_s3.core.migration.planning import Operation, content_type_of
+from creative_s3.core.transfers.outcomes import Outcome, Upload
+from creative_s3.core.workspace import Signature
+from creative_s3.errors import CreativeS3Error, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from creative_s3.core.models import StoredObject
+    from creative_s3.core.storage.file_results import DownloadResult
+    from creative_s3.core.transfers.engine import TransferEngine
+    from creative_s3.core.transfers.progress import ProgressMeter
+
+_COMMIT_ITEMS = 200
+_COMMIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An item that is not in S3 after the run, and why.
+
+    Attributes:
+        item: The asset's cache key.
+        key: The key it was meant for.
+        error: What happened; its hint is the remedy.
+    """
+
+    item: str
+    key: str
+    error: CreativeS3Error
+
+
+class Execution:
+    """One run's uploads and what became of them; used from one thread.
+
+    Attributes:
+        uploaded: Files sent and proved.
+        uploaded_bytes: Their size.
+        confirmed: Files found there with the same content, put by somebody else meanwhile.
+        failures: What failed for good.
+        proofs: How many objects were proved in which way.
+        requests: Requests sent, by S3 operation name.
+    """
+
+    def __init__(self, catalog: Catalog, *, storage_class: str, meter: ProgressMeter) -> None:
+        self._catalog = catalog
+        self._storage_class = storage_class
+        self._meter = meter
+        self._waiting: list[tuple[Operation, Outcome, Signature | None]] = []
+        self._committed_at = time.monotonic()
+        self.uploaded = 0
+        self.uploaded_bytes = 0
+        self.confirmed = 0
+        self.failures: list[Failure] = []
+        self.proofs: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
+
+    def upload(self, engine: TransferEngine, operations: Sequence[Operation]) -> list[Operation]:
+        """Send the files of `operations`; return those whose key another writer took meanwhile.
+
+        What is proved is recorded at the latest half a second later, also when this ends by an exception.
+
+        Raises:
+            CreativeS3Error: No item can succeed any more (no bucket, no valid credentials).
+        """
+        by_key = {operation.key: operation for operation in operations}
+        contested: list[Operation] = []
+        try:
+            for outcome in engine.upload(self._request(operation) for operation in operations):
+                operation = by_key[outcome.request.key]
+                if outcome.conflict is not None:
+                    contested.append(operation)
+                elif outcome.error is not None:
+                    if ends_run(outcome.error):
+                        raise outcome.error
+                    self.fail(operation, outcome.error)
+                else:
+                    self._succeed(operation, outcome)
+                self._meter.tick()
+        finally:
+            self._commit()
+            self.requests.update(engine.requests)
+        return contested
+
+    def fail(self, operation: Operation, error: CreativeS3Error) -> None:
+        """Record that an item failed for good."""
+        self.failures.append(Failure(operation.asset.cache_key, operation.key, error))
+        self._meter.failed(operation.key, operation.size_bytes)
+
+    def confirm(self, operations: Iterable[Operation]) -> None:
+        """Record operations that turned out to need nothing."""
+        for operation in operations:
+            self.confirmed += 1
+            self._meter.skipped(operation.key, operation.size_bytes)
+            self._meter.take(Skipped(operation.key, "already there"))
+
+    def moved(self, requests: Mapping[str, int]) -> Moved:
+        """Return what was moved so far, for the statistics; `requests` are those of the whole run."""
+        return Moved(
+            files=self.uploaded,
+            size_bytes=self.uploaded_bytes,
+            failed=len(self.failures),
+            exit_code=ExitCode.ITEMS_FAILED if self.failures else ExitCode.OK,
+            requests=requests,
+        )
+
+    def _request(self, operation: Operation) -> Upload:
+        return Upload(
+            path=operation.path,
+            key=operation.key,
+            size_bytes=operation.size_bytes,
+            content_type=content_type_of(operation.path.name),
+            storage_class=self._storage_class,
+            metadata=object_metadata(operation.asset),
+            tags=object_tags(operation.asset),
+            if_match=operation.if_match,
+        )
+
+    def _succeed(self, operation: Operation, outcome: Outcome) -> None:
+        if outcome.already_there:
+            self.confirmed += 1
+            self._meter.skipped(operation.key, operation.size_bytes)
+        else:
+            self.uploaded += 1
+            self._meter.uploaded(operation.key, operation.size_bytes)
+            self.uploaded_bytes += operation.size_bytes
+        self.proofs[str(outcome.proof)] += 1
+        self._waiting.append((operation, outcome, _signature(outcome)))
+        if len(self._waiting) >= _COMMIT_ITEMS or time.monotonic() - self._committed_at > _COMMIT_S:
+            self._commit()
+
+    def _commit(self) -> None:
+        proved = [
+            proved_object(operation, outcome)
+            for operation, outcome, _ in self._waiting
+            if outcome.stored is not None and outcome.stored.crc64nvme is not None
+        ]
+        sent = [operation.size_bytes for operation, outcome, _ in self._waiting if not outcome.already_there]
+        if proved:
+            with self._catalog.database.transaction():
+                self._catalog.remember(
+                    objects=proved,
+                    assignments={
+                        cache_key: operation.key
+                        for operation, _, _ in self._waiting
+                        for cache_key in (operation.asset.cache_key, *operation.shared_with)
+                    },
+                    files=[
+                        (operation.asset.file_path, signature, outcome.stored.crc64nvme)
+                        for operation, outcome, signature in self._waiting
+                        if signature and outcome.stored and outcome.stored.crc64nvme
+                    ],
+                )
+                tallies = {UPLOADS: Tally(len(sent), sum(sent))} if sent else {}
+                self._catalog.usage.record({}, tallies, at=datetime.now(UTC))
+        self._waiting.clear()
+        self._committed_at = time.monotonic()
+
+
+def proved_object(operation: Operation, outcome: Outcome) -> ProvedObject:
+    """Return what the catalog keeps of a proved upload."""
+    stored = outcome.stored
+    if stored is None or stored.crc64nvme is None:
+        raise ValueError("an upload without its checksum proves nothing")
+    return ProvedObject(
+        key=stored.key,
+        size_bytes=stored.size_bytes,
+        etag=stored.etag,
+        crc64nvme=stored.crc64nvme,
+        version_id=stored.version_id,
+        storage_class=stored.storage_class,
+        owner=owner_of(stored.metadata) or operation.asset.cache_key,
+        proof=str(outcome.proof),
+        proved_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def proved_download(stored: StoredObject, result: DownloadResult) -> ProvedObject:
+    """Return what the catalog keeps of a proved download: an older copy never replaces what it says.
+
+    Args:
+        stored: What HEAD said before.
+        result: What came, with its checksum.
+    """
+    if result.crc64nvme is None:
+        raise ValueError("a download without its checksum proves nothing")
+    return ProvedObject(
+        key=result.s3_key,
+        size_bytes=result.size_bytes,
+        etag=result.etag or stored.etag,
+        crc64nvme=result.crc64nvme,
+        version_id=result.version_id,
+        storage_class=stored.storage_class,
+        owner=owner_of(stored.metadata),
+        proof=str(result.proof),
+        proved_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _signature(outcome: Outcome) -> Signature | None:
+    known = outcome.fingerprint
+    if known is None:
+        return None
+    begun_ns = time.time_ns() - int(outcome.duration_s * 1e9)  # the file was read after this
+    return Signature(known.size_bytes, known.mtime_ns, known.ctime_ns, known.inode, begun_ns)

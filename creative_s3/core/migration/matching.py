@@ -1,0 +1,171 @@
+"""Every asset with its key, its file and its object: asks and reads only what the rules need.
+
+The rules themselves are in `core.migration.keys` and `core.migration.planning`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from creative_s3.core.events import Emit, PhaseStarted, ignore
+from creative_s3.core.layout import key_of
+from creative_s3.core.migration.keys import Claim, Occupant, assign_keys
+from creative_s3.core.migration.planning import Candidate
+from creative_s3.core.migration.remote import RemoteSurvey, prove_without_checksum
+from creative_s3.core.transfers.checksums import crc64_hex
+from creative_s3.core.workspace import FileState, LocalFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creative_s3.core.contents import Contents
+    from creative_s3.core.migration.survey import LocalSurvey
+    from creative_s3.core.models import Asset
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The join of one local survey with one look at the bucket.
+
+    Attributes:
+        survey: The local side.
+        remote: The bucket's side; None as if it were empty.
+        contents: Reads files.
+        prefix: What the keys begin with.
+        assigned: The keys that assets were given before: cache key -> key.
+        keep_keys: Leave an asset with the key it was given even if somebody else's object is under it now.
+        asks_for_cold: Ask for the objects of files that are not on disk, instead of taking LIST's word.
+        workers: Requests in flight.
+        emit: Takes events.
+    """
+
+    survey: LocalSurvey
+    remote: RemoteSurvey | None
+    contents: Contents
+    prefix: str
+    assigned: Mapping[str, str]
+    keep_keys: bool = False
+    asks_for_cold: bool = False
+    workers: int = 8
+    emit: Emit = ignore
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Give every asset its key and join it with its file and its object."""
+        present = [asset for asset in self.survey.assets if self._file(asset).state is FileState.PRESENT]
+        wanted = {asset.cache_key: self._key(asset) for asset in present}
+        rivals = Counter(wanted.values())
+        self.emit(PhaseStarted("reading files"))
+        crcs = self.contents.of(
+            self.survey.files,
+            (
+                asset.file_path
+                for asset in present
+                if rivals[wanted[asset.cache_key]] > 1 or self._is_taken(wanted[asset.cache_key])
+            ),
+        )
+        if self.remote:
+            self.emit(PhaseStarted("comparing"))
+            asked = {key for key in wanted.values() if not self.remote.is_as_proved(key)}
+            if self.asks_for_cold:
+                asked |= {self._key(asset) for asset in self.survey.assets if self._is_missing(asset)}
+            self.remote.ask(asked, workers=self.workers)
+        claims = (
+            Claim(
+                cache_key=asset.cache_key,
+                plain_key=self._plain[asset.cache_key],
+                content=_hex(crcs.get(asset.file_path)),
+                assigned_key=self._given.get(asset.cache_key),
+                also_known_as=asset.also_known_as,
+            )
+            for asset in present
+            if asset.file_path not in self.contents.unreadable
+            and not (self.keep_keys and asset.cache_key in self._given)
+        )
+        keys = assign_keys(claims, self._occupant)
+        return tuple(self._candidate(asset, keys.get(asset.cache_key)) for asset in self.survey.assets)
+
+    @cached_property
+    def _plain(self) -> Mapping[str, str]:
+        return {asset.cache_key: key_of(asset, self.prefix) for asset in self.survey.assets}
+
+    @cached_property
+    def _given(self) -> Mapping[str, str]:
+        inside = f"{self.prefix}/" if self.prefix else ""
+        return {cache_key: key for cache_key, key in self.assigned.items() if key.startswith(inside)}
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        """The keys of assets that are not on disk: what is under them is the only copy."""
+        return frozenset(
+            self._given[asset.cache_key]
+            for asset in self.survey.assets
+            if asset.cache_key in self._given and self._is_missing(asset)
+        )
+
+    def _key(self, asset: Asset) -> str:
+        return self._given.get(asset.cache_key) or self._plain[asset.cache_key]
+
+    def _file(self, asset: Asset) -> LocalFile:
+        return self.survey.files[asset.file_path]
+
+    def _is_missing(self, asset: Asset) -> bool:
+        return self._file(asset).state is FileState.MISSING
+
+    def _is_taken(self, key: str) -> bool:
+        return self.remote is not None and key in self.remote.listing
+
+    def _occupant(self, key: str) -> Occupant | None:
+        occupant = self.remote.occupant(key) if self.remote else None
+        if occupant and key in self._needed:
+            # Whoever has other content by now may not replace it, be the object called after him or not.
+            return Occupant(owner=None, content=occupant.content)
+        return occupant
+
+    def _candidate(self, asset: Asset, key: str | None) -> Candidate:
+        local = self._file(asset)
+        if reason := self.contents.unreadable.get(asset.file_path):
+            local = LocalFile(local.path, FileState.UNREADABLE, reason=reason)
+        key = key or self._key(asset)
+        if local.state is FileState.MISSING:
+            return self._missing_candidate(asset, key, local)
+        stored = self.remote.stored(key) if self.remote else None
+        if self.remote is None or stored is None:
+            return Candidate(asset, key, local)
+        crc = self.contents.of(self.survey.files, [asset.file_path]).get(asset.file_path)
+        remote_crc = self.remote.crc64nvme(key)
+        if remote_crc is None and crc is not None:
+            remote_crc = prove_without_checksum(self.remote.storage, stored, local, crc)
+        proved = self.remote.proved.get(key)
+        return Candidate(
+            asset,
+            key,
+            local,
+            crc,
+            stored,
+            remote_crc,
+            is_as_proved=self.remote.is_as_proved(key),
+            proved_crc64nvme=proved.crc64nvme if proved else None,
+        )
+
+    def _missing_candidate(self, asset: Asset, key: str, local: LocalFile) -> Candidate:
+        stored = self.remote.listing.get(key) if self.remote else None
+        if self.remote and stored and self.asks_for_cold:
+            stored = self.remote.stored(key)
+        is_recorded = asset.file_path in self.survey.cold
+        is_there = stored is not None or self.remote is None
+        return Candidate(
+            asset,
+            key,
+            local,
+            remote=stored,
+            is_cold=is_recorded and is_there,
+            is_lost=is_recorded and not is_there,
+            cold_bytes=self.survey.cold.get(asset.file_path, 0),
+        )
+
+
+def _hex(crc64nvme: str | None) -> str | None:
+    return crc64_hex(crc64nvme) if crc64nvme else None

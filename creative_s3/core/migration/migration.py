@@ -1,0 +1,333 @@
+"""`S3MigrationManager`: plan, execute, validate. Joins the survey, the rules, the engine and the catalog."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from creative_s3.core.catalog.catalog import Catalog, ProvedObject, catalog_path, remote_side
+from creative_s3.core.catalog.ledger import Ledger
+from creative_s3.core.catalog.settling import settle
+from creative_s3.core.contents import Contents
+from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
+from creative_s3.core.layout import owner_of
+from creative_s3.core.lock import exclusive
+from creative_s3.core.migration.execution import Execution
+from creative_s3.core.migration.matching import Matching
+from creative_s3.core.migration.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
+from creative_s3.core.migration.publication import assigned_keys, publish, published_findings
+from creative_s3.core.migration.remote import RemoteSurvey, list_remote
+from creative_s3.core.migration.report import MigrationReport
+from creative_s3.core.migration.survey import LocalSurvey, survey_local
+from creative_s3.core.migration.validation import ValidationReport, compare
+from creative_s3.core.transfers.engine import EngineName, TransferEngine
+from creative_s3.core.transfers.outcomes import Proof
+from creative_s3.core.transfers.progress import ProgressMeter
+from creative_s3.core.workspace import Workspace
+from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.transfers.progress import TransferProgress
+
+_PLANNING_ROUNDS = 3
+"""How often a run plans again for keys that another writer took meanwhile."""
+
+
+class HasCacheDir(Protocol):
+    """What knows the pipeline's cache directory: a ``CacheManager``, or the settings."""
+
+    @property
+    def cache_dir(self) -> Path:
+        """The cache directory, relative to the current directory or absolute."""
+
+
+class S3MigrationManager:
+    """Moves one cache to one bucket. One thread at a time.
+
+    Args:
+        cache_manager: Knows the cache directory: a ``CacheManager``, or the settings (`S3Config`).
+        s3_manager: The bucket; None plans without comparing, as if the bucket were empty.
+        prefix: What the keys begin with; by default ``S3_PREFIX`` of the bucket's settings.
+        engine: Which transfer engine; ``auto`` is s3transfer's CRT engine where it can serve.
+        emit: Takes the events; any thread may call it.
+    """
+
+    def __init__(
+        self,
+        cache_manager: HasCacheDir,
+        s3_manager: S3StorageManager | None = None,
+        *,
+        prefix: str | None = None,
+        engine: EngineName = "auto",
+        emit: Emit = ignore,
+    ) -> None:
+        self.storage = s3_manager
+        self.workspace = Workspace(Path(cache_manager.cache_dir))
+        self.prefix = _default_prefix(s3_manager) if prefix is None else prefix
+        self._engine = engine
+        self._emit = emit
+
+    def create_migration_plan(self, *, include_unindexed: bool = False) -> MigrationPlan:
+        """Find out what an upload would do. Sends only LIST, HEAD and GET; changes nothing in the bucket.
+
+        Args:
+            include_unindexed: Also the files in the cache that no index entry names.
+
+        Raises:
+            RefusedError: The cache is missing or empty.
+            IndexFileError: index.json cannot be read as an index.
+            CreativeS3Error: The bucket cannot be listed.
+        """
+        survey = self._survey(include_unindexed=include_unindexed)
+        with self._catalog() as catalog:
+            self._check_index(survey, catalog)
+            remote = self._list(catalog)
+            operations = make_operations(self._match(survey, remote, catalog))
+        return MigrationPlan(
+            bucket=self.storage.bucket if self.storage else None,
+            prefix=self.prefix,
+            operations=operations,
+            problems=survey.problems,
+            unindexed=survey.unindexed,
+            unusable=survey.unusable,
+            compared=remote is not None,
+        )
+
+    def execute_migration(
+        self,
+        plan: MigrationPlan,
+        progress_callback: Callable[[TransferProgress], object] | None = None,
+    ) -> MigrationReport:
+        """Carry out a plan, prove every object, then publish the index.
+
+        A key that another writer took meanwhile is planned again, at most three times; what that writer
+        stored is never replaced in this run. One file's failure does not stop the others.
+
+        Args:
+            plan: From `create_migration_plan`.
+            progress_callback: Called by this thread, at most every half second, and once at the end; with
+                what it raises, the run ends. What was proved before is recorded.
+
+        Raises:
+            LockedError: Another run works on this cache.
+            CreativeS3Error: The whole run cannot go on. What was proved before is recorded.
+        """
+        storage = self._bucket()
+        before = Counter(storage.requests)
+        meter = ProgressMeter(
+            total_files=plan.total_files,
+            total_bytes=plan.total_size_bytes,
+            callback=progress_callback,
+            emit=self._emit,
+        )
+        include_unindexed = any(not operation.asset.indexed for operation in plan.operations)
+        started = time.monotonic()
+        with exclusive(catalog_path(self.workspace.cache_dir).with_name("lock")), self._catalog() as catalog:
+            execution = Execution(catalog, storage_class=storage.connection.config.storage_class, meter=meter)
+
+            def requests() -> Counter[str]:
+                return Counter(storage.requests) - before + execution.requests
+
+            with Ledger(catalog.path, catalog.bucket).run(
+                "migrate upload", lambda: execution.moved(requests())
+            ):
+                if plan.uploads:
+                    self._emit(PhaseStarted("uploading"))
+                    self._emit(TotalsKnown(plan.total_files, plan.total_size_bytes))
+                    self._upload(plan, execution, meter, include_unindexed=include_unindexed)
+                self._emit(PhaseStarted("publishing the index"))
+                survey = self._survey(include_unindexed=include_unindexed)
+                published, conflicts = publish(storage, survey, catalog, prefix=self.prefix)
+        meter.finish()
+        return MigrationReport(
+            plan=plan,
+            uploaded=execution.uploaded,
+            uploaded_bytes=execution.uploaded_bytes,
+            confirmed=execution.confirmed,
+            failures=tuple(execution.failures),
+            conflicts=conflicts,
+            published=published,
+            duration_s=time.monotonic() - started,
+            requests=requests(),
+            proofs=execution.proofs,
+        )
+
+    def validate_migration(self, *, deep: bool = False, include_unindexed: bool = False) -> ValidationReport:
+        """Compare index, disk and bucket. Sends only LIST, HEAD and GET.
+
+        Args:
+            deep: Read every local file again and HEAD every object, whatever the catalog says.
+            include_unindexed: Expect the files that no entry names, too.
+
+        Raises:
+            CreativeS3Error: The cache or the bucket cannot be looked at.
+        """
+        storage = self._bucket()
+        before = Counter(storage.requests)
+        survey = self._survey(include_unindexed=include_unindexed)
+        with self._catalog() as catalog:
+            self._check_index(survey, catalog)
+            remote = self._list(catalog, trusted=not deep)
+            candidates = self._match(survey, remote, catalog, keep_keys=True, trusted=not deep)
+            findings = compare(candidates, remote.listing if remote else {})
+            findings += published_findings(remote, catalog, prefix=self.prefix)
+        return ValidationReport(
+            bucket=storage.bucket,
+            prefix=self.prefix,
+            findings=findings,
+            problems=survey.problems,
+            unindexed=survey.unindexed,
+            deep=deep,
+            requests=Counter(storage.requests) - before,
+        )
+
+    def _survey(self, *, include_unindexed: bool) -> LocalSurvey:
+        """Look at the cache; what the catalog records as in S3 only is not missing."""
+        cold: Mapping[str, int] = {}
+        if catalog_path(self.workspace.cache_dir).is_file():
+            with self._catalog() as catalog:
+                # Also what old code dropped again from the index comes back here.
+                settle(catalog, self.workspace, emit=self._emit)
+                cold = catalog.cold_files() if self.storage else catalog.assets.cold_files()
+        return survey_local(self.workspace, self.prefix, include_unindexed=include_unindexed, cold=cold)
+
+    def _check_index(self, survey: LocalSurvey, catalog: Catalog) -> None:
+        """Refuse an index that names nothing any more: it is never read as "everything was deleted"."""
+        known = len(catalog.assignments())
+        if known and not any(asset.indexed for asset in survey.assets):
+            ours = shlex.quote(str(catalog_path(self.workspace.cache_dir).parent))
+            raise RefusedError(
+                f"the index names no asset, and {known:,} of this cache are in the bucket;"
+                " nothing is read as deleted",
+                item=str(self.workspace.index_path),
+                hint="restore index.json (the published one is in the bucket, below metadata/);"
+                f" if it is meant to be empty: rm -r {ours}",
+            )
+
+    def _bucket(self) -> S3StorageManager:
+        if self.storage is None:
+            raise SettingsError("no bucket is set", item="S3_BUCKET_NAME", hint="pass --bucket NAME")
+        return self.storage
+
+    def _catalog(self) -> Catalog:
+        where = remote_side(self.storage.connection, self.prefix) if self.storage else "nowhere"
+        return Catalog(catalog_path(self.workspace.cache_dir), bucket=where)
+
+    def _list(self, catalog: Catalog, *, trusted: bool = True) -> RemoteSurvey | None:
+        if self.storage is None:
+            return None
+        self._emit(PhaseStarted("listing the bucket"))
+        return list_remote(self.storage, self.prefix, catalog if trusted else None)
+
+    def _match(
+        self,
+        survey: LocalSurvey,
+        remote: RemoteSurvey | None,
+        catalog: Catalog,
+        *,
+        keep_keys: bool = False,
+        trusted: bool = True,
+    ) -> tuple[Candidate, ...]:
+        candidates = Matching(
+            survey,
+            remote,
+            Contents(catalog, trust_signatures=trusted),
+            prefix=self.prefix,
+            assigned=assigned_keys(survey, remote, catalog, prefix=self.prefix),
+            keep_keys=keep_keys,
+            asks_for_cold=not trusted,
+            workers=self.storage.connection.config.max_parallel_uploads if self.storage else 1,
+            emit=self._emit,
+        ).candidates()
+        _remember(candidates, catalog)
+        return candidates
+
+    def _upload(
+        self, plan: MigrationPlan, execution: Execution, meter: ProgressMeter, *, include_unindexed: bool
+    ) -> None:
+        storage = self._bucket()
+        operations: Sequence[Operation] = plan.uploads
+        for _ in range(_PLANNING_ROUNDS):
+            with TransferEngine(
+                storage.connection, engine=self._engine, emit=meter.take, tick=meter.tick
+            ) as engine:
+                contested = execution.upload(engine, operations)
+            if not contested:
+                return
+            names = {operation.asset.cache_key for operation in contested}
+            again = self.create_migration_plan(include_unindexed=include_unindexed)
+            concerned = [operation for operation in again.operations if operation.asset.cache_key in names]
+            # A free key may be taken at once; replacing what somebody just stored needs a plan that is seen.
+            operations = [operation for operation in concerned if operation.reason is Reason.NEW]
+            execution.confirm(operation for operation in concerned if operation.reason is Reason.UNCHANGED)
+            for operation in concerned:
+                if operation.reason is Reason.CHANGED:
+                    execution.fail(operation, _taken(operation))
+                elif operation.reason in {Reason.MISSING, Reason.REFUSED}:
+                    execution.fail(operation, _lost(operation))
+        for operation in operations:
+            execution.fail(operation, _taken(operation))
+
+
+def _taken(operation: Operation) -> PreconditionFailedError:
+    return PreconditionFailedError(
+        "another writer stored other content under this key during the run; it was left alone",
+        item=operation.key,
+        hint="see what replacing it would mean: creative-s3 migrate upload --dry-run",
+    )
+
+
+def _lost(operation: Operation) -> FileVanishedError:
+    return FileVanishedError(
+        f"the file cannot be sent any more: {operation.detail}",
+        item=str(operation.path),
+        hint="see how things stand: creative-s3 migrate upload --dry-run",
+    )
+
+
+def _default_prefix(storage: ObjectStore | None) -> str:
+    if storage is not None:
+        return storage.connection.config.prefix
+    from creative_s3.settings import S3Config  # noqa: PLC0415 - only needed without a bucket
+
+    return S3Config.from_env().prefix
+
+
+def _remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:
+    """Record the objects whose content was just proved to be the file's, so that the next look asks less."""
+    proved = [
+        (candidate, candidate.remote)
+        for candidate in candidates
+        if candidate.remote is not None
+        and candidate.remote.metadata is not None  # asked for just now, not vouched for by the catalog
+        and candidate.crc64nvme is not None
+        and candidate.crc64nvme == candidate.remote_crc64nvme
+    ]
+    if not proved:
+        return
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    catalog.remember(
+        objects=[
+            ProvedObject(
+                key=stored.key,
+                size_bytes=stored.size_bytes,
+                etag=stored.etag,
+                crc64nvme=candidate.crc64nvme or "",
+                version_id=stored.version_id,
+                storage_class=stored.storage_class,
+                owner=owner_of(stored.metadata),
+                proof=str(Proof.CHECKSUM if stored.crc64nvme else Proof.READ_BACK),
+                proved_at=now,
+            )
+            for candidate, stored in proved
+        ],
+        assignments={candidate.asset.cache_key: candidate.key for candidate, _ in proved},
+    )

@@ -1,0 +1,321 @@
+"""Local x remote -> plan: what has to be done for each asset, and why. Pure.
+
+A plan is what ``--dry-run`` prints and what apply executes: each operation carries its reason and the
+precondition under which it holds.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import shlex
+from collections import Counter
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from creative_s3.core.layout import left_out, owner_of
+from creative_s3.core.workspace import FileState, LocalFile
+from creative_s3.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from creative_s3.core.index.index import IndexProblem
+    from creative_s3.core.models import Asset, Kind, StoredObject
+
+MIB = 1024 * 1024
+
+
+class Reason(StrEnum):
+    """Why an operation is in the plan."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    COLD = "cold"
+    MISSING = "missing"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is known of one asset when the plan is made.
+
+    Attributes:
+        asset: The asset.
+        key: The key it has.
+        local: Its file.
+        crc64nvme: Of the file's content, base64; None when nothing under the key made it necessary to know.
+        remote: The object under the key; None when there is none.
+        remote_crc64nvme: Of that object's content; None when S3 has no such checksum.
+        is_as_proved: Whether the object is the very one that this machine proved.
+        proved_crc64nvme: What this machine last proved to be under the key, perhaps in an older object.
+        is_cold: Whether the file is not here because the asset is in S3 only, as recorded.
+        is_lost: Whether it is recorded as in S3 only, and the object is gone.
+        cold_bytes: The recorded size of a cold asset.
+    """
+
+    asset: Asset
+    key: str
+    local: LocalFile
+    crc64nvme: str | None = None
+    remote: StoredObject | None = None
+    remote_crc64nvme: str | None = None
+    is_as_proved: bool = False
+    proved_crc64nvme: str | None = None
+    is_cold: bool = False
+    is_lost: bool = False
+    cold_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing to do, or not to do, with its reason.
+
+    Attributes:
+        reason: New and changed are uploaded; the others are not.
+        asset: What it is about.
+        key: The key in the bucket.
+        path: The local file.
+        size_bytes: The file's size, of a cold asset the object's; 0 when it is missing.
+        if_match: The ETag of the object to replace; None to create, which fails if an object is there.
+        detail: More about the reason, in words.
+        shared_with: Cache keys of other assets with the same bytes under the same key.
+        crc64nvme: The file's checksum when it is known already.
+        replaces_unknown: It would replace content that this machine did not put there, but another one
+            perhaps. Needs a yes.
+        is_lost: The asset was in S3 only, and its object is gone.
+    """
+
+    reason: Reason
+    asset: Asset
+    key: str
+    path: Path
+    size_bytes: int
+    if_match: str | None = None
+    detail: str = ""
+    shared_with: tuple[str, ...] = ()
+    crc64nvme: str | None = None
+    replaces_unknown: bool = False
+    is_lost: bool = False
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether this sends the file."""
+        return self.reason in {Reason.NEW, Reason.CHANGED}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the form of ``migrate plan --output`` and ``--json``."""
+        return {
+            "reason": str(self.reason),
+            "cache_key": self.asset.cache_key,
+            "kind": str(self.asset.kind),
+            "key": self.key,
+            "file_path": self.asset.file_path,
+            "size_bytes": self.size_bytes,
+            "if_match": self.if_match,
+            "replaces_unknown": self.replaces_unknown,
+            "detail": self.detail,
+            "shared_with": list(self.shared_with),
+        }
+
+
+@dataclass(frozen=True)
+class MigrationPlan:
+    """Everything that an upload would do, in the order of the keys.
+
+    Attributes:
+        bucket: The bucket's name; None when the plan was made without one.
+        prefix: What the keys begin with.
+        operations: One for each key, and one for each asset that has no usable file.
+        problems: Index entries that were set aside.
+        unindexed: Files in the cache that no entry names: path relative to the workspace, size in bytes.
+        unusable: Things in the cache that are no readable files: path relative to the workspace, reason.
+        compared: Whether the bucket was asked; otherwise everything counts as new.
+    """
+
+    bucket: str | None
+    prefix: str
+    operations: tuple[Operation, ...]
+    problems: tuple[IndexProblem, ...] = ()
+    unindexed: tuple[tuple[str, int], ...] = ()
+    unusable: tuple[tuple[str, str], ...] = ()
+    compared: bool = True
+
+    @cached_property
+    def uploads(self) -> tuple[Operation, ...]:
+        """The operations that send a file."""
+        return tuple(operation for operation in self.operations if operation.is_upload)
+
+    @cached_property
+    def replacing_unknown(self) -> tuple[Operation, ...]:
+        """The uploads that would replace content which this machine did not put there."""
+        return tuple(operation for operation in self.uploads if operation.replaces_unknown)
+
+    @cached_property
+    def lost(self) -> tuple[Operation, ...]:
+        """The assets that were in S3 only, and whose objects are gone."""
+        return tuple(operation for operation in self.operations if operation.is_lost)
+
+    @cached_property
+    def counts(self) -> Mapping[Reason, int]:
+        """How many operations there are for each reason."""
+        counted = Counter(operation.reason for operation in self.operations)
+        return {reason: counted.get(reason, 0) for reason in Reason}
+
+    @property
+    def total_files(self) -> int:
+        """How many files would be sent."""
+        return len(self.uploads)
+
+    @property
+    def total_size_bytes(self) -> int:
+        """How many bytes would be sent."""
+        return sum(operation.size_bytes for operation in self.uploads)
+
+    @property
+    def total_size_mb(self) -> float:
+        """How many MiB (2^20 bytes) would be sent."""
+        return self.total_size_bytes / MIB
+
+    def by_kind(self, *, uploads_only: bool = False) -> Mapping[Kind, tuple[int, int]]:
+        """Return the files and their bytes for each kind of asset, without the missing and the refused."""
+        totals: dict[Kind, tuple[int, int]] = {}
+        for operation in self.uploads if uploads_only else self.operations:
+            if operation.reason in {Reason.MISSING, Reason.REFUSED}:
+                continue
+            files, size_bytes = totals.get(operation.asset.kind, (0, 0))
+            totals[operation.asset.kind] = (files + 1, size_bytes + operation.size_bytes)
+        return totals
+
+
+def make_operations(candidates: Iterable[Candidate]) -> tuple[Operation, ...]:
+    """Decide what to do for each candidate; assets that share a key become one operation."""
+    operations: dict[str, Operation] = {}
+    idle: list[Operation] = []
+    # A file on disk speaks for its key before a cold asset that shares it.
+    for candidate in sorted(candidates, key=lambda one: (one.is_cold, one.asset.cache_key.encode())):
+        operation = _decide(candidate)
+        if operation.reason in {Reason.MISSING, Reason.REFUSED}:
+            idle.append(operation)
+        elif first := operations.get(operation.key):
+            operations[operation.key] = _shared(first, operation)
+        else:
+            operations[operation.key] = operation
+    return tuple(sorted([*operations.values(), *idle], key=lambda operation: operation.key.encode()))
+
+
+def content_type_of(name: str) -> str:
+    """Return the media type for a file name, by a fixed table first, so that every machine says the same."""
+    _, dot, extension = name.lower().rpartition(".")
+    if not dot:
+        return _ANY_MEDIA
+    if extension in _MEDIA_TYPES:
+        return _MEDIA_TYPES[extension]
+    # Without the rest of the name, which could look like a URL; a compressed file is not what is in it.
+    media, compression = mimetypes.guess_type(f"name.{extension}")
+    return media if media and not compression else _ANY_MEDIA
+
+
+_ANY_MEDIA = "application/octet-stream"
+_MEDIA_TYPES = {
+    "avif": "image/avif",
+    "gif": "image/gif",
+    "heic": "image/heic",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "json": "application/json",
+    "mp4": "video/mp4",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "psd": "image/vnd.adobe.photoshop",
+    "svg": "image/svg+xml",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "webm": "video/webm",
+    "webp": "image/webp",
+}
+
+
+def _decide(candidate: Candidate) -> Operation:
+    local, remote = candidate.local, candidate.remote
+    if local.state is FileState.MISSING:
+        if candidate.is_cold:
+            size_bytes = remote.size_bytes if remote else candidate.cold_bytes
+            return replace(_operation(candidate, Reason.COLD, "in S3 only"), size_bytes=size_bytes)
+        detail = f"{local.reason}; the bucket has it" if remote else local.reason
+        if candidate.is_lost:
+            detail = "it was in S3 only, and its object is gone"
+        return _operation(candidate, Reason.MISSING, detail)
+    if local.state is not FileState.PRESENT:
+        return _operation(candidate, Reason.REFUSED, local.reason)
+    return _decide_for_file(candidate)
+
+
+def _decide_for_file(candidate: Candidate) -> Operation:
+    """Decide for an asset whose file can be read."""
+    remote = candidate.remote
+    try:
+        without = left_out(candidate.asset)
+    except RefusedError as error:
+        return _operation(candidate, Reason.REFUSED, error.message)
+    if remote and candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:
+        return _operation(candidate, Reason.UNCHANGED, "the content is the same")
+    if _is_behind(candidate):
+        return _operation(candidate, Reason.REFUSED, _behind(candidate))
+    reason, detail = _why_upload(candidate)
+    if without:
+        detail += f"; over 2 KB of metadata, so without its {', '.join(without)}"
+    return _operation(candidate, reason, detail, remote.etag if remote else None)
+
+
+def _is_behind(candidate: Candidate) -> bool:
+    """Tell whether only the bucket has moved on: another machine stored newer content of this asset."""
+    remote, local_crc = candidate.remote, candidate.crc64nvme
+    if remote is None or local_crc is None or candidate.is_as_proved or candidate.remote_crc64nvme is None:
+        return False
+    owner = owner_of(remote.metadata)
+    is_its_own = owner is not None and owner in {candidate.asset.cache_key, *candidate.asset.also_known_as}
+    return is_its_own and local_crc == candidate.proved_crc64nvme
+
+
+def _behind(candidate: Candidate) -> str:
+    take = shlex.join(
+        ["creative-s3", "assets", "download", candidate.key, "--output", str(candidate.local.path), "--force"]
+    )
+    return f"another machine stored newer content; the file here has not changed since. To take it: {take}"
+
+
+def _why_upload(candidate: Candidate) -> tuple[Reason, str]:
+    if candidate.remote is None:
+        return Reason.NEW, "not in the bucket"
+    if candidate.remote_crc64nvme is None:
+        return Reason.CHANGED, "the object has no checksum to compare"
+    if not candidate.is_as_proved:
+        return Reason.CHANGED, "the content differs, and this machine did not put the object there"
+    return Reason.CHANGED, "the content differs"
+
+
+def _operation(candidate: Candidate, reason: Reason, detail: str, if_match: str | None = None) -> Operation:
+    return Operation(
+        reason=reason,
+        asset=candidate.asset,
+        key=candidate.key,
+        path=candidate.local.path,
+        size_bytes=candidate.local.size_bytes,
+        if_match=if_match,
+        detail=detail,
+        crc64nvme=candidate.crc64nvme,
+        replaces_unknown=reason is Reason.CHANGED and not candidate.is_as_proved,
+        is_lost=candidate.is_lost,
+    )
+
+
+def _shared(first: Operation, second: Operation) -> Operation:
+    return replace(
+        first,
+        shared_with=(*first.shared_with, second.asset.cache_key),
+        crc64nvme=first.crc64nvme or second.crc64nvme,
+    )

@@ -1,0 +1,108 @@
+"""The published index in the bucket: read for keys, written when ours has changed; ``publishing`` merges."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from creative_s3.core.layout import parse_key
+from creative_s3.core.migration.publishing import format_published, keys_in, merge, parse_published, with_keys
+from creative_s3.core.migration.remote import published_key
+from creative_s3.core.migration.validation import Finding, State
+from creative_s3.core.workspace import FileState
+from creative_s3.errors import PreconditionFailedError, TemporaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.index.index import Reference
+    from creative_s3.core.migration.remote import RemoteSurvey
+    from creative_s3.core.migration.survey import LocalSurvey
+    from creative_s3.core.object_store import ObjectStore
+
+_ROUNDS = 10
+
+
+def publish(
+    store: ObjectStore, survey: LocalSurvey, catalog: Catalog, *, prefix: str
+) -> tuple[bool, tuple[str, ...]]:
+    """Merge our index into the published one; return whether it was written, and the conflicts.
+
+    Raises:
+        TemporaryError: Other machines keep writing it.
+        IndexFileError: What is published is damaged.
+        CreativeS3Error: A request failed.
+    """
+    if not survey.document:
+        return False, ()
+    ours = with_keys(survey.document, _placed(survey, catalog.assignments()))
+    key = published_key(prefix)
+    for attempt in range(_ROUNDS):
+        read = store.read(key)
+        theirs = parse_published(read[1], key) if read else {}
+        merged = merge(ours, theirs, catalog.published())
+        try:
+            written = read is None or merged.document != theirs
+            if written:
+                store.write(
+                    key,
+                    format_published(merged.document),
+                    content_type="application/json",
+                    if_match=read[0].etag if read else None,
+                )
+        except PreconditionFailedError:
+            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - spreading retries, no secret
+            continue
+        catalog.remember_published(merged.digests)
+        return written, merged.conflicts
+    raise TemporaryError(
+        "other machines keep writing the published index", item=key, hint="run the same command again"
+    )
+
+
+def assigned_keys(
+    survey: LocalSurvey, remote: RemoteSurvey | None, catalog: Catalog, *, prefix: str
+) -> Mapping[str, str]:
+    """Return the keys that assets were given: by the catalog, else by the published index."""
+    assigned = catalog.assignments()
+    if remote is None or remote.published is None:
+        return assigned
+    if all(
+        asset.cache_key in assigned
+        for asset in survey.assets
+        if survey.files[asset.file_path].state is FileState.PRESENT
+    ):
+        return assigned
+    read = remote.storage.read(remote.published.key)
+    if read is None:
+        return assigned
+    published = keys_in(parse_published(read[1], remote.published.key), survey.references)
+    # What others wrote is taken only where it is a key of this layout.
+    usable = {name: key for name, key in published.items() if parse_key(key, prefix) is not None}
+    return {**usable, **assigned}
+
+
+def published_findings(remote: RemoteSurvey | None, catalog: Catalog, *, prefix: str) -> tuple[Finding, ...]:
+    """Return what a validation has to say of the published index itself."""
+    if remote is None or remote.published or not catalog.published():
+        return ()
+    key = published_key(prefix)
+    return (
+        Finding(State.MISSING_IN_S3, key, None, 0, "the published index is gone; upload writes it again"),
+    )
+
+
+def _placed(survey: LocalSurvey, assigned: Mapping[str, str]) -> Iterator[tuple[Reference, str]]:
+    """Yield every place in the index that names a file whose object is proved, with the object's key."""
+    keys = {
+        (asset.file_path, identity): assigned[asset.cache_key]
+        for asset in survey.assets
+        if asset.cache_key in assigned
+        for identity in (asset.cache_key, *asset.also_known_as)
+    }
+    for reference in survey.references:
+        key = keys.get((reference.asset.file_path, reference.asset.cache_key))
+        if key is not None:
+            yield reference, key

@@ -1,0 +1,239 @@
+"""The published index: index.json with the keys of the objects, merged with what other machines published.
+
+Pure. Merging goes entry by entry, and within an entry field by field. For each field we know what it was, on
+our side and in the merged result, when we last published: the side that changed it since then wins. When both
+did, or nothing is known, the entry used or made later wins, and fields that only the other one has are kept.
+An entry that only one side has stays, and so does the key of an object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from creative_s3.core.catalog.catalog import PublishedDigests
+from creative_s3.core.index.documents import DocumentError, parse_document
+from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
+from creative_s3.errors import IndexFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from creative_s3.core.index.index import Reference
+
+KEY_FIELDS: Mapping[str, str] = {
+    "file_path": "s3_key",
+    "product_cache_filename": "product_s3_key",
+    "cache_filename": "cache_s3_key",
+}
+"""The field that names the object of each field that names a file."""
+_TIMES = ("last_used", "updated_at", "accessed_at", "created_at")
+_KEY_NAMES = frozenset(KEY_FIELDS.values())
+_SETTLED_BY_TIME = _KEY_NAMES.union(_TIMES)
+"""Fields in which taking the later entry's value loses nothing that a person wrote."""
+_HASH_DIGITS = 12
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_ABSENT = object()
+
+EntryName = tuple[str, str]
+"""Section (empty for the top level) and entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A merged index.
+
+    Attributes:
+        document: The whole new index.
+        digests: What to remember of each entry for the next merge.
+        conflicts: Entries that both sides changed, as ``section.entry``.
+    """
+
+    document: Mapping[str, Any]
+    digests: Mapping[EntryName, PublishedDigests]
+    conflicts: tuple[str, ...]
+
+
+def with_keys(document: Mapping[str, Any], placed: Iterable[tuple[Reference, str]]) -> dict[str, Any]:
+    """Return a copy of the index in which each entry names the key of its object.
+
+    Args:
+        document: index.json as read.
+        placed: The references whose objects are proved, with their keys.
+    """
+    result = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
+    for reference, key in placed:
+        section = result if reference.section == TOP_LEVEL else result[reference.section]
+        section[reference.entry] = {**section[reference.entry], KEY_FIELDS[reference.field]: key}
+    return result
+
+
+def merge(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], known: Mapping[EntryName, PublishedDigests]
+) -> Merged:
+    """Merge our index into the published one.
+
+    Args:
+        ours: Our index, with keys.
+        theirs: What is published now; empty when nothing is.
+        known: What each entry was when we last published.
+    """
+    our_entries, their_entries = dict(entries_of(ours)), dict(entries_of(theirs))
+    # Their order first, so that publishing again what is published changes nothing.
+    document: dict[str, Any] = {
+        name: {} if _is_section(name, theirs) or _is_section(name, ours) else None
+        for name in dict.fromkeys([*theirs, *ours])
+    }
+    digests: dict[EntryName, PublishedDigests] = {}
+    conflicts: list[str] = []
+    for name in dict.fromkeys([*their_entries, *our_entries]):
+        section, entry = name
+        value, conflict = _merge_entry(
+            our_entries.get(name, _ABSENT), their_entries.get(name, _ABSENT), known.get(name)
+        )
+        if section != TOP_LEVEL:
+            document[section][entry] = value
+        elif document[entry] is None:
+            document[entry] = value
+        else:
+            # One side has something else where the other has a section: the entries stay.
+            conflict = bool(value)
+        if conflict:
+            conflicts.append(".".join(part for part in name if part))
+        if name in our_entries and _is_storable(name):
+            digests[name] = PublishedDigests(ours=digest(our_entries[name]), merged=digest(value))
+    return Merged(document, digests, tuple(conflicts))
+
+
+def parse_published(content: bytes, key: str) -> dict[str, Any]:
+    """Read a published index.
+
+    Raises:
+        IndexFileError: It is no JSON object; it is never replaced by force.
+    """
+    try:
+        return dict(parse_document(content).content)
+    except DocumentError as error:
+        raise IndexFileError(
+            f"the published index is damaged, so nothing was merged into it: it {error}",
+            item=key,
+            hint=f"look at it, then restore or delete it: creative-s3 assets download {quote(key)}",
+        ) from None
+
+
+def format_published(document: Mapping[str, Any]) -> bytes:
+    """Return the bytes to publish: ASCII JSON, indented as the pipeline does it."""
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def keys_in(document: Mapping[str, Any], placed: Iterable[Reference]) -> dict[str, str]:
+    """Return the keys that a published index gives our assets: cache key -> key."""
+    entries = dict(entries_of(document))
+    keys: dict[str, str] = {}
+    for reference in placed:
+        entry = entries.get((reference.section, reference.entry))
+        key = entry.get(KEY_FIELDS[reference.field]) if isinstance(entry, dict) else None
+        if isinstance(key, str) and key:
+            keys.setdefault(reference.asset.cache_key, key)
+    return keys
+
+
+def digest(value: object) -> str:
+    """Return what stands for a JSON value, whatever the order of its fields: 24 digits for each field."""
+    if isinstance(value, dict):
+        return " ".join(sorted(_hash(name) + _hash(content) for name, content in value.items()))
+    return f"={_hash(value)}"
+
+
+def entries_of(document: Mapping[str, Any]) -> Iterator[tuple[EntryName, Any]]:
+    """Yield every entry of an index with its section and name."""
+    for name, value in document.items():
+        if _is_section(name, document):
+            for entry, content in value.items():
+                yield (name, entry), content
+        else:
+            yield (TOP_LEVEL, name), value
+
+
+def _is_section(name: str, document: Mapping[str, Any]) -> bool:
+    return name in SECTIONS and isinstance(document.get(name), dict)
+
+
+def _is_storable(name: EntryName) -> bool:
+    """Tell whether the catalog can hold a name: half a surrogate pair is no text."""
+    try:
+        "".join(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _merge_entry(ours: object, theirs: object, known: PublishedDigests | None) -> tuple[object, bool]:
+    """Return the merged value, and whether something that both sides changed had to give way."""
+    if theirs is _ABSENT:
+        return ours, False
+    if ours is _ABSENT or ours == theirs:
+        return theirs, False
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return _merge_fields(ours, theirs, known)
+    we_changed = known is None or digest(ours) != known.ours
+    they_changed = known is None or digest(theirs) != known.merged
+    return (ours if we_changed else theirs), we_changed and they_changed
+
+
+def _merge_fields(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], known: PublishedDigests | None
+) -> tuple[dict[str, Any], bool]:
+    our_base, their_base = (_fields(known.ours), _fields(known.merged)) if known else (None, None)
+    ours_is_newer = _time_of(ours) >= _time_of(theirs)
+    merged: dict[str, Any] = {}
+    conflict = False
+    for field in dict.fromkeys([*theirs, *ours]):
+        our, their = ours.get(field, _ABSENT), theirs.get(field, _ABSENT)
+        we_changed, they_changed = _has_changed(field, our, our_base), _has_changed(field, their, their_base)
+        if we_changed and they_changed and _ABSENT not in (our, their):
+            value = our if ours_is_newer else their
+            conflict = conflict or (our != their and field not in _SETTLED_BY_TIME)
+        elif (we_changed and they_changed) or (field in _KEY_NAMES and _ABSENT in (our, their)):
+            # An edit counts more than a removal. And our file may be missing while its object is there.
+            value = their if our is _ABSENT else our
+        else:
+            value = our if we_changed else their
+        if value is not _ABSENT:
+            merged[field] = value
+    return merged, conflict
+
+
+def _has_changed(field: str, value: object, base: Mapping[str, str] | None) -> bool:
+    if base is None:
+        return True
+    return base.get(_hash(field)) != (None if value is _ABSENT else _hash(value))
+
+
+def _fields(text: str) -> dict[str, str] | None:
+    """Take a digest of an object apart; None when it is none."""
+    chunks = text.split()
+    if any(len(chunk) != 2 * _HASH_DIGITS for chunk in chunks):
+        return None
+    return {chunk[:_HASH_DIGITS]: chunk[_HASH_DIGITS:] for chunk in chunks}
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()[:_HASH_DIGITS]
+
+
+def _time_of(entry: Mapping[str, Any]) -> datetime:
+    """Return the latest time in an entry; the pipeline writes times without a zone, read as UTC."""
+    latest = datetime.min.replace(tzinfo=UTC)
+    for field in _TIMES:
+        value = entry.get(field)
+        try:
+            time = datetime.fromisoformat(value) if isinstance(value, str) else latest
+        except ValueError:
+            continue
+        latest = max(latest, time if time.tzinfo else time.replace(tzinfo=UTC))
+    return latest

@@ -1,0 +1,112 @@
+"""The bucket's side of a plan: a listing, what the catalog proved, and HEADs where that is not enough."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from creative_s3.core.layout import PUBLISHED_INDEX, owner_of
+from creative_s3.core.migration.keys import Occupant
+from creative_s3.core.objects import read_back, same_md5
+from creative_s3.core.transfers.checksums import crc64_hex
+from creative_s3.errors import CreativeS3Error
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+    from creative_s3.core.models import StoredObject
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.workspace import LocalFile
+
+
+@dataclass(slots=True)
+class RemoteSurvey:
+    """What the bucket holds, and what is known of it.
+
+    Attributes:
+        listing: The objects under the prefix, by key; the published index is not among them.
+        proved: What the catalog says we proved, by key.
+        storage: Who to ask for more.
+        published: The published index as listed; None when there is none.
+    """
+
+    listing: Mapping[str, StoredObject]
+    proved: Mapping[str, ProvedObject]
+    storage: S3StorageManager
+    published: StoredObject | None = None
+    _asked: dict[str, StoredObject | None] = field(default_factory=dict)
+
+    def is_as_proved(self, key: str) -> bool:
+        """Tell whether the listing shows the very object that we proved."""
+        listed, proved = self.listing.get(key), self.proved.get(key)
+        if listed is None or proved is None:
+            return False
+        return listed.etag == proved.etag and listed.size_bytes == proved.size_bytes
+
+    def ask(self, keys: Collection[str], *, workers: int) -> None:
+        """HEAD the keys that the catalog cannot vouch for, in parallel."""
+        unknown = [key for key in keys if key not in self._asked and key in self.listing]
+        if not unknown:
+            return
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="head") as pool:
+            self._asked.update(zip(unknown, pool.map(self.storage.head, unknown), strict=True))
+
+    def stored(self, key: str) -> StoredObject | None:
+        """Return the object under `key` as well as it is known; asks S3 at most once."""
+        if key not in self.listing:
+            return None
+        if self.is_as_proved(key) and key not in self._asked:
+            return self.listing[key]
+        self.ask([key], workers=1)
+        return self._asked[key]
+
+    def crc64nvme(self, key: str) -> str | None:
+        """Return the checksum of the object's content; None when there is no object or it has no checksum."""
+        stored = self.stored(key)
+        if stored is None:
+            return None
+        if stored.crc64nvme is None and self.is_as_proved(key):
+            return self.proved[key].crc64nvme
+        return stored.crc64nvme
+
+    def occupant(self, key: str) -> Occupant | None:
+        """Return who is under `key` now."""
+        stored = self.stored(key)
+        if stored is None:
+            return None
+        crc = self.crc64nvme(key)
+        owner = owner_of(stored.metadata) if stored.metadata is not None else self.proved[key].owner
+        return Occupant(owner=owner, content=crc64_hex(crc) if crc else None)
+
+
+def list_remote(storage: S3StorageManager, prefix: str, catalog: Catalog | None) -> RemoteSurvey:
+    """List the prefix and join it with what the catalog proved."""
+    listing = {stored.key: stored for stored in storage.objects(f"{prefix}/" if prefix else "")}
+    published = listing.pop(published_key(prefix), None)
+    proved = catalog.objects() if catalog else {}
+    return RemoteSurvey(listing=listing, proved=proved, storage=storage, published=published)
+
+
+def published_key(prefix: str) -> str:
+    """Return the key of the published index."""
+    return f"{prefix}/{PUBLISHED_INDEX}" if prefix else PUBLISHED_INDEX
+
+
+def prove_without_checksum(
+    storage: S3StorageManager, stored: StoredObject, local: LocalFile, crc: str
+) -> str | None:
+    """Find out the content of an object that has no CRC64NVME: by size, by an MD5 ETag, else by reading it.
+
+    Returns:
+        The CRC64NVME of its content; None when it differs in size or cannot be read (archived, for example).
+    """
+    if stored.size_bytes != local.size_bytes:
+        return None
+    try:
+        if same_md5(stored, local.path):
+            return crc
+        return read_back(storage.connection, stored)
+    except (CreativeS3Error, OSError):
+        return None

@@ -1,0 +1,1 @@
+"""Search: which assets somebody means, by name, by description, by likeness."""

@@ -1,0 +1,282 @@
+"""Demotion: a local file goes only after S3 was proved, in this run, to have its content.
+
+For each group of files: proof; then the journal, the record for ``tiers undo`` and the mark "cold", durable
+in one transaction; then the removal of each file, if it is still the one that was proved; then the folders'
+fsync; then the journal's end. A crash between any two of these leaves the file here, or gone and proved:
+`core.tiers.replay` finds out which.
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from creative_s3.core.events import (
+    Emit,
+    Failed,
+    Finished,
+    PhaseStarted,
+    Progressed,
+    Skipped,
+    TotalsKnown,
+    ignore,
+)
+from creative_s3.core.faults import ends_run, translate
+from creative_s3.core.lookahead import in_order
+from creative_s3.core.tiers.leaving import StaysError, StrandedError, aside_name
+from creative_s3.core.tiers.movements import Movement, Movements, Pending
+from creative_s3.core.tiers.reasons import why
+from creative_s3.core.tiers.replay import Ending, end, settle
+from creative_s3.core.tiers.report import Settled, done, failed, stayed
+from creative_s3.core.tiers.tiers import Action, Cause, Hold, Move
+from creative_s3.errors import CreativeS3Error, FileVanishedError, TemporaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.tiers.proving import ProvedFile, Prover
+    from creative_s3.core.workspace import Workspace
+
+GROUP_FILES = 32
+"""So few files to a transaction that the proof of the first is a moment old when it goes."""
+_GROUP_BYTES = 256 * 2**20
+_PATIENCE = 5
+"""So many temporary failures, each after all of its retries, end the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A file that was to be proved: the proof, or why there is none."""
+
+    move: Move
+    proved: ProvedFile | None = None
+    stays: StaysError | None = None
+    error: CreativeS3Error | None = None
+
+
+class Demoter:
+    """Removes local files in groups; used from one thread. The caller holds the cache's lock.
+
+    Args:
+        catalog: Takes the journal and the marks.
+        workspace: Where.
+        prover: Proves, in several threads.
+        run: The run's number.
+        command: What was run, for the record.
+        now: When the plan was made: a file that was used since then stays.
+        workers: Proofs at once.
+        emit: Takes events.
+    """
+
+    def __init__(  # noqa: PLR0913 - each of them is a choice of the caller
+        self,
+        catalog: Catalog,
+        workspace: Workspace,
+        prover: Prover,
+        *,
+        run: int,
+        command: str,
+        now: datetime,
+        workers: int,
+        emit: Emit = ignore,
+    ) -> None:
+        self._catalog = catalog
+        self._workspace = workspace
+        self._prover = prover
+        self._run = run
+        self._command = command
+        self._now = now
+        self._workers = workers
+        self._emit = emit
+        self._movements = Movements(catalog.database)
+        self._temporary = 0
+
+    def demote(self, moves: Sequence[Move]) -> Iterator[Settled]:
+        """Prove and remove files; yield what became of each.
+
+        Raises:
+            CreativeS3Error: Nothing more can be proved (no bucket, no valid credentials, no server): nothing
+                of the group under way was removed.
+        """
+        self._emit(PhaseStarted("demoting"))
+        self._emit(TotalsKnown(len(moves), sum(move.file.size_bytes for move in moves)))
+        for group in _groups(moves):
+            tried = self._prove(group)
+            proved: list[_Tried] = []
+            for one in tried:
+                if one.proved is not None:
+                    proved.append(one)
+                else:
+                    yield self._told(self._kept(one))
+            for settled in self._remove(proved):
+                yield self._told(settled)
+
+    def _prove(self, group: Sequence[Move]) -> list[_Tried]:
+        """Prove a group.
+
+        Raises:
+            CreativeS3Error: Nothing more can be proved; all files of the group are let go of.
+        """
+        with ExitStack() as letting_go:
+            tried = []
+            for one in in_order(self._try, group, workers=self._workers):
+                if one.proved is not None:
+                    letting_go.callback(one.proved.leaving.close)
+                tried.append(one)
+            for one in tried:
+                if isinstance(one.error, TemporaryError):
+                    self._temporary += 1
+                if one.error is not None and (ends_run(one.error) or self._temporary >= _PATIENCE):
+                    raise one.error
+            letting_go.pop_all()
+        return tried
+
+    def _try(self, move: Move) -> _Tried:
+        path = move.file.file_path
+        try:
+            return _Tried(move, proved=self._prover.prove(path))
+        except StaysError as error:
+            return _Tried(move, stays=error)
+        except CreativeS3Error as error:
+            return _Tried(move, error=error)
+        except OSError as error:
+            return _Tried(move, error=translate(error, item=path))
+
+    @staticmethod
+    def _kept(one: _Tried) -> Settled:
+        if one.stays is not None:
+            return stayed(one.move, one.stays.hold, one.stays.detail)
+        error = one.error or CreativeS3Error("it failed without a reason")
+        if isinstance(error, FileVanishedError):
+            error.hint = "it is gone, and not by this run; if it was moved: run the same command again"
+        return failed(one.move, error)
+
+    def _remove(self, proved: Sequence[_Tried]) -> list[Settled]:
+        """Remove a group of proved files, each if it is still the one that was proved."""
+        with ExitStack() as letting_go:
+            for one in proved:
+                assert one.proved is not None  # noqa: S101 - only those get here
+                letting_go.callback(one.proved.leaving.close)
+            ready, results = self._without_used(proved)
+            pending = self._begin(ready)
+            gone: list[Pending] = []
+            kept: list[Pending] = []
+            untouched = list(pending)
+            try:
+                for one, begun in zip(ready, pending, strict=True):
+                    settled, ending = self._leave(one, begun)
+                    untouched.remove(begun)
+                    results.append(settled)
+                    if ending is not None:
+                        (gone if ending is Ending.GONE else kept).append(begun)
+            finally:
+                # Also on the way out of an interruption: what was begun is settled, the rest was not touched.
+                for begun in untouched:
+                    ending, _ = settle(begun, self._workspace)
+                    (gone if ending is Ending.GONE else kept).append(begun)
+                _sync_folders(ready)
+                end(self._catalog, gone=gone, stayed=kept)
+        return results
+
+    def _without_used(self, proved: Sequence[_Tried]) -> tuple[list[_Tried], list[Settled]]:
+        """Take out the files that somebody has used since the plan was made."""
+        ready: list[_Tried] = []
+        used: list[Settled] = []
+        # Uses are recorded to the second.
+        since = (self._now - timedelta(seconds=1)).astimezone(UTC).isoformat(timespec="seconds")
+        for one in proved:
+            accesses = [self._catalog.usage.access(key) for key in one.move.file.cache_keys]
+            if one.move.cause is not Cause.ASKED and any(
+                access is not None and access.last_at > since for access in accesses
+            ):
+                used.append(stayed(one.move, Hold.USED))
+            else:
+                ready.append(one)
+        return ready, used
+
+    def _begin(self, ready: Sequence[_Tried]) -> list[Pending]:
+        """Make everything durable that has to be known if this process dies in the next moment."""
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._catalog.database.transaction():
+            for one in ready:
+                if one.proved is not None:
+                    self._catalog.remember(objects=one.proved.objects, assignments=one.proved.keys)
+                    self._catalog.assets.set_cold(one.proved.keys, is_cold=True)
+            return self._movements.begin(
+                [
+                    (self._movement(one.move, one.proved, at), tuple(one.proved.keys))
+                    for one in ready
+                    if one.proved is not None
+                ]
+            )
+
+    def _movement(self, move: Move, proved: ProvedFile, at: str) -> Movement:
+        status, first = proved.leaving.status, proved.objects[0]
+        return Movement(
+            run=self._run,
+            file_path=move.file.file_path,
+            at=at,
+            action=str(Action.DEMOTE),
+            command=self._command,
+            bucket=self._catalog.bucket,
+            cache_key=next(iter(proved.keys)),
+            key=first.key,
+            version_id=first.version_id,
+            size_bytes=status.st_size,
+            crc64nvme=proved.crc64nvme,
+            mode=status.st_mode & 0o7777,
+            mtime_ns=status.st_mtime_ns,
+            reason=why(move, self._now),
+        )
+
+    def _leave(self, one: _Tried, begun: Pending) -> tuple[Settled, Ending | None]:
+        """Remove one file; return what became of it, and how its journal entry ends; None leaves it open."""
+        move, proved = one.move, one.proved
+        assert proved is not None  # noqa: S101 - only those get here
+        try:
+            proved.leaving.leave(aside_name(proved.leaving.name, begun.number))
+        except StaysError as error:
+            return stayed(move, error.hold, error.detail), Ending.STAYED
+        except StrandedError as error:
+            detail = f"another file has its name now; it is kept beside it as {error}"
+            return stayed(move, Hold.CHANGED, detail), None
+        except OSError as error:
+            ours = translate(error, item=move.file.file_path)
+            return failed(move, ours), settle(begun, self._workspace)[0]
+        return done(move, self._now), Ending.GONE
+
+    def _told(self, settled: Settled) -> Settled:
+        file = settled.file
+        if settled.done:
+            self._emit(Progressed(file.file_path, file.size_bytes))
+            self._emit(Finished(file.file_path, file.size_bytes))
+        elif settled.error is not None:
+            self._emit(Failed(file.file_path, settled.reason))
+        else:
+            self._emit(Skipped(file.file_path, settled.reason))
+        return settled
+
+
+def _groups(moves: Sequence[Move]) -> Iterator[list[Move]]:
+    """Yield moves in order, few to a group, and fewer where reading them takes long."""
+    remaining = iter(moves)
+    for first in remaining:
+        group, size_bytes = [first], first.file.size_bytes
+        for move in itertools.islice(remaining, GROUP_FILES - 1):
+            group.append(move)
+            size_bytes += move.file.size_bytes
+            if size_bytes >= _GROUP_BYTES:
+                break
+        yield group
+
+
+def _sync_folders(ready: Sequence[_Tried]) -> None:
+    seen = set()
+    for one in ready:
+        if one.proved is not None and one.proved.leaving.folder_id not in seen:
+            seen.add(one.proved.leaving.folder_id)
+            one.proved.leaving.sync_folder()

@@ -1,0 +1,365 @@
+"""`TierManager`: plan, demote, promote, undo. Joins the survey, the policy, the proof and the movements.
+
+Whatever it changes, it changes while it holds the cache's lock, and after what a killed run left was settled.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.catalog.usage import RunRecord
+from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.events import Emit, PhaseStarted, ignore
+from creative_s3.core.lock import exclusive
+from creative_s3.core.tiers.demotion import Demoter
+from creative_s3.core.tiers.movements import Movement, Movements
+from creative_s3.core.tiers.pins import read_pins
+from creative_s3.core.tiers.policy import asked, make_plan
+from creative_s3.core.tiers.promotion import Promoter
+from creative_s3.core.tiers.proving import Prover
+from creative_s3.core.tiers.replay import Replayed, replay
+from creative_s3.core.tiers.report import Settled, TierReport, held_files, stayed
+from creative_s3.core.tiers.returning import return_terms
+from creative_s3.core.tiers.surroundings import check_bucket, check_cache, read_fates
+from creative_s3.core.tiers.survey import TierSurvey, measure_room, survey_tiers
+from creative_s3.core.tiers.tiers import Action, Hold, Move, Policy, TierFile, TierPlan
+from creative_s3.errors import CreativeS3Error, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.lifecycle.fates import Fates
+    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.tiers.returning import ReturnTerms
+    from creative_s3.core.transfers.choice import EngineName
+    from creative_s3.core.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+_TRIED_WHEN_ASKED = frozenset({Hold.UNPROVED, Hold.CHANGED, Hold.ARCHIVED})
+"""What is recorded and may be out of date: for a file that somebody names, S3 is asked all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One run that holds the lock.
+
+    Attributes:
+        run: Its number.
+        command: What was run.
+        now: When its plan was made.
+        replayed: What an earlier run had left.
+        started_at: With time zone.
+        began_s: On the clock that only goes forward.
+    """
+
+    run: int
+    command: str
+    now: datetime
+    replayed: Replayed
+    started_at: datetime
+    began_s: float
+
+
+class TierManager:
+    """The tiers of one cache and one bucket. One thread at a time.
+
+    Args:
+        catalog: Up to date with index.json; for the bucket and prefix of `store`.
+        workspace: The cache and its parent.
+        store: The bucket.
+        prefix: What the keys begin with.
+        accepted: IDs of lifecycle rules that will delete objects and whose deletions are accepted;
+            ``unreadable`` accepts that the rules may not be read.
+        engine: Which transfer engine.
+        emit: Takes events.
+        clock: Says what time it is, with time zone.
+    """
+
+    def __init__(  # noqa: PLR0913 - each of them is a choice of the caller
+        self,
+        catalog: Catalog,
+        workspace: Workspace,
+        store: ObjectStore,
+        *,
+        prefix: str,
+        accepted: Collection[str] = (),
+        engine: EngineName = "auto",
+        emit: Emit = ignore,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._catalog = catalog
+        self._workspace = workspace
+        self._store = store
+        self._prefix = prefix
+        self._accepted = frozenset(accepted)
+        self._engine: EngineName = engine
+        self._emit = emit
+        self._clock = clock
+        self._movements = Movements(catalog.database)
+        self._fates: Fates | None = None
+        self.terms: Mapping[str, ReturnTerms] = return_terms(load_bundled().region(store.connection.region))
+
+    @property
+    def fates(self) -> Fates:
+        """What the bucket's lifecycle rules do; asked once.
+
+        Raises:
+            RefusedError: The rules may not be read, or have a part that this version does not know.
+            CreativeS3Error: The request failed.
+        """
+        if self._fates is None:
+            self._fates = read_fates(self._store, self._accepted)
+        return self._fates
+
+    def survey(self) -> TierSurvey:
+        """Look at every file; sends one request, for the bucket's rules.
+
+        Raises:
+            CreativeS3Error: See `fates`; or the cache cannot be looked at.
+        """
+        check_cache(self._workspace)
+        self._emit(PhaseStarted("looking at the cache"))
+        return survey_tiers(
+            self._catalog, self._workspace, now=self._clock(), fates=self.fates, accepted=self._accepted
+        )
+
+    def look(self) -> TierSurvey:
+        """Look at every file, without asking the bucket for its rules: enough for bringing files back.
+
+        Raises:
+            CreativeS3Error: The cache cannot be looked at.
+        """
+        check_cache(self._workspace)
+        self._emit(PhaseStarted("looking at the cache"))
+        return survey_tiers(self._catalog, self._workspace, now=self._clock())
+
+    def plan(self, policy: Policy, survey: TierSurvey | None = None) -> TierPlan:
+        """Decide what should be moved; changes nothing.
+
+        Raises:
+            CreativeS3Error: See `survey`.
+        """
+        survey = survey or self.survey()
+        return make_plan(survey.files, policy, survey.room, now=survey.now, terms=self.terms)
+
+    def check_bucket(self) -> None:
+        """Make sure that the bucket is the one that the catalog knows.
+
+        Raises:
+            RefusedError: It holds nothing under the prefix.
+            CreativeS3Error: It cannot be listed.
+        """
+        check_bucket(self._store, self._prefix)
+
+    def apply(self, plan: TierPlan, *, command: str = "tiers manage") -> TierReport:
+        """Carry out a plan. Every file is proved before it goes; one that cannot be stays, and is told.
+
+        Args:
+            plan: From `plan`.
+            command: For the record.
+
+        Raises:
+            RefusedError: The bucket or the cache looks wrong; nothing was removed.
+            LockedError: Another run works on this cache.
+            CreativeS3Error: Nothing more can be proved; what was removed before is recorded and proved.
+        """
+        with self._working(command, plan.now) as work:
+            if plan.demotions:
+                self.check_bucket()
+            settled = list(self._demote(plan.demotions, work))
+            promotions, left_out = self._affordable(plan)
+            settled += left_out
+            settled += self._promote(promotions, work)
+            return self._report(settled, work, plan=plan)
+
+    def demote(self, files: Sequence[TierFile], *, command: str = "tiers demote") -> TierReport:
+        """Demote files that somebody named, whatever their age; each is proved first.
+
+        Raises:
+            CreativeS3Error: As for `apply`.
+        """
+        every = asked(files, Action.DEMOTE, self.terms)
+        moves = [move for move in every if _may_try(move.file)]
+        stays = [_not_demoted(move) for move in every if not _may_try(move.file)]
+        with self._working(command, self._clock()) as work:
+            if moves:
+                self.check_bucket()
+            return self._report([*stays, *self._demote(moves, work)], work)
+
+    def promote(self, files: Sequence[TierFile], *, command: str = "tiers promote") -> TierReport:
+        """Bring files back that somebody named, verified.
+
+        Raises:
+            CreativeS3Error: As for `apply`.
+        """
+        with self._working(command, self._clock()) as work:
+            return self._report(self._promote(asked(files, Action.PROMOTE, self.terms), work), work)
+
+    def undo(self, run: int | None = None, *, command: str = "tiers undo") -> TierReport:
+        """Bring back what a run demoted, exactly that content.
+
+        Args:
+            run: Its number; None for the last of which anything is still in S3 only.
+            command: For the record.
+
+        Raises:
+            UsageError: There is no such run.
+            CreativeS3Error: As for `apply`.
+        """
+        undone = self.undoable(run)
+        with self._working(command, self._clock()) as work:
+            known = {movement.file_path: movement for movement in self._movements.demoted_by(undone)}
+            files = [
+                file._replace(key=known[file.file_path].key)
+                for file in self.look().files
+                if file.file_path in known
+            ]
+            settled = self._promote(asked(files, Action.PROMOTE, self.terms), work, exact=known)
+            unknown = sorted(known.keys() - {file.file_path for file in files})
+            warnings = tuple(f"{path} is in no index entry any more, and was left in S3" for path in unknown)
+            return self._report(settled, work, warnings=warnings)
+
+    def undoable(self, run: int | None = None) -> int:
+        """Return the number of the run that `undo` would take back.
+
+        Raises:
+            UsageError: There is none.
+        """
+        number = self._movements.last_undoable_run() if run is None else run
+        if number is None or not self._movements.demoted_by(number):
+            raise UsageError(
+                "no run has demoted anything that is still in S3 only"
+                if run is None
+                else f"no run of this number has demoted anything: {run}",
+                hint="see what there was: creative-s3 tiers log",
+            )
+        return number
+
+    def undoable_paths(self, run: int | None = None) -> frozenset[str]:
+        """Return the files that `undo` would bring back, those that are back already among them.
+
+        Raises:
+            UsageError: There is no such run.
+        """
+        return frozenset(movement.file_path for movement in self._movements.demoted_by(self.undoable(run)))
+
+    @contextmanager
+    def _working(self, command: str, now: datetime) -> Iterator[_Work]:
+        """Hold the lock, with everything that a killed run left settled."""
+        with exclusive(catalog_path(self._workspace.cache_dir).with_name("lock")):
+            check_cache(self._workspace)
+            started_at, began_s = datetime.now(UTC), time.monotonic()
+            replayed = replay(self._catalog, self._workspace)
+            yield _Work(self._movements.new_run(), command, now, replayed, started_at, began_s)
+
+    def _demote(self, moves: Sequence[Move], work: _Work) -> Iterator[Settled]:
+        if not moves:
+            return
+        prover = Prover(
+            self._catalog,
+            self._workspace,
+            self._store,
+            fates=self.fates,
+            pins=read_pins(self._workspace.cache_dir),
+            accepted=self._accepted,
+        )
+        demoter = Demoter(
+            self._catalog,
+            self._workspace,
+            prover,
+            run=work.run,
+            command=work.command,
+            now=work.now,
+            workers=self._store.connection.config.max_parallel_uploads,
+            emit=self._emit,
+        )
+        yield from demoter.demote(moves)
+
+    def _promote(
+        self, moves: Sequence[Move], work: _Work, *, exact: Mapping[str, Movement] | None = None
+    ) -> list[Settled]:
+        if not moves:
+            return []
+        promoter = Promoter(
+            self._catalog,
+            self._workspace,
+            self._store,
+            run=work.run,
+            command=work.command,
+            now=work.now,
+            engine=self._engine,
+            emit=self._emit,
+        )
+        return list(promoter.promote(moves, exact=exact))
+
+    def _affordable(self, plan: TierPlan) -> tuple[list[Move], list[Settled]]:
+        """Take out promotions for which the room was not made after all."""
+        limit = plan.policy.limit_bytes
+        if limit is None or not plan.promotions:
+            return list(plan.promotions), []
+        room = limit - measure_room(self._workspace).used_bytes
+        fitting: list[Move] = []
+        left_out: list[Settled] = []
+        for move in plan.promotions:
+            if not move.file.in_cache or move.file.size_bytes <= room:
+                fitting.append(move)
+                room -= move.file.size_bytes if move.file.in_cache else 0
+            else:
+                left_out.append(stayed(move, Hold.ROOM))
+        return fitting, left_out
+
+    def _report(
+        self,
+        settled: Iterable[Settled],
+        work: _Work,
+        *,
+        plan: TierPlan | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> TierReport:
+        settled = tuple(settled)
+        report = TierReport(
+            settled=settled,
+            run=work.run if any(item.done for item in settled) else None,
+            plan=plan,
+            held=held_files(plan) if plan else (),
+            warnings=(*work.replayed.sentences, *warnings),
+            requests=Counter(self._store.requests),
+        )
+        if report.run is not None:
+            self._take_down(report, work)
+        return report
+
+    def _take_down(self, report: TierReport, work: _Work) -> None:
+        """Record a run for the statistics; they are not worth failing for."""
+        run = RunRecord(
+            command=work.command,
+            bucket=self._catalog.bucket,
+            started_at=work.started_at.isoformat(timespec="seconds"),
+            duration_s=time.monotonic() - work.began_s,
+            exit_code=int(report.exit_code),
+            files=report.demoted + report.promoted,
+            size_bytes=report.demoted_bytes + report.promoted_bytes,
+            failed=len(report.failures),
+            requests=report.requests,
+        )
+        try:
+            self._catalog.usage.add_run(run)
+        except CreativeS3Error as error:
+            _log.warning("the run is not in the statistics: %s", error.message)
+
+
+def _may_try(file: TierFile) -> bool:
+    return file.is_hot and (file.hold is None or file.hold in _TRIED_WHEN_ASKED)
+
+
+def _not_demoted(move: Move) -> Settled:
+    hold = move.file.hold if move.file.is_hot else None
+    return stayed(move, hold or Hold.AWAY, move.file.detail)

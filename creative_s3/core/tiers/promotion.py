@@ -1,0 +1,308 @@
+"""Promotion: cold files come back to their places, many at once, each verified before it gets its name.
+
+An object that belongs to another asset by now, or has to be restored first, is told and left. Over a file
+that is in the place already, nothing is ever put.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from creative_s3.core import files
+from creative_s3.core.catalog.usage import DOWNLOADS, Tally
+from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
+from creative_s3.core.faults import ends_run
+from creative_s3.core.files import sweep_partials
+from creative_s3.core.layout import owner_of
+from creative_s3.core.lookahead import in_order
+from creative_s3.core.objects import is_archived
+from creative_s3.core.storage.placement import check_folders
+from creative_s3.core.storage.retrieval import archived
+from creative_s3.core.tiers.movements import Movement, Movements
+from creative_s3.core.tiers.reasons import why
+from creative_s3.core.tiers.report import Settled, done, failed, stayed
+from creative_s3.core.tiers.tiers import Action, Hold, Move, TierFile
+from creative_s3.core.transfers.engine import TransferEngine
+from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
+from creative_s3.core.workspace import FileState, Signature
+from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, ItemError, WouldOverwriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.models import StoredObject
+    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.transfers.choice import EngineName
+    from creative_s3.core.workspace import Workspace
+
+_COMMIT_FILES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A file to fetch: where from and where to, or why not."""
+
+    move: Move
+    path: Path | None = None
+    stored: StoredObject | None = None
+    error: CreativeS3Error | None = None
+
+
+class Promoter:
+    """Fetches cold files; used from one thread. The caller holds the cache's lock.
+
+    Args:
+        catalog: Takes the marks.
+        workspace: Where to.
+        store: Where from.
+        run: The run's number.
+        command: What was run, for the record.
+        now: When the plan was made.
+        engine: Which transfer engine.
+        emit: Takes events.
+    """
+
+    def __init__(  # noqa: PLR0913 - each of them is a choice of the caller
+        self,
+        catalog: Catalog,
+        workspace: Workspace,
+        store: ObjectStore,
+        *,
+        run: int,
+        command: str,
+        now: datetime,
+        engine: EngineName = "auto",
+        emit: Emit = ignore,
+    ) -> None:
+        self._catalog = catalog
+        self._workspace = workspace
+        self._store = store
+        self._run = run
+        self._command = command
+        self._now = now
+        self._engine: EngineName = engine
+        self._emit = emit
+        self._movements = Movements(catalog.database)
+        self._exact: Mapping[str, Movement] = {}
+
+    def promote(
+        self, moves: Sequence[Move], *, exact: Mapping[str, Movement] | None = None
+    ) -> Iterator[Settled]:
+        """Fetch files; yield what became of each, not in order.
+
+        Args:
+            moves: Which ones.
+            exact: What was demoted, by file path: then only that very content comes back.
+
+        Raises:
+            CreativeS3Error: Nothing more can be fetched (no bucket, no valid credentials).
+        """
+        self._exact = exact or {}
+        self._emit(PhaseStarted("promoting"))
+        self._emit(TotalsKnown(len(moves), sum(move.file.size_bytes for move in moves)))
+        ready: list[_Wanted] = []
+        workers = self._store.connection.config.max_parallel_uploads
+        for wanted in in_order(self._look, moves, workers=workers):
+            if wanted.error is not None:
+                if ends_run(wanted.error):
+                    raise wanted.error
+                yield failed(wanted.move, wanted.error)
+            elif wanted.stored is None:
+                self._mark([wanted.move.file])
+                yield stayed(wanted.move, Hold.HERE)
+            else:
+                ready.append(wanted)
+        yield from self._fetch(ready)
+
+    def _look(self, move: Move) -> _Wanted:
+        """Find out where a file goes and what its object is now; one that is back already needs nothing."""
+        try:
+            path = self._place(move.file)
+            state = self._workspace.locate(move.file.file_path).state
+            if state is FileState.PRESENT:
+                return _Wanted(move, path)
+            if os.path.lexists(path):
+                return _Wanted(
+                    move,
+                    error=WouldOverwriteError(
+                        "something that is no readable file is in its place",
+                        item=str(path),
+                        hint=f"ls -ld {path}",
+                    ),
+                )
+            return _Wanted(move, path, self._stored(move.file))
+        except CreativeS3Error as error:
+            return _Wanted(move, error=error)
+
+    def _place(self, file: TierFile) -> Path:
+        """Return where a file belongs, no folder on the way being a link.
+
+        Raises:
+            UnsafeKeyError: One is.
+        """
+        relative = PurePosixPath(file.file_path)
+        root = self._workspace.root
+        if relative.parts[0] == self._workspace.cache_dir.name and len(relative.parts) > 1:
+            root, relative = self._workspace.cache_dir, PurePosixPath(*relative.parts[1:])
+        check_folders(root, relative)
+        return root / relative
+
+    def _stored(self, file: TierFile) -> StoredObject:
+        """Ask for a file's object, and make sure that it is the file's.
+
+        Raises:
+            CreativeS3Error: It is not, or is gone, or archived.
+        """
+        key = file.key
+        if key is None:
+            raise ItemError("this asset was never stored in S3", item=file.cache_keys[0])
+        stored = self._store.head(key)
+        if stored is None:
+            raise self._store.missing(key)
+        if is_archived(stored):
+            raise archived(stored, self._store.connection)
+        known = self._exact.get(file.file_path)
+        if known is not None and not _is_same(stored, known):
+            version = f"; its version {known.version_id} had it" if known.version_id else ""
+            raise ItemError(
+                f"the object was overwritten since the file was demoted{version}",
+                item=key,
+                hint=f"take what is there now: creative-s3 tiers promote {file.cache_keys[0]}",
+            )
+        owner = owner_of(stored.metadata)
+        if known is None and owner is not None and owner not in file.cache_keys:
+            other = self._catalog.assets.get(owner)
+            if other is not None and other.asset.file_path != file.file_path and self._differs(stored):
+                raise ItemError(
+                    f"the object belongs to another asset by now: {owner}",
+                    item=key,
+                    hint="see what is there: creative-s3 assets discover",
+                )
+        return stored
+
+    def _differs(self, stored: StoredObject) -> bool:
+        """Tell whether an object is not what we proved under its key."""
+        known = self._catalog.object(stored.key)
+        return known is None or (known.etag != stored.etag and known.crc64nvme != stored.crc64nvme)
+
+    def _fetch(self, ready: Sequence[_Wanted]) -> Iterator[Settled]:
+        by_path = {wanted.path: wanted for wanted in ready}
+        waiting: list[tuple[Move, Outcome]] = []
+        with TransferEngine(self._store.connection, engine=self._engine, emit=self._emit) as transfers:
+            try:
+                for outcome in transfers.download(_swept(ready)):
+                    move = by_path[outcome.request.path].move
+                    error = outcome.error or self._unproved(move, outcome)
+                    if error is None:
+                        waiting.append((move, outcome))
+                        yield done(move, self._now)
+                    elif ends_run(error):
+                        raise error
+                    else:
+                        yield failed(move, error)
+                    if len(waiting) >= _COMMIT_FILES:
+                        self._commit(waiting)
+            finally:
+                self._commit(waiting)
+                self._store.count(transfers.requests)
+
+    def _unproved(self, move: Move, outcome: Outcome) -> CreativeS3Error | None:
+        """Prove what S3 has no checksum of by what we know; return why that fails.
+
+        Where nothing is known either, its size has to do, as for every download.
+        """
+        if outcome.proof is not Proof.UNVERIFIABLE:
+            return None
+        exact, proved = self._exact.get(move.file.file_path), self._catalog.object(outcome.request.key)
+        expected = exact or proved
+        path = outcome.request.path
+        if expected is None or files.read(path)[1] == expected.crc64nvme:
+            return None
+        path.unlink(missing_ok=True)
+        return ChecksumMismatchError(
+            "what arrived cannot be proved: S3 holds no checksum, and it is not what was proved before",
+            item=move.file.key,
+            hint=f"fetch it as it is: creative-s3 assets download {move.file.key}",
+        )
+
+    def _commit(self, waiting: list[tuple[Move, Outcome]]) -> None:
+        """Record what arrived, and give the files the times and permissions they had."""
+        if not waiting:
+            return
+        at = datetime.now(UTC)
+        known = []
+        for move, outcome in waiting:
+            before = self._exact.get(move.file.file_path) or self._movements.last_demotion_of(
+                move.file.file_path
+            )
+            if before is not None:
+                _restore_times(outcome.request.path, before)
+            stored = outcome.stored or self._catalog.object(outcome.request.key)
+            if stored is not None and stored.crc64nvme is not None:
+                status = outcome.request.path.stat()
+                known.append((move.file.file_path, Signature.of(status), stored.crc64nvme))
+        with self._catalog.database.transaction():
+            self._mark([move.file for move, _ in waiting])
+            self._catalog.remember(files=known)
+            self._movements.record(self._movement(move, outcome, at) for move, outcome in waiting)
+            size_bytes = sum(move.file.size_bytes for move, _ in waiting)
+            self._catalog.usage.record({}, {DOWNLOADS: Tally(len(waiting), size_bytes)}, at=at)
+        waiting.clear()
+
+    def _movement(self, move: Move, outcome: Outcome, at: datetime) -> Movement:
+        stored = outcome.stored
+        return Movement(
+            run=self._run,
+            file_path=move.file.file_path,
+            at=at.isoformat(timespec="seconds"),
+            action=str(Action.PROMOTE),
+            command=self._command,
+            bucket=self._catalog.bucket,
+            cache_key=move.file.cache_keys[0],
+            key=outcome.request.key,
+            version_id=stored.version_id if stored else None,
+            size_bytes=stored.size_bytes if stored else move.file.size_bytes,
+            crc64nvme=(stored.crc64nvme if stored else None) or "",
+            mode=0,
+            mtime_ns=0,
+            reason=why(move, self._now),
+        )
+
+    def _mark(self, brought: Iterable[TierFile]) -> None:
+        self._catalog.assets.set_cold((key for file in brought for key in file.cache_keys), is_cold=False)
+
+
+def _is_same(stored: StoredObject, known: Movement) -> bool:
+    if stored.size_bytes != known.size_bytes:
+        return False
+    if stored.crc64nvme is not None:
+        return stored.crc64nvme == known.crc64nvme
+    return True  # there is no checksum: what arrives is compared
+
+
+def _restore_times(path: Path, known: Movement) -> None:
+    """Give a file the permissions and the time of writing that it had when it was demoted."""
+    try:
+        path.chmod(known.mode)
+        os.utime(path, ns=(path.stat().st_atime_ns, known.mtime_ns))
+    except OSError:
+        return  # the content is what counts
+
+
+def _swept(ready: Iterable[_Wanted]) -> Iterator[Download]:
+    """Remove what a killed download left in each folder before the first file goes there."""
+    seen: set[Path] = set()
+    for wanted in ready:
+        if wanted.path is None or wanted.stored is None:
+            continue
+        folder = wanted.path.parent
+        if folder not in seen:
+            seen.add(folder)
+            if folder.is_dir():
+                sweep_partials(folder)
+        yield Download(wanted.stored.key, wanted.path, stored=wanted.stored)

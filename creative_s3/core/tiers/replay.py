@@ -1,0 +1,185 @@
+"""After a crash: each demotion that was begun is finished or taken back; its file is here, or proved in S3.
+
+Needs no bucket. What lies under a name aside is never removed unless the same bytes have the file's own name.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from creative_s3.core.tiers.cache_walk import walk
+from creative_s3.core.tiers.leaving import (
+    StaysError,
+    aside_name,
+    inside_cache,
+    is_aside,
+    open_folder,
+    own_name,
+    put_back,
+)
+from creative_s3.core.tiers.movements import Movements, Pending
+from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.workspace import Workspace
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Ending(Enum):
+    """How a demotion ended."""
+
+    GONE = auto()
+    """The file is removed; the proof was durable before."""
+    STAYED = auto()
+    """The file has its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay found.
+
+    Attributes:
+        put_back: Files that are under their own name again, relative to the workspace.
+        finished: Files that are gone, and in S3.
+        kept: Files for which a new name had to be found, because another one has theirs.
+    """
+
+    put_back: tuple[str, ...] = ()
+    finished: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether there was anything to do."""
+        return bool(self.put_back or self.finished or self.kept)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What somebody should know of it."""
+        said = []
+        if self.put_back:
+            said.append(f"an earlier run was killed; files put back: {len(self.put_back):,}")
+        if self.finished:
+            said.append(f"an earlier run was killed; files that had gone, proved: {len(self.finished):,}")
+        said += [
+            f"an earlier run was killed, and another file has taken the name of one; it is kept as {path}"
+            for path in self.kept
+        ]
+        return tuple(said)
+
+
+def replay(catalog: Catalog, workspace: Workspace) -> Replayed:
+    """Settle what a killed run left; the caller holds the cache's lock.
+
+    Also what only a catalog knew that was lost since: a name aside has the file's own name in it.
+
+    Raises:
+        CatalogError: The catalog cannot be used.
+        OSError: A file cannot be given its name back; it is aside, whole.
+    """
+    movements = Movements(catalog.database)
+    back: list[str] = []
+    finished: list[str] = []
+    kept: list[str] = []
+    for pending in movements.pending():
+        ending, extra = settle(pending, workspace)
+        kept += extra
+        end(
+            catalog,
+            gone=[pending] if ending is Ending.GONE else [],
+            stayed=[pending] if ending is Ending.STAYED else [],
+        )
+        (finished if ending is Ending.GONE else back).append(pending.file_path)
+    for path in [path for path, _ in walk(workspace) if is_aside(PurePosixPath(path).name)]:
+        name = own_name(PurePosixPath(path).name)
+        if name is None:
+            kept.append(path)
+            continue
+        file_path = str(PurePosixPath(path).with_name(name))
+        extra = _settle_aside(workspace, file_path, PurePosixPath(path).name)
+        kept += extra
+        back += [] if extra else [file_path]
+    return Replayed(tuple(back), tuple(finished), tuple(kept))
+
+
+def settle(pending: Pending, workspace: Workspace) -> tuple[Ending, list[str]]:
+    """Put a file back if it was on its way out; return how it ended, and the new name if it needed one.
+
+    Raises:
+        OSError: It cannot be put back; it is aside, whole.
+    """
+    name = PurePosixPath(pending.file_path).name
+    kept = _settle_aside(workspace, pending.file_path, aside_name(name, pending.number))
+    try:
+        folder = open_folder(workspace.cache_dir, inside_cache(workspace, pending.file_path))
+    except (OSError, StaysError):
+        return Ending.GONE, kept
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return Ending.GONE, kept
+    finally:
+        os.close(folder)
+    return Ending.STAYED, kept
+
+
+def end(catalog: Catalog, *, gone: Iterable[Pending], stayed: Iterable[Pending]) -> None:
+    """Record how demotions ended, in one durable step."""
+    gone, stayed = list(gone), list(stayed)
+    with catalog.database.transaction():
+        catalog.assets.set_cold((key for one in stayed for key in one.cache_keys), is_cold=False)
+        # Again: somebody who used the file meanwhile has taken it for one that is here to stay.
+        catalog.assets.set_cold((key for one in gone for key in one.cache_keys), is_cold=True)
+        Movements(catalog.database).end(gone, stayed)
+
+
+def _settle_aside(workspace: Workspace, file_path: str, aside: str) -> list[str]:
+    """Give a file that lies aside its name back, or another name if somebody has taken it."""
+    relative = PurePosixPath(file_path)
+    try:
+        folder = open_folder(workspace.cache_dir, inside_cache(workspace, file_path))
+    except (OSError, StaysError):
+        return []
+    try:
+        try:
+            os.stat(aside, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return []
+        with suppress(FileExistsError):
+            put_back(folder, aside, relative.name)
+            return []
+        if _content(folder, aside) == _content(folder, relative.name):
+            os.unlink(aside, dir_fd=folder)
+            os.fsync(folder)
+            return []
+        return [str(relative.with_name(_keep(folder, aside, relative)))]
+    finally:
+        os.close(folder)
+
+
+def _keep(folder: int, aside: str, relative: PurePosixPath) -> str:
+    number = 1
+    while True:
+        name = f"{relative.stem[:150]}.kept-{number}{relative.suffix}"
+        try:
+            put_back(folder, aside, name)
+        except FileExistsError:
+            number += 1
+        else:
+            return name
+
+
+def _content(folder: int, name: str) -> tuple[str, int]:
+    descriptor = os.open(name, _FLAGS, dir_fd=folder)
+    try:
+        return crc64nvme_of_descriptor(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Transfers: bytes to the bucket and back, many at once, each proved."""

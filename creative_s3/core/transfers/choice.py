@@ -1,0 +1,46 @@
+"""Which engine moves the bytes: s3transfer's CRT manager where it can serve, else the classic one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from botocore import UNSIGNED
+from botocore.utils import get_environ_proxies
+
+from creative_s3.core.transfers.classic import ClassicEngine
+from creative_s3.core.transfers.crt import CrtEngine
+from creative_s3.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from creative_s3.core.aws import Connection
+    from creative_s3.core.transfers.flights import Engine, RequestTally
+
+EngineName = Literal["auto", "crt", "classic"]
+
+
+def open_engine(name: EngineName, connection: Connection, *, tally: RequestTally) -> Engine:
+    """Make the engine that `name` asks for; ``auto`` is CRT where it can serve.
+
+    Raises:
+        UnsupportedError: CRT was asked for and cannot serve here.
+        CredentialsError: The credentials cannot be resolved.
+    """
+    obstacle = _crt_obstacle(connection)
+    if name == "crt" and obstacle:
+        raise UnsupportedError(
+            f"the CRT engine cannot serve here: {obstacle}", item="--engine crt", hint="use --engine auto"
+        )
+    if name == "classic" or obstacle:
+        return ClassicEngine(connection)
+    return CrtEngine(connection, tally=tally)
+
+
+def _crt_obstacle(connection: Connection) -> str | None:
+    """Say why the CRT engine cannot serve, or None when it can."""
+    meta = connection.client.meta
+    proxies = meta.config.proxies
+    if get_environ_proxies(meta.endpoint_url) if proxies is None else proxies:
+        return "requests go through a proxy"
+    if meta.config.signature_version is UNSIGNED or "v4" not in str(meta.config.signature_version):
+        return "it signs with signature version 4 only"
+    return None

@@ -1,0 +1,191 @@
+"""The classic engine: s3transfer's manager over botocore; slower, and it serves wherever botocore does.
+
+s3transfer accepts no conditions on a write and shows no answer's headers. Both are added by a thin layer
+around the boto3 client that it is given.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+from s3transfer.manager import TransferConfig, TransferManager
+from s3transfer.subscribers import BaseSubscriber
+
+from creative_s3.core.objects import bare_etag, bare_version
+from creative_s3.core.pool import DaemonPool
+from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES, Answer, Flight, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import ThreadPoolExecutor
+
+    from botocore.client import BaseClient
+
+    from creative_s3.core.aws import Connection
+
+
+_GRACE_S = 1.5
+"""Seconds for s3transfer to abort a cancelled multipart upload itself: it waits for all parts under way."""
+
+
+class ClassicEngine:
+    """Slower, with more Python per object; takes proxies and anything else that botocore takes."""
+
+    name = "classic"
+
+    def __init__(self, connection: Connection) -> None:
+        self._bucket = connection.bucket
+        self._client = _ObservedClient(connection.client)
+        self._manager = TransferManager(
+            cast("BaseClient", self._client),
+            TransferConfig(
+                multipart_threshold=MULTIPART_FROM_BYTES,
+                multipart_chunksize=PART_BYTES,
+                max_request_concurrency=connection.config.max_parallel_uploads,
+            ),
+            executor_cls=cast(
+                "type[ThreadPoolExecutor]", DaemonPool
+            ),  # only its submit and shutdown are used
+        )
+
+    def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
+        """Begin an upload."""
+        self._client.puts[flight.key] = flight
+        future = self._manager.upload(
+            str(flight.path),
+            self._bucket,
+            flight.key,
+            extra_args=dict(arguments),
+            subscribers=[_UploadObserver(flight, self._client.puts, self._client.uploads)],
+        )
+        return partial(self._cancel_put, flight.key, future.cancel)
+
+    def get(self, flight: Flight) -> Callable[[], None]:
+        """Begin a download."""
+        self._client.gets[flight.key] = flight
+        future = self._manager.download(
+            self._bucket,
+            flight.key,
+            str(flight.path),
+            extra_args={"ChecksumMode": "ENABLED"},
+            subscribers=[_DownloadObserver(flight, self._client.gets, self._client.bodies)],
+        )
+        return future.cancel
+
+    def close(self) -> None:
+        """End the manager's threads."""
+        self._manager.shutdown()
+
+    def _cancel_put(self, key: str, cancel: Callable[[], None]) -> None:
+        """Cancel an upload; where parts of it are stuck, abort it before the process ends."""
+        cancel()
+        if key in self._client.uploads:
+            late = threading.Timer(_GRACE_S, self._client.abort, [key])
+            late.daemon = True
+            late.start()
+
+
+class _Observer(BaseSubscriber):
+    """A subscriber in s3transfer's form that reports to its flight."""
+
+    def __init__(self, flight: Flight, flights: dict[str, Flight]) -> None:
+        self._flight = flight
+        self._flights = flights
+
+    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:  # noqa: ANN401, ARG002
+        self._flight.progress(bytes_transferred)
+
+    def on_done(self, future: Any, **_: Any) -> None:  # noqa: ANN401
+        error: BaseException | None = None
+        try:
+            future.result()
+        except BaseException as caught:  # noqa: BLE001 - the reply carries it on, cancellation included
+            error = caught
+        self._flights.pop(self._flight.key, None)
+        self._flight.done(Reply(answer=self._flight.answer, error=error))
+
+
+class _UploadObserver(_Observer):
+    """The same; it also forgets the multipart upload, which is completed or aborted then."""
+
+    def __init__(
+        self, flight: Flight, flights: dict[str, Flight], uploads: dict[str, dict[str, str]]
+    ) -> None:
+        super().__init__(flight, flights)
+        self._uploads = uploads
+
+    def on_done(self, future: Any, **details: Any) -> None:  # noqa: ANN401
+        self._uploads.pop(self._flight.key, None)
+        super().on_done(future, **details)
+
+
+class _DownloadObserver(_Observer):
+    """The same; it also tells the size, which saves s3transfer's own HEAD, and lets go of connections."""
+
+    def __init__(self, flight: Flight, flights: dict[str, Flight], bodies: dict[str, list[Any]]) -> None:
+        super().__init__(flight, flights)
+        self._bodies = bodies
+
+    def on_queued(self, future: Any, **_: Any) -> None:  # noqa: ANN401
+        future.meta.provide_transfer_size(self._flight.size_bytes)
+        future.meta.provide_object_etag(f'"{self._flight.if_match}"')
+
+    def on_done(self, future: Any, **details: Any) -> None:  # noqa: ANN401
+        for body in self._bodies.pop(self._flight.key, ()):
+            body.close()  # s3transfer drops the other parts of a failed download unread
+        super().on_done(future, **details)
+
+
+@dataclass(slots=True)
+class _ObservedClient:
+    """A boto3 client that adds the conditions of a key's flight and notes what S3 answers."""
+
+    client: Any
+    puts: dict[str, Flight] = field(default_factory=dict)
+    gets: dict[str, Flight] = field(default_factory=dict)
+    uploads: dict[str, dict[str, str]] = field(default_factory=dict)
+    bodies: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+        return getattr(self.client, name)
+
+    def put_object(self, **arguments: Any) -> Any:  # noqa: ANN401
+        flight = self.puts[arguments["Key"]]
+        return _noted(flight, self.client.put_object(**arguments, **flight.conditions()))
+
+    def create_multipart_upload(self, **arguments: Any) -> Any:  # noqa: ANN401
+        answer = self.client.create_multipart_upload(**arguments)
+        names = {"Bucket": arguments["Bucket"], "Key": arguments["Key"], "UploadId": answer["UploadId"]}
+        self.uploads[arguments["Key"]] = names
+        return answer
+
+    def complete_multipart_upload(self, **arguments: Any) -> Any:  # noqa: ANN401
+        flight = self.puts[arguments["Key"]]
+        return _noted(flight, self.client.complete_multipart_upload(**arguments, **flight.conditions()))
+
+    def get_object(self, **arguments: Any) -> Any:  # noqa: ANN401
+        flight = self.gets[arguments["Key"]]
+        answer = self.client.get_object(**(arguments | flight.conditions()))
+        self.bodies.setdefault(flight.key, []).append(answer["Body"])
+        return answer if "Range" in arguments else _noted(flight, answer)
+
+    def abort(self, key: str) -> None:
+        """Abort the multipart upload of `key` if it is still under way."""
+        if names := self.uploads.get(key):
+            with suppress(BotoCoreError, ClientError):  # it stays then, and doctor tells of it
+                self.client.abort_multipart_upload(**names)
+
+
+def _noted(flight: Flight, answer: Any) -> Any:  # noqa: ANN401 - boto3's answer
+    full = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    flight.answer = Answer(
+        etag=bare_etag(answer.get("ETag")),
+        version_id=bare_version(answer.get("VersionId")),
+        crc64nvme=answer.get("ChecksumCRC64NVME") if full else None,
+    )
+    return answer

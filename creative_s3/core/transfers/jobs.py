@@ -1,0 +1,120 @@
+"""What uploads and downloads have in common as jobs of the engine: their steps, their exact byte count."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from creative_s3.core.events import Progressed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from creative_s3.core.aws import Connection
+    from creative_s3.core.events import Emit
+    from creative_s3.core.transfers.flights import Engine, Reply
+    from creative_s3.core.transfers.outcomes import Download, Outcome, Upload
+
+
+class Meter:
+    """Counts an item's bytes so that what was emitted always adds up; any thread may call it.
+
+    Attributes:
+        moved_at: The clock when the present try began or last moved bytes.
+    """
+
+    def __init__(self, key: str, emit: Emit, clock: Callable[[], float]) -> None:
+        self._key = key
+        self._emit = emit
+        self._clock = clock
+        self.moved_at = clock()
+        self._lock = threading.Lock()
+        self._counted = 0
+        self._is_open = False
+
+    def open(self) -> None:
+        """Begin a try."""
+        with self._lock:
+            self._is_open = True
+            self.moved_at = self._clock()
+
+    def add(self, delta_bytes: int) -> None:
+        """Count bytes that moved; late reports of an ended try count for nothing."""
+        with self._lock:
+            if not self._is_open or not delta_bytes:
+                return
+            self._counted += delta_bytes
+            self.moved_at = self._clock()
+        self._emit(Progressed(self._key, delta_bytes))
+
+    def close(self, total_bytes: int) -> None:
+        """End a try: from now on the sum of all that was emitted is `total_bytes`."""
+        with self._lock:
+            self._is_open = False
+            rest = total_bytes - self._counted
+            self._counted = total_bytes
+        if rest:
+            self._emit(Progressed(self._key, rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every job needs."""
+
+    connection: Connection
+    emit: Emit
+    clock: Callable[[], float]
+
+
+class Job(ABC):
+    """One request on its way: ``prepare``, ``send``, ``settle``; all again after a failure that may pass.
+
+    Attributes:
+        attempts: Tries begun.
+        setbacks: Tries that ended because content did not match or changed.
+        begun_at: The engine's clock at the first try.
+        failing_since: The engine's clock when bytes last moved before the first failure; None before that.
+        cancel: Stops what is under way; None when nothing is.
+    """
+
+    def __init__(self, request: Upload | Download, around: Surroundings) -> None:
+        self.request = request
+        self.around = around
+        self.meter = Meter(request.key, around.emit, around.clock)
+        self.attempts = 0
+        self.setbacks = 0
+        self.begun_at = 0.0
+        self.failing_since: float | None = None
+        self.cancel: Callable[[], None] | None = None
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """What there is to move; 0 while it is not known."""
+
+    @property
+    @abstractmethod
+    def prepares_long(self) -> bool:
+        """Whether `prepare` may take long enough to hold up other items."""
+
+    @abstractmethod
+    def prepare(self) -> Outcome | None:
+        """Look before sending; an outcome means that nothing needs to be sent."""
+
+    @abstractmethod
+    def send(self, engine: Engine, done: Callable[[Reply], None]) -> Callable[[], None]:
+        """Begin the transfer; return what cancels it."""
+
+    @abstractmethod
+    def settle_at_once(self, reply: Reply) -> Outcome | None:
+        """Prove the result without waiting for anything; None when that is not possible."""
+
+    @abstractmethod
+    def settle(self, reply: Reply) -> Outcome:
+        """Prove the result with whatever it takes, or raise."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Clean up after a transfer that will not be settled."""

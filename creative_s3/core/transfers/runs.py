@@ -1,0 +1,327 @@
+"""One run of the transfer engine: the jobs under way, those that wait to be tried again, and their inbox.
+
+Everything here happens in the thread that iterates; other threads only put messages into the inbox. What a
+job's steps do is not known here.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections import deque
+from dataclasses import dataclass, replace
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from creative_s3.core.events import Failed, Finished, Queued, Retried
+from creative_s3.core.faults import is_retryable, translate
+from creative_s3.core.transfers.outcomes import Outcome
+from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, FileChangedError, OutageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from creative_s3.core.events import Emit
+    from creative_s3.core.pool import DaemonPool
+    from creative_s3.core.transfers.flights import Engine, Reply
+    from creative_s3.core.transfers.jobs import Job
+
+TICK_S = 0.1
+DRAIN_S = 4.0
+"""How long an interrupted run waits for cancelled transfers: all of it takes less than five seconds."""
+
+_SETBACKS = 3
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 15.0
+_SAME_KEY_DELAY_S = 0.05
+_MOST_WAITING = 1_000
+"""While so many wait to be tried again, none is begun: a dead server must not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a run works with.
+
+    Attributes:
+        engine: Moves bytes.
+        pool: Does what may wait.
+        emit: Takes events.
+        limit: Jobs under way at once.
+        patience_s: How long one job's temporary failures are tried again.
+        clock: Seconds, growing steadily.
+        tick: Called by the thread that iterates at least every `TICK_S` while it waits; may raise.
+    """
+
+    engine: Engine
+    pool: DaemonPool
+    emit: Emit
+    limit: int
+    patience_s: float
+    clock: Callable[[], float]
+    tick: Callable[[], None] | None = None
+
+
+_Message = tuple["Callable[..., None]", "Job", Any, BaseException | None]
+
+
+class Run:
+    """One call of ``upload`` or ``download``."""
+
+    def __init__(self, terms: Terms, jobs: Iterator[Job]) -> None:
+        self._terms = terms
+        self._source: Iterator[Job] | None = jobs
+        self._inbox: SimpleQueue[_Message | None] = SimpleQueue()
+        self._active: dict[str, Job] = {}
+        self._waiting: list[tuple[float, int, Job]] = []
+        self._order = itertools.count()
+        self._ready: deque[Outcome] = deque()
+        self._is_cancelled = False
+        self._is_stuck = False
+        self._give_up_at: float | None = None
+        self._succeeded_at = terms.clock()
+        self._outage: OutageError | None = None
+
+    def cancel(self) -> None:
+        """Begin nothing more and cancel what is under way; any thread may call it, also a signal handler."""
+        self._is_cancelled = True
+        self._inbox.put(None)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Drive everything until nothing is left.
+
+        Raises:
+            OutageError: Nothing succeeded for the whole time that one item was tried, and there are more.
+        """
+        try:
+            while True:
+                self._fill()
+                if self._ready:
+                    # One by one, and fill up again: when all ended at once, nothing else would wake us.
+                    yield self._ready.popleft()
+                    continue
+                if self._outage is not None:
+                    raise self._outage
+                if self._is_over():
+                    return
+                self._take(self._until_due())
+                if self._terms.tick is not None:
+                    self._terms.tick()
+        finally:
+            self.abandon()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the run ended and left transfers behind that did not end in time."""
+        return self._is_stuck
+
+    def abandon(self) -> None:
+        """Cancel what is under way and wait a little for it."""
+        self._cancel_active()
+        while self._active and self._terms.clock() < (self._give_up_at or 0):
+            self._take(max(0.0, (self._give_up_at or 0) - self._terms.clock()))
+        self._is_stuck = self._is_stuck or bool(self._active)
+        for job in self._active.values():
+            job.meter.close(0)
+            job.abandon()
+        self._active.clear()
+        self._waiting.clear()
+
+    # -- what comes next
+
+    def _fill(self) -> None:
+        if self._is_cancelled:
+            self._cancel_active()
+            return
+        if self._outage is not None:
+            return
+        while len(self._active) < self._terms.limit and (job := self._next()):
+            self._begin(job)
+
+    def _next(self) -> Job | None:
+        now = self._terms.clock()
+        if self._waiting and self._waiting[0][0] <= now:
+            return heapq.heappop(self._waiting)[2]
+        while self._source is not None and len(self._waiting) < _MOST_WAITING:
+            job = next(self._source, None)
+            if job is None:
+                self._source = None
+            elif job.request.key in self._active:  # two at once on one key would fight: the second one waits
+                self._wait(job, _SAME_KEY_DELAY_S)
+            else:
+                return job
+        return None
+
+    def _has_more(self) -> bool:
+        """Tell whether there is an item that was not begun yet."""
+        job = next(self._source, None) if self._source is not None else None
+        if job is None:
+            self._source = None
+            return False
+        self._wait(job, 0.0)
+        return True
+
+    def _is_over(self) -> bool:
+        if self._is_cancelled:
+            return not self._active or self._terms.clock() >= (self._give_up_at or 0)
+        return self._source is None and not self._active and not self._waiting
+
+    def _until_due(self) -> float | None:
+        """Return how long the iterating thread may sleep; None is until something arrives."""
+        if self._give_up_at is not None:
+            return max(0.0, self._give_up_at - self._terms.clock())
+        if self._waiting and len(self._active) < self._terms.limit:
+            due_s = max(0.0, self._waiting[0][0] - self._terms.clock())
+            return due_s if self._terms.tick is None else min(due_s, TICK_S)
+        return None if self._terms.tick is None else TICK_S
+
+    def _take(self, timeout_s: float | None) -> None:
+        """Handle what has arrived, waiting at most `timeout_s` for the first of it."""
+        try:
+            message = self._inbox.get(timeout=timeout_s)
+            while True:
+                if message is not None:
+                    handler, job, value, error = message
+                    handler(job, value, error)
+                message = self._inbox.get_nowait()
+        except Empty:
+            return
+
+    def _cancel_active(self) -> None:
+        if self._give_up_at is None:
+            self._give_up_at = self._terms.clock() + DRAIN_S
+            for job in tuple(self._active.values()):
+                if job.cancel is not None:
+                    job.cancel()
+
+    # -- the steps of a job
+
+    def _begin(self, job: Job) -> None:
+        if job.request.key in self._active:
+            self._wait(job, _SAME_KEY_DELAY_S)
+            return
+        self._active[job.request.key] = job
+        job.attempts += 1
+        if job.attempts == 1:
+            job.begun_at = self._terms.clock()
+            self._terms.emit(Queued(job.request.key, job.size_bytes))
+        if job.prepares_long:
+            self._aside(job, job.prepare, self._prepared)
+        else:
+            self._prepared(job, *_tried(job.prepare))
+
+    def _aside(self, job: Job, step: Callable[[], Outcome | None], then: Callable[..., None]) -> None:
+        self._terms.pool.submit(lambda: self._inbox.put((then, job, *_tried(step))))
+
+    def _prepared(self, job: Job, outcome: Outcome | None, error: BaseException | None) -> None:
+        if error is not None or outcome is not None:
+            self._settled(job, outcome, error)
+        elif self._give_up_at is not None:
+            self._drop(job)
+        else:
+            job.meter.open()
+            inbox, replied = self._inbox, self._replied
+            try:
+                job.cancel = job.send(
+                    self._terms.engine, lambda reply: inbox.put((replied, job, reply, None))
+                )
+            except Exception as caught:  # noqa: BLE001 - translated or raised again
+                self._settled(job, None, caught)
+
+    def _replied(self, job: Job, reply: Reply, _error: None) -> None:
+        job.cancel = None
+        if reply.error is not None and self._give_up_at is not None:
+            self._drop(job)
+            return
+        outcome, error = _tried(partial(job.settle_at_once, reply))
+        if outcome is None and error is None:
+            self._aside(job, partial(job.settle, reply), self._settled)
+        else:
+            self._settled(job, outcome, error)
+
+    def _settled(self, job: Job, outcome: Outcome | None, error: BaseException | None) -> None:
+        if outcome is None:
+            if self._give_up_at is not None:
+                self._drop(job)
+                return
+            try:
+                ours = translate(error or AssertionError("a step without a result"), item=job.request.key)
+            except BaseException:
+                self._drop(job)
+                raise  # a bug of ours; it ends the run
+            if self._again(job, ours):
+                return
+            outcome = Outcome(request=job.request, error=ours)
+        else:
+            self._succeeded_at = self._terms.clock()
+        self._end(job, outcome)
+
+    def _end(self, job: Job, outcome: Outcome) -> None:
+        del self._active[job.request.key]
+        emit = self._terms.emit
+        if outcome.error is None:
+            job.meter.close(job.size_bytes)
+            emit(Finished(job.request.key, job.size_bytes))
+        else:
+            job.meter.close(0)
+            emit(Failed(job.request.key, outcome.error.message))
+        duration_s = self._terms.clock() - job.begun_at
+        self._ready.append(replace(outcome, attempts=job.attempts, duration_s=duration_s))
+
+    def _drop(self, job: Job) -> None:
+        """Let go of an interrupted job: it has no outcome."""
+        del self._active[job.request.key]
+        job.meter.close(0)
+        job.abandon()
+
+    # -- trying again
+
+    def _again(self, job: Job, error: CreativeS3Error) -> bool:
+        """Put the job back when its failure may pass; return whether it was."""
+        now = self._terms.clock()
+        if isinstance(error, (FileChangedError, ChecksumMismatchError)):
+            job.setbacks += 1
+            if job.setbacks > _SETBACKS:
+                return False
+            delay_s = _delay_s(job.setbacks) / 2
+        elif is_retryable(error):
+            if job.failing_since is None:
+                job.failing_since = min(now, job.meter.moved_at)
+            delay_s = _delay_s(job.attempts)
+            if now + delay_s > job.failing_since + self._terms.patience_s:
+                if self._succeeded_at <= job.failing_since and self._has_more():
+                    self._outage = _outage(error, now - job.failing_since)
+                return False
+        else:
+            return False
+        del self._active[job.request.key]
+        job.meter.close(0)
+        self._terms.emit(Retried(job.request.key, error.message, delay_s))
+        self._wait(job, delay_s)
+        return True
+
+    def _wait(self, job: Job, delay_s: float) -> None:
+        heapq.heappush(self._waiting, (self._terms.clock() + delay_s, next(self._order), job))
+
+
+def _tried(step: Callable[[], Outcome | None]) -> tuple[Outcome | None, BaseException | None]:
+    try:
+        return step(), None
+    except Exception as error:  # noqa: BLE001 - data, or raised again by the one who iterates
+        return None, error
+
+
+def _outage(error: CreativeS3Error, duration_s: float) -> OutageError:
+    """Return the error for a run in which nothing succeeds any more: the others would fail as slowly."""
+    return OutageError(
+        f"nothing succeeded for {duration_s:.0f} s, so the run was ended: {error.message}",
+        item=error.item,
+        hint="run the same command again: it goes on where this stopped",
+    )
+
+
+def _delay_s(attempt: int) -> float:
+    """Return an exponential delay with jitter, so that many items do not come back at the same moment."""
+    longest = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** (attempt - 1))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreading load, not guarding anything

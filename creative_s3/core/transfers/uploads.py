@@ -1,0 +1,200 @@
+"""One upload, step by step: read, send under a condition, prove. Never a success without a proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from creative_s3.core import files, objects
+from creative_s3.core.faults import translate
+from creative_s3.core.models import StoredObject
+from creative_s3.core.transfers.flights import Flight
+from creative_s3.core.transfers.jobs import Job, Surroundings
+from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
+from creative_s3.errors import (
+    ChecksumMismatchError,
+    FileChangedError,
+    PreconditionFailedError,
+    TemporaryError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from creative_s3.core.transfers.flights import Answer, Engine, Reply
+
+_READ_AT_ONCE_BYTES = 4 << 20
+"""Smaller files are read where they are submitted: handing them to a thread costs more than the reading."""
+
+
+class UploadJob(Job):
+    """An upload on its way."""
+
+    request: Upload
+
+    def __init__(self, request: Upload, around: Surroundings) -> None:
+        super().__init__(request, around)
+        self._before: files.Fingerprint | None = None
+        self._crc64nvme = ""
+        self._own: StoredObject | None = None  # what an earlier try of ours stored and proved
+
+    @property
+    def size_bytes(self) -> int:
+        """What the plan saw."""
+        return self.request.size_bytes
+
+    @property
+    def prepares_long(self) -> bool:
+        """Whether the file is large."""
+        return self.request.size_bytes > _READ_AT_ONCE_BYTES
+
+    def prepare(self) -> Outcome | None:
+        """Read the file; its checksum binds the upload to exactly this content."""
+        self._before, self._crc64nvme = files.read(self.request.path)
+        if self._before.size_bytes != self.request.size_bytes:
+            raise FileChangedError(
+                f"the file has {self._before.size_bytes} bytes, the plan saw {self.request.size_bytes}",
+                item=str(self.request.path),
+                hint="run the same command again: it plans from what is there now",
+            )
+        if self._own is not None and self._own.crc64nvme == self._crc64nvme:
+            return self._success(self._own, Proof.CHECKSUM)  # only its times had changed
+        return None
+
+    def send(self, engine: Engine, done: Callable[[Reply], None]) -> Callable[[], None]:
+        """Send the file under the condition that nobody else's object is replaced unseen."""
+        if_match = self._own.etag if self._own else self.request.if_match
+        flight = Flight(
+            key=self.request.key,
+            path=self.request.path,
+            size_bytes=self.request.size_bytes,
+            progress=self.meter.add,
+            done=done,
+            if_none_match=None if if_match else "*",
+            if_match=if_match,
+        )
+        return engine.put(flight, self._arguments())
+
+    def settle_at_once(self, reply: Reply) -> Outcome | None:
+        """Compare the checksum that S3 answered, and look at the file once more."""
+        if reply.error is not None or reply.answer is None or reply.answer.crc64nvme != self._crc64nvme:
+            return None
+        self._own = self._stored(reply.answer)
+        self._check_unchanged()
+        return self._success(self._own, Proof.CHECKSUM)
+
+    def settle(self, reply: Reply) -> Outcome:
+        """Settle a refusal or a failure, or ask S3 for the proof that its answer lacked."""
+        if reply.error is not None:
+            error = translate(
+                reply.error, item=self.request.key, endpoint_url=self.around.connection.endpoint_url
+            )
+            if isinstance(error, PreconditionFailedError):
+                return self._contested()
+            if isinstance(error, (ChecksumMismatchError, FileChangedError)):
+                self._check_unchanged()  # S3 refused content that is not what was read first: say which
+            raise error from reply.error
+        seen = objects.head(self.around.connection, self.request.key)
+        if seen is None or reply.answer is None or seen.etag != reply.answer.etag:
+            raise PreconditionFailedError(
+                "another writer replaced the object right after it was stored",
+                item=self.request.key,
+                hint="run the same command again: it plans from what is there now",
+            )
+        self._own = seen
+        proof = self._proof(seen)
+        self._check_unchanged()
+        if proof is None:
+            raise ChecksumMismatchError(
+                "S3 stored other content than was sent",
+                item=self.request.key,
+                hint="run the same command again",
+            )
+        return self._success(seen, proof)
+
+    def abandon(self) -> None:
+        """Nothing of ours is left behind: an unfinished multipart upload is aborted by the engine."""
+
+    def _contested(self) -> Outcome:
+        """Settle a refused condition: the object may be ours after all, when only an answer was lost."""
+        seen = objects.head(self.around.connection, self.request.key)
+        if seen is None:
+            if self.request.if_match is None:
+                raise TemporaryError(
+                    "another writer has just removed the object",
+                    item=self.request.key,
+                    hint="run the command again",
+                )
+            raise PreconditionFailedError(
+                "the object that was to be replaced is gone",
+                item=self.request.key,
+                hint="run the same command again: it plans from what is there now",
+            )
+        if proof := self._proof(seen):
+            self._check_unchanged()
+            return self._success(seen, proof, already_there=True)
+        return Outcome(
+            request=self.request,
+            conflict=seen,
+            error=PreconditionFailedError(
+                "an object with other content is already there",
+                item=self.request.key,
+                hint="run the same command again: it plans from what is there now",
+            ),
+        )
+
+    def _proof(self, seen: StoredObject) -> Proof | None:
+        """Compare the object with what was read; None when it is different."""
+        if seen.size_bytes != self.request.size_bytes:
+            return None
+        if seen.crc64nvme is not None:
+            return Proof.CHECKSUM if seen.crc64nvme == self._crc64nvme else None
+        if self._is_md5(seen):
+            return Proof.MD5
+        return Proof.READ_BACK if objects.read_back(self.around.connection, seen) == self._crc64nvme else None
+
+    def _is_md5(self, seen: StoredObject) -> bool:
+        try:
+            return objects.same_md5(seen, self.request.path)
+        except OSError as error:
+            raise translate(error, item=str(self.request.path)) from error
+
+    def _check_unchanged(self) -> None:
+        if files.fingerprint(self.request.path) != self._before:
+            raise files.changed(self.request.path)
+
+    def _success(self, stored: StoredObject, proof: Proof, *, already_there: bool = False) -> Outcome:
+        return Outcome(
+            request=self.request,
+            stored=stored,
+            proof=proof,
+            fingerprint=self._before,
+            already_there=already_there,
+        )
+
+    def _stored(self, answer: Answer) -> StoredObject:
+        """Describe the object from what was sent and what S3 answered, which saves a HEAD."""
+        return StoredObject(
+            key=self.request.key,
+            size_bytes=self.request.size_bytes,
+            etag=answer.etag,
+            storage_class=self.request.storage_class,
+            version_id=answer.version_id,
+            crc64nvme=answer.crc64nvme,
+            metadata=self.request.metadata,
+            content_type=self.request.content_type,
+        )
+
+    def _arguments(self) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "ChecksumCRC64NVME": self._crc64nvme,
+            "ContentType": self.request.content_type,
+            "StorageClass": self.request.storage_class,
+        }
+        if self.request.metadata:
+            arguments["Metadata"] = dict(self.request.metadata)
+        if self.request.tags:
+            arguments["Tagging"] = urlencode(self.request.tags)
+        if kms_key_id := self.around.connection.config.kms_key_id:
+            arguments |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id}
+        return arguments
