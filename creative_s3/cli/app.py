@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from creative_s3.cli import (
     assets,
+    bucket,
     catalog,
     config,
     demo,
@@ -217,6 +218,7 @@ app = new_app()
 migrate.register(app)
 assets.register(app)
 tiers.register(app)
+bucket.register(app)
 catalog.register(app)
 local.register(app)
 config.register(app)

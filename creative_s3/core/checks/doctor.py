@@ -78,6 +78,21 @@ def examine(config: S3Config, *, log_directory: Path, insecure_endpoint: bool = 
     return Diagnosis(checks)
 
 
+def examine_bucket(config: S3Config, *, insecure_endpoint: bool = False) -> Diagnosis:
+    """Look at the connection and the bucket only.
+
+    Args:
+        config: The settings.
+        insecure_endpoint: Accept a plain-http endpoint on another machine.
+
+    Raises:
+        SettingsError: No bucket is set.
+    """
+    config.require_bucket()
+    meeting = checks_connection.meet(config, insecure_endpoint=insecure_endpoint)
+    return Diagnosis((*meeting.checks, *checks_bucket.checks(meeting.visit, config=config)))
+
+
 def settings_checks(config: S3Config, *, open_files: int) -> tuple[Check, ...]:
     """Check the settings that can be wrong although each value is allowed.
 
@@ -103,4 +118,4 @@ def _parallel_uploads(wanted: int, open_files: int) -> Check:
     return _PARALLEL_UPLOADS.ok(f"{wanted} at once")
 
 
-__all__ = ["Check", "Diagnosis", "Group", "Status", "examine", "settings_checks"]
+__all__ = ["Check", "Diagnosis", "Group", "Status", "examine", "examine_bucket", "settings_checks"]
