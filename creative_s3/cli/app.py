@@ -21,6 +21,7 @@ from creative_s3.cli import (
     config,
     demo,
     doctor,
+    lifecycle,
     local,
     log,
     migrate,
@@ -219,6 +220,7 @@ migrate.register(app)
 assets.register(app)
 tiers.register(app)
 bucket.register(app)
+lifecycle.register(app)
 catalog.register(app)
 local.register(app)
 config.register(app)

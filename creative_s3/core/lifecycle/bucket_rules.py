@@ -65,7 +65,7 @@ class LifecycleResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Present:
+class BucketRules:
     """The rules as they are.
 
     Attributes:
@@ -76,6 +76,11 @@ class _Present:
     rules: tuple[Rule, ...] = ()
     minimum: str | None = None
 
+    @property
+    def moves_small_objects(self) -> bool:
+        """Whether objects under 128 KB move to GLACIER and DEEP_ARCHIVE without a size in the rule."""
+        return self.minimum == _SMALL_OBJECTS_MOVE
+
 
 def read_rules(store: ObjectStore) -> tuple[Rule, ...]:
     """Return all lifecycle rules of the bucket, in boto3's form; none when it has none.
@@ -85,7 +90,7 @@ def read_rules(store: ObjectStore) -> tuple[Rule, ...]:
         RefusedError: A rule has a part that this version does not know.
         CreativeS3Error: The request failed; needs ``s3:GetLifecycleConfiguration``.
     """
-    return _read(store).rules
+    return read(store).rules
 
 
 def set_policy(
@@ -106,7 +111,7 @@ def set_policy(
         CreativeS3Error: A request failed.
     """
     connection = store.connection
-    present = _read(store)
+    present = read(store)
     ours = rules_for(policy, prefix)
     after = merge(present.rules, ours)
     objects = size_bytes = None
@@ -116,7 +121,7 @@ def set_policy(
         )
     changed = after != present.rules
     if changed:
-        _write(store, after, present.minimum)
+        write(store, after, present.minimum)
     return LifecycleResult(
         bucket=store.bucket,
         before=present.rules,
@@ -132,12 +137,12 @@ def set_policy(
                 name: entry.rules for name, entry in load_bundled().region(connection.region).classes.items()
             },
             is_versioned=_is_versioned(store) if policy.expiration_days is not None else None,
-            moves_small_objects=present.minimum == _SMALL_OBJECTS_MOVE,
+            moves_small_objects=present.moves_small_objects,
         ),
     )
 
 
-def _read(store: ObjectStore) -> _Present:
+def read(store: ObjectStore) -> BucketRules:
     """Read all rules, or raise: nothing may be written over what was not read in full."""
     connection = store.connection
     bodies: list[bytes] = []
@@ -147,7 +152,7 @@ def _read(store: ObjectStore) -> _Present:
             answer = connection.client.get_bucket_lifecycle_configuration(Bucket=store.bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
-            return _Present()
+            return BucketRules()
         raise translate(error, item=store.bucket, endpoint_url=connection.endpoint_url) from error
     except Exception as error:
         raise translate(error, item=store.bucket, endpoint_url=connection.endpoint_url) from error
@@ -166,10 +171,16 @@ def _read(store: ObjectStore) -> _Present:
             item=store.bucket,
             hint="upgrade boto3 (pip install --upgrade boto3), then try again",
         )
-    return _Present(tuple(answer.get("Rules", ())), answer.get("TransitionDefaultMinimumObjectSize"))
+    return BucketRules(tuple(answer.get("Rules", ())), answer.get("TransitionDefaultMinimumObjectSize"))
 
 
-def _write(store: ObjectStore, rules: tuple[Rule, ...], minimum: str | None) -> None:
+def write(store: ObjectStore, rules: tuple[Rule, ...], minimum: str | None) -> None:
+    """Replace all rules of the bucket by these, none of them lost: `minimum` is what `read` found.
+
+    Raises:
+        UnsupportedError: The server does not carry out such rules; it keeps those it had.
+        CreativeS3Error: The request failed; needs ``s3:PutLifecycleConfiguration``.
+    """
     # Without this header, S3 silently gives an old bucket the newer default (AWS: PutBucketLifecycle…).
     arguments: dict[str, Any] = {"TransitionDefaultMinimumObjectSize": minimum} if minimum else {}
     connection = store.connection

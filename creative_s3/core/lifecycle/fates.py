@@ -11,15 +11,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.lifecycle.actions import scope_of
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from creative_s3.core.lifecycle.rules import Rule
 
 _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 """The classes that need a restore, the slower one last."""
-_KNOWN_FILTERS = frozenset({"Prefix", "Tag", "And", "ObjectSizeGreaterThan", "ObjectSizeLessThan"})
-_KNOWN_IN_AND = frozenset({"Prefix", "Tags", "ObjectSizeGreaterThan", "ObjectSizeLessThan"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +133,10 @@ def _when(action: Mapping[str, Any]) -> str:
 
 def _limits(rule: Rule) -> dict[str, Any]:
     """Return what a rule applies to; nothing, which is everything, where that cannot be understood."""
-    chosen = rule.get("Filter")
-    if chosen is None:
-        return {"prefix": rule.get("Prefix") or ""}
-    if not _KNOWN_FILTERS.issuperset(chosen):
-        return {}
-    both = chosen.get("And")
-    if both is not None:
-        if not _KNOWN_IN_AND.issuperset(both):
-            return {}
-        tags = both.get("Tags") or ()
-        return _made(both, tags)
-    return _made(chosen, [chosen["Tag"]] if chosen.get("Tag") else ())
-
-
-def _made(chosen: Mapping[str, Any], tags: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+    scope = scope_of(rule)
     return {
-        "prefix": chosen.get("Prefix") or "",
-        "larger_than": chosen.get("ObjectSizeGreaterThan"),
-        "smaller_than": chosen.get("ObjectSizeLessThan"),
-        "tags": MappingProxyType({tag["Key"]: tag["Value"] for tag in tags}),
+        "prefix": scope.prefix,
+        "larger_than": scope.larger_than,
+        "smaller_than": scope.smaller_than,
+        "tags": MappingProxyType(dict(scope.tags)),
     }
