@@ -222,13 +222,31 @@ def test_the_record_can_be_kept_in_the_catalog_whatever_the_names(tmp_path: Path
         assert set(merged.digests) == {(SECTION, "a\0b"), (SECTION, "日本"), (TOP_LEVEL, "")}
 
 
+def test_a_time_neither_goes_back_nor_away() -> None:
+    times = {"last_used": "2025-02-01", "created_at": "2025-01-01"}
+    a, b = Machine(e={"x": 1, **times}), Machine(e={"x": 1, **times})
+    published = b.publish(a.publish({}))
+    a.index[SECTION]["e"] = {"x": 2, "created_at": "2024-01-01"}
+    published = a.publish(published)
+    assert published[SECTION]["e"] == {"x": 2, **times}
+    b.index[SECTION]["e"] = {"x": 1, "last_used": "yesterday", "created_at": "2025-01-02"}
+    assert b.publish(published)[SECTION]["e"] == {"x": 2, **times, "created_at": "2025-01-02"}
+
+
 # Whatever they write
 
 NAMES = st.sampled_from(["a", "b", ""])
 TIMES = st.sampled_from(["2025-01-01", "2025-02-01T00:00:00Z", "never", 5])
 SCALARS = st.none() | st.integers(0, 3) | st.sampled_from(["x", "\ud800"])
 ENTRY = st.fixed_dictionaries(
-    {}, optional={"x": SCALARS, "y": SCALARS, "s3_key": st.sampled_from("kl"), "last_used": TIMES}
+    {},
+    optional={
+        "x": SCALARS,
+        "y": SCALARS,
+        "s3_key": st.sampled_from("kl"),
+        "last_used": TIMES,
+        "created_at": TIMES,
+    },
 )
 DOCUMENT = st.fixed_dictionaries(
     {},
@@ -267,6 +285,16 @@ def test_no_entry_of_either_side_is_ever_lost(
 
 
 @given(DOCUMENT, DOCUMENT, DOCUMENT)
+@example(
+    {"": {"x": None}},
+    {SECTION: None, "products": {}, "": {"last_used": "2025-02-01T00:00:00Z", "y": None, "x": 0}},
+    {"": {"x": 1, "last_used": "2025-02-01T00:00:00Z"}},
+)
+@example(  # our later time is the one that they took back
+    {"": {"x": 2, "last_used": "2025-02-01", "created_at": "2025-01-01"}},
+    {"": {"x": 3, "last_used": "2025-01-01", "created_at": "2025-03-01"}},
+    {"": {"x": 1, "last_used": "2025-02-01", "created_at": "2025-03-01"}},
+)
 def test_merging_again_changes_nothing(
     ours: dict[str, Any], theirs: dict[str, Any], before: dict[str, Any]
 ) -> None:
@@ -308,7 +336,10 @@ def _same_time_other_key(first: dict[str, Any], second: dict[str, Any]) -> list[
             settled += [
                 isinstance(ones[name], dict)
                 and isinstance(others[name], dict)
-                and any(ones[name].get(field) != others[name].get(field) for field in ("s3_key", "last_used"))
+                and any(
+                    ones[name].get(field) != others[name].get(field)
+                    for field in ("s3_key", "last_used", "created_at")
+                )
                 for name in set(ones) & set(others)
             ]
     return settled

@@ -4,6 +4,10 @@ Pure. Merging goes entry by entry, and within an entry field by field. For each 
 our side and in the merged result, when we last published: the side that changed it since then wins. When both
 did, or nothing is known, the entry used or made later wins, and fields that only the other one has are kept.
 An entry that only one side has stays, and so does the key of an object.
+
+Merging again with what came of it changes nothing, also when a machine died before it could remember what it
+published. So a time never goes back and is never taken out, whoever changed it: the times settled who wins,
+and a merged entry that had become older than ours would lose the next time.
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ _SETTLED_BY_TIME = _KEY_NAMES.union(_TIMES)
 _HASH_DIGITS = 12
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _ABSENT = object()
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 EntryName = tuple[str, str]
 """Section (empty for the top level) and entry."""
@@ -195,7 +200,9 @@ def _merge_fields(
     for field in dict.fromkeys([*theirs, *ours]):
         our, their = ours.get(field, _ABSENT), theirs.get(field, _ABSENT)
         we_changed, they_changed = _has_changed(field, our, our_base), _has_changed(field, their, their_base)
-        if we_changed and they_changed and _ABSENT not in (our, their):
+        if field in _TIMES and (our_time := _time(our)) != (their_time := _time(their)):
+            value = our if our_time > their_time else their
+        elif we_changed and they_changed and _ABSENT not in (our, their):
             value = our if ours_is_newer else their
             conflict = conflict or (our != their and field not in _SETTLED_BY_TIME)
         elif (we_changed and they_changed) or (field in _KEY_NAMES and _ABSENT in (our, their)):
@@ -227,13 +234,14 @@ def _hash(value: object) -> str:
 
 
 def _time_of(entry: Mapping[str, Any]) -> datetime:
-    """Return the latest time in an entry; the pipeline writes times without a zone, read as UTC."""
-    latest = datetime.min.replace(tzinfo=UTC)
-    for field in _TIMES:
-        value = entry.get(field)
-        try:
-            time = datetime.fromisoformat(value) if isinstance(value, str) else latest
-        except ValueError:
-            continue
-        latest = max(latest, time if time.tzinfo else time.replace(tzinfo=UTC))
-    return latest
+    """Return the latest time in an entry."""
+    return max(_time(entry.get(field)) for field in _TIMES)
+
+
+def _time(value: object) -> datetime:
+    """Read a time; the pipeline writes them without a zone, read as UTC. What is none is older than all."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else _NEVER
+    except ValueError:
+        return _NEVER
+    return max(time if time.tzinfo else time.replace(tzinfo=UTC), _NEVER)
