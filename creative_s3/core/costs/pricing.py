@@ -162,6 +162,7 @@ class RegionPrices:
         name: The region whose prices these are.
         requested: The region that was asked for.
         as_of: The date of the prices, ISO 8601.
+        source: Where they come from, in words.
         currency: For example ``USD``.
         classes: By storage class.
         intelligent_tiers: INTELLIGENT_TIERING per GB-month by access tier: ``IA``, ``AIA``, ``AA``, ``DAA``.
@@ -174,6 +175,7 @@ class RegionPrices:
     name: str
     requested: str
     as_of: str
+    source: str
     currency: str
     classes: Mapping[str, ClassPrices]
     intelligent_tiers: Mapping[str, Decimal]
@@ -237,9 +239,17 @@ class PriceBook:
 
 @cache
 def load_bundled() -> PriceBook:
-    """Read the price file that comes with this package, once."""
-    text = files(__package__).joinpath("data", "prices.json").read_text(encoding="utf-8")
-    return parse_book(json.loads(text))
+    """Read the price file that comes with this package, once; refreshed prices are ``price_store``'s."""
+    return parse_book(bundled_data())
+
+
+@cache
+def bundled_data() -> Mapping[str, Any]:
+    """Return the price file that comes with this package, as JSON has it."""
+    data: Mapping[str, Any] = json.loads(
+        files(__package__).joinpath("data", "prices.json").read_text(encoding="utf-8")
+    )
+    return MappingProxyType(data)
 
 
 def parse_book(data: Mapping[str, Any]) -> PriceBook:
@@ -310,12 +320,23 @@ def _region(name: str, data: Mapping[str, Any], rules: Mapping[str, ClassRules])
     return RegionPrices(
         name=name,
         requested=name,
-        as_of=data["as_of"],
+        as_of=row.get("as_of") or data["as_of"],
+        source=row.get("source") or data["source"],
         currency=data["currency"],
         classes=MappingProxyType({key: _class(key, row, data, rules[key]) for key in rules}),
-        intelligent_tiers=MappingProxyType({tier: Decimal(storage[key][0]) for tier, key in like.items()}),
-        egress=_tiers(data["egress_tiers_from_gb"], row["egress_per_gb"]),
-        fees=MappingProxyType({key: _fee(fields) for key, fields in data["us_east_1"]["fees"].items()}),
+        intelligent_tiers=MappingProxyType(
+            {
+                tier: Decimal(row.get("intelligent_tiers", {}).get(tier) or storage[key][0])
+                for tier, key in like.items()
+            }
+        ),
+        egress=_tiers(row.get("egress_tiers_from_gb") or data["egress_tiers_from_gb"], row["egress_per_gb"]),
+        fees=MappingProxyType(
+            {
+                key: _fee(fields, row.get("fees", {}).get(key))
+                for key, fields in data["us_east_1"]["fees"].items()
+            }
+        ),
         assumed=MappingProxyType({key: texts[key] for key in [*data["assumed_everywhere"], *row["assumed"]]}),
     )
 
@@ -325,28 +346,32 @@ def _class(name: str, row: Mapping[str, Any], data: Mapping[str, Any], rules: Cl
     storage = {
         **row["storage_per_gb_month"],
         "INTELLIGENT_TIERING": row["storage_per_gb_month"]["STANDARD"],
-        "REDUCED_REDUNDANCY": [virginia["reduced_redundancy_per_gb_month"]],
+        "REDUCED_REDUNDANCY": [
+            row.get("reduced_redundancy_per_gb_month") or virginia["reduced_redundancy_per_gb_month"]
+        ],
     }
     puts = {**common["put_per_1000"], **row["put_per_1000"]}
     gets = {**common["get_per_1000"], **row["get_per_1000"]}
     # For GLACIER and DEEP_ARCHIVE a PUT and a transition cost the same.
-    transitions = {**virginia["transition_per_1000"], **row["put_per_1000"]}
+    transitions = {
+        **virginia["transition_per_1000"],
+        **row["put_per_1000"],
+        **row.get("transition_per_1000", {}),
+    }
     transition = transitions[name] if name in transitions and name != "STANDARD" else None
     retrieval = Decimal({**common["retrieval_per_gb"], **row["retrieval_per_gb"]}[name])
     return ClassPrices(
         storage_class=name,
         rules=rules,
-        tiers=_tiers(data["storage_tiers_from_gb"], storage[name]),
+        tiers=_tiers(row.get("storage_tiers_from_gb") or data["storage_tiers_from_gb"], storage[name]),
         put=_per_request(puts.get(name, puts["STANDARD"])),
         get=_per_request(gets.get(name, gets["STANDARD"])),
         transition=None if transition is None else _per_request(transition),
         retrieval_per_gb=retrieval,
         restores=MappingProxyType(
             {
-                option: RestorePrice(
-                    request=_per_request(fields["per_1000"]),
-                    per_gb=retrieval if fields["per_gb"] == "regional" else Decimal(fields["per_gb"]),
-                    wait=fields["wait"],
+                option: _restore(
+                    {**fields, **row.get("restores", {}).get(name, {}).get(option, {})}, retrieval
                 )
                 for option, fields in virginia["restores"].get(name, {}).items()
             }
@@ -354,15 +379,23 @@ def _class(name: str, row: Mapping[str, Any], data: Mapping[str, Any], rules: Cl
     )
 
 
+def _restore(fields: Mapping[str, Any], retrieval: Decimal) -> RestorePrice:
+    return RestorePrice(
+        request=_per_request(fields["per_1000"]),
+        per_gb=retrieval if fields["per_gb"] == "regional" else Decimal(fields["per_gb"]),
+        wait=fields["wait"],
+    )
+
+
 def _per_request(per_1000: str) -> Decimal:
     return Decimal(per_1000) / 1000
 
 
-def _fee(fields: Mapping[str, Any]) -> Fee:
+def _fee(fields: Mapping[str, Any], price: str | None) -> Fee:
     return Fee(
-        price=Decimal(fields["price"]),
+        price=Decimal(price or fields["price"]),
         per=fields["per"],
         unit=fields["unit"],
         free=fields.get("free", 0),
-        is_assumed=fields["assumed"],
+        is_assumed=fields["assumed"] and price is None,
     )

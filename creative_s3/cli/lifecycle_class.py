@@ -1,0 +1,283 @@
+"""`lifecycle class`: another storage class for objects that are there, by copies in place."""
+
+# No "from __future__ import annotations" here: Typer reads the annotations at run time.
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from creative_s3.cli.completion import values
+from creative_s3.cli.options import AWS, CACHE, command
+from creative_s3.cli.output import Report
+from creative_s3.cli.run import Run
+from creative_s3.cli.text import PROGRAM, count, size
+from creative_s3.core.models import Kind
+from creative_s3.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from creative_s3.core.costs.bills import Bill
+    from creative_s3.core.models import StoredObject
+    from creative_s3.core.storage.class_changes import ClassChanged
+    from creative_s3.core.storage.class_plan import ClassPlan, Refused
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.errors import CreativeS3Error
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group."""
+    command(
+        app,
+        "class",
+        settings=tuple(name for name in (*AWS, *CACHE) if name != "prefix"),
+        examples=(
+            (
+                "What would it cost and save?",
+                f"{PROGRAM} lifecycle class --kind composite --older 90d --to STANDARD_IA --dry-run",
+            ),
+            ("One asset", f"{PROGRAM} lifecycle class scene_summer_us --to GLACIER_IR"),
+            (
+                "What another command chose",
+                f"{PROGRAM} assets find --unused-since 180d -q | {PROGRAM} lifecycle class - --to GLACIER_IR"
+                " --yes",
+            ),
+        ),
+    )(change_class)
+
+
+def change_class(
+    run: Run,
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY",
+            help="Cache keys of assets, or keys of objects; - reads standard input.",
+            autocompletion=values.keys,
+        ),
+    ] = None,
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="CLASS",
+            help="STANDARD, STANDARD_IA, GLACIER_IR, …",
+            autocompletion=values.classes,
+        ),
+    ],
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            metavar="P",
+            help="Also every object whose full key begins with P.",
+            autocompletion=values.key_prefixes,
+        ),
+    ] = None,
+    kind: Annotated[
+        list[Kind] | None, typer.Option("--kind", help="Of the assets' objects, those of a kind.")
+    ] = None,
+    campaign: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--campaign",
+            metavar="ID",
+            help="Those with a campaign in their key.",
+            autocompletion=values.campaigns,
+        ),
+    ] = None,
+    larger: Annotated[
+        str | None, typer.Option("--larger", metavar="SIZE", help="Only larger ones, such as 128KiB.")
+    ] = None,
+    older: Annotated[
+        str | None,
+        typer.Option("--older", metavar="TIME", help="Only those stored before: 30d ago, or on 2026-03-01."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only show the plan and its price.", show_default=False)
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+) -> Report:
+    """Change the storage class of objects that are in the bucket; price and saving come first.
+
+    Each object is copied onto itself on the server, unless it changed since the plan, with its metadata, tags
+    and encryption, and proved afterwards by its checksum. Archived objects have to be restored first and are
+    told with exit code 10 or 3. To S3, a copy is a new object: lifecycle rules count its age from now on.
+
+    --kind, --campaign, --larger and --older choose among all assets' objects, or among those below --prefix.
+    """
+    from creative_s3.cli import views_class as views
+    from creative_s3.core.costs.price_store import current_book
+    from creative_s3.core.storage.class_changes import split_archived
+    from creative_s3.core.storage.class_plan import plan_class_change
+    from creative_s3.core.storage.manager import S3StorageManager
+
+    target = to.upper()
+    region = current_book().region(run.config.region)
+    region.of(target)
+    store = S3StorageManager(connection=run.connection())
+    chosen, missing = _chosen(
+        run, store, keys, prefix=prefix, kinds=kind, campaigns=campaign, larger=larger, older=older
+    )
+    with run.live():
+        movable = [stored for stored in chosen if stored.storage_class != target]
+        ready, archived = split_archived(store, movable, workers=run.config.max_parallel_uploads)
+    settled = [stored for stored in chosen if stored.storage_class == target]
+    plan = plan_class_change(
+        (*ready, *settled), target, region, now=datetime.now(UTC), refused=(*missing, *archived)
+    )
+    if not plan.changes and len(plan.refused) == 1 and not settled:
+        raise plan.refused[0].error
+    notices = views.notices(plan, region.of(target).rules, is_versioned=_is_versioned(store, plan))
+    data = {"bucket": store.bucket, **plan.to_dict()}
+    if dry_run or not plan.changes:
+        return Report(
+            data={
+                "dry_run": dry_run,
+                **data,
+                "failed": [_failure(one.key, one.error) for one in plan.refused],
+            },
+            human=lambda: views.plan(plan, region),
+            lines=(stored.key for stored in plan.changes),
+            exit_code=_exit_code([one.error for one in plan.refused]),
+            warnings=notices,
+            next_steps=_after_dry_run(run, plan),
+        )
+    run.output.show(lambda: views.plan(plan, region))
+    for notice in notices:
+        run.output.warn(notice)
+    run.confirm(
+        f"Change {count(len(plan.changes), 'object')} ({size(plan.size_bytes)}) to {target}?", assume_yes=yes
+    )
+    results, bill = _carry_out(run, store, plan)
+    errors = [one.error for one in (*plan.refused, *results) if one.error]
+    if run.output.look.quiet and not run.output.look.json:
+        for error in errors:
+            run.output.fail(run.command, error)
+    return Report(
+        data={
+            "dry_run": False,
+            **data,
+            "changed": sum(result.proof is not None for result in results),
+            "proofs": views.proofs(results),
+            "sent": bill.to_dict(),
+            "failed": [
+                _failure(key, error)
+                for key, error in (
+                    *((one.key, one.error) for one in plan.refused),
+                    *((result.before.key, result.error) for result in results if result.error),
+                )
+            ],
+        },
+        human=lambda: views.outcome(plan, results, bill),
+        lines=(result.before.key for result in results if result.proof),
+        exit_code=_exit_code(errors),
+        next_steps=(f"{PROGRAM} assets stats --cost  # what the bucket costs now",) if not errors else (),
+    )
+
+
+def _chosen(  # noqa: PLR0917 - the options as they were given
+    run: Run,
+    store: "S3StorageManager",
+    keys: "list[str] | None",
+    *,
+    prefix: str | None,
+    kinds: "list[Kind] | None",
+    campaigns: "list[str] | None",
+    larger: str | None,
+    older: str | None,
+) -> "tuple[list[StoredObject], list[Refused]]":
+    """Find the objects that are meant, and the names that mean none."""
+    from creative_s3.cli.amounts import moment, size_in_bytes
+    from creative_s3.cli.names import names_of
+    from creative_s3.core.search.finder import Finder
+    from creative_s3.core.storage.class_plan import Refused
+    from creative_s3.core.storage.class_selection import Choice, choose
+
+    choice = Choice(
+        prefix=prefix,
+        kinds=tuple(kinds or ()),
+        campaigns=tuple(campaigns or ()),
+        larger_than_bytes=None if larger is None else size_in_bytes(larger, option="--larger"),
+        stored_before=None if older is None else moment(older, option="--older", now=datetime.now(UTC)),
+    )
+    if not keys and choice == Choice():
+        raise UsageError(
+            "nothing is chosen",
+            hint=f"{PROGRAM} {run.command} KEY… --to CLASS  # or --kind, --campaign, --prefix, --older",
+        )
+    finder = Finder(store, prefix=run.config.prefix, cache_dir=run.config.cache_dir)
+    names = names_of(keys or (), run.command)
+    with run.live() as live:
+        found, misses = choose(store, finder, names, choice, our_prefix=run.config.prefix, emit=live.emit)
+    return found, [Refused(name, error) for name, error in misses.items()]
+
+
+def _carry_out(run: Run, store: "S3StorageManager", plan: "ClassPlan") -> "tuple[list[ClassChanged], Bill]":
+    """Make the copies; what was proved is written into the catalog, also when the run is cut short."""
+    from creative_s3.core.catalog.catalog import catalog_path, remote_side
+    from creative_s3.core.catalog.ledger import Ledger, Moved
+    from creative_s3.core.costs.price_store import current_book
+    from creative_s3.core.storage.class_changes import ClassChanger, change_classes
+    from creative_s3.core.storage.class_plan import bill_of_changes
+    from creative_s3.core.storage.class_record import record_changes
+
+    results: list[ClassChanged] = []
+    changer = ClassChanger(store, plan.target)
+    path, side = catalog_path(run.config.cache_dir), remote_side(store.connection, run.config.prefix)
+
+    def moved() -> Moved:
+        done = [result for result in results if result.proof]
+        errors = [result.error for result in results if result.error]
+        return Moved(
+            files=len(done),
+            size_bytes=sum(result.before.size_bytes for result in done),
+            failed=len(errors),
+            exit_code=_exit_code(errors),
+            requests=bill().requests,
+        )
+
+    def bill() -> "Bill":
+        done = [result.before for result in results if result.proof]
+        region = current_book().region(run.config.region)
+        return bill_of_changes(changer.sent, done, region, now=datetime.now(UTC))
+
+    with run.live() as live, Ledger(path, side).run("lifecycle class", moved):
+        try:
+            change_classes(
+                changer,
+                plan.changes,
+                workers=run.config.max_parallel_uploads,
+                note=results.append,
+                emit=live.emit,
+            )
+        finally:
+            record_changes(path, side, results)
+    return results, bill()
+
+
+def _is_versioned(store: "S3StorageManager", plan: "ClassPlan") -> bool:
+    from creative_s3.core.storage.class_selection import keeps_versions
+
+    return bool(plan.changes) and keeps_versions(store)
+
+
+def _exit_code(errors: "Sequence[CreativeS3Error]") -> ExitCode:
+    """Return the one code that all of them have where it says more, else that some items failed."""
+    codes = {error.exit_code for error in errors}
+    if not codes:
+        return ExitCode.OK
+    return codes.pop() if codes <= {ExitCode.ARCHIVED} else ExitCode.ITEMS_FAILED
+
+
+def _failure(key: str, error: "CreativeS3Error") -> dict[str, Any]:
+    return {"key": key, "code": error.code, "message": error.message, "hint": error.hint}
+
+
+def _after_dry_run(run: Run, plan: "ClassPlan") -> tuple[str, ...]:
+    if not plan.changes:
+        return ()
+    again = run.again.replace(" --dry-run", "").replace(" -n", "")
+    return (f"{again}  # carries out exactly this plan",)

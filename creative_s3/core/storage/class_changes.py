@@ -1,0 +1,405 @@
+"""Changing the storage class of objects: each is copied onto itself, and proved to be what it was.
+
+A copy in place is the only way to a readable class and the only one for chosen objects; lifecycle rules move
+by age and only downwards. The copy is conditional, on the source and on what it replaces, and it carries
+metadata, tags, encryption and locks; access control lists are not copied (AWS: "CopyObject"). Archived
+objects have to be restored first. What it costs is in ``class_plan.py``.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from creative_s3.core.aws import translate
+from creative_s3.core.events import Emit, Failed, Finished, PhaseStarted, Queued, Skipped, TotalsKnown, ignore
+from creative_s3.core.faults import ends_run
+from creative_s3.core.lookahead import in_order
+from creative_s3.core.objects import from_answer, is_archived, read_back
+from creative_s3.core.storage.class_plan import (
+    COPY_LIMIT_BYTES,
+    COPY_PART_BYTES,
+    Refused,
+    copy_part_bytes,
+)
+from creative_s3.core.transfers.outcomes import Proof
+from creative_s3.errors import (
+    ArchivedError,
+    ChecksumMismatchError,
+    CreativeS3Error,
+    ItemError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from creative_s3.core.models import StoredObject
+    from creative_s3.core.object_store import ObjectStore
+
+_MD5_DIGITS = 32
+_PLAN_AGAIN = "run the same command again: it plans from what is there now"
+_SYSTEM = ("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
+"""System metadata, by the names that HeadObject and CopyObject share; ``Expires`` is apart."""
+_CARRIED = (
+    "ServerSideEncryption",
+    "SSEKMSKeyId",
+    "BucketKeyEnabled",
+    "WebsiteRedirectLocation",
+    "ObjectLockMode",
+    "ObjectLockRetainUntilDate",
+    "ObjectLockLegalHoldStatus",
+)
+"""What a copy loses unless it is said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChanged:
+    """What became of one object.
+
+    Attributes:
+        before: As the plan saw it.
+        after: As HEAD saw it after the change; None when it failed.
+        proof: How the content was proved; None when it was in the class already, or it failed.
+        error: Why it failed.
+    """
+
+    before: StoredObject
+    after: StoredObject | None = None
+    proof: Proof | None = None
+    error: CreativeS3Error | None = None
+
+
+class ClassChanger:
+    """Moves the objects of one bucket to one class. Any thread may call `change`.
+
+    Args:
+        store: The bucket.
+        target: The class.
+        copy_limit_bytes: Larger objects are copied in parts.
+        part_bytes: The size of those parts, at least 5 MiB.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        target: str,
+        *,
+        copy_limit_bytes: int = COPY_LIMIT_BYTES,
+        part_bytes: int = COPY_PART_BYTES,
+    ) -> None:
+        self._store = store
+        self._target = target
+        self._copy_limit_bytes = copy_limit_bytes
+        self._part_bytes = part_bytes
+        self._lock = threading.Lock()
+        self._sent: dict[str, Counter[str]] = {}
+
+    @property
+    def sent(self) -> dict[str, dict[str, int]]:
+        """Requests sent so far, by the storage class whose price they have, then by S3 operation."""
+        with self._lock:
+            return {name: dict(numbers) for name, numbers in self._sent.items()}
+
+    def change(self, stored: StoredObject) -> ClassChanged:
+        """Move one object, and prove it; every failure of this object alone is in the result.
+
+        Raises:
+            CreativeS3Error: Nothing can be sent any more, such as without valid credentials.
+        """
+        try:
+            return self._change(stored)
+        except CreativeS3Error as error:
+            if ends_run(error):
+                raise
+            return ClassChanged(stored, error=error)
+
+    def _change(self, stored: StoredObject) -> ClassChanged:
+        answer = self._look(stored.key, stored.storage_class)
+        before = from_answer(stored.key, answer)
+        if before.etag != stored.etag or before.size_bytes != stored.size_bytes:
+            raise PreconditionFailedError(
+                "it is no longer the object that the plan saw", item=stored.key, hint=_PLAN_AGAIN
+            )
+        if before.storage_class == self._target:
+            return ClassChanged(stored, after=before)
+        if is_archived(before):
+            raise archived(before)
+        if answer.get("MissingMeta"):
+            raise ItemError(
+                "it has metadata that S3 cannot report, so that nobody could prove they were kept",
+                item=stored.key,
+                hint="copy it with the tool that made it",
+            )
+        content = before.crc64nvme or (None if _is_md5(answer, before) else self._read_back(before))
+        try:
+            if before.size_bytes <= self._copy_limit_bytes:
+                self._copy(before, answer)
+            else:
+                self._copy_in_parts(before, answer, content)
+        except PreconditionFailedError:
+            # Our own copy may have succeeded and its answer been lost: then what is there is what we want.
+            return self._proved(stored, answer, content, otherwise=_PLAN_AGAIN)
+        return self._proved(stored, answer, content)
+
+    def _look(self, key: str, storage_class: str) -> Mapping[str, Any]:
+        self._count("HeadObject", storage_class)
+        try:
+            answer: Mapping[str, Any] = self._store.connection.client.head_object(
+                Bucket=self._store.bucket, Key=key, ChecksumMode="ENABLED"
+            )
+        except Exception as error:
+            translated = self._translate(error, key)
+            if isinstance(translated, ObjectNotFoundError):
+                translated.hint = _PLAN_AGAIN
+            raise translated from error
+        return answer
+
+    def _copy(self, before: StoredObject, answer: Mapping[str, Any]) -> None:
+        kept: dict[str, Any] = {"MetadataDirective": "COPY"}
+        if not self._store.connection.is_aws:
+            # SeaweedFS, for one, refuses a copy in place unless the metadata are sent anew.
+            kept = {
+                "MetadataDirective": "REPLACE",
+                "Metadata": answer.get("Metadata") or {},
+                **_system(answer),
+            }
+        self._send(
+            "copy_object",
+            "CopyObject",
+            before.key,
+            CopySource={"Bucket": self._store.bucket, "Key": before.key},
+            CopySourceIfMatch=f'"{before.etag}"',
+            IfMatch=f'"{before.etag}"',
+            StorageClass=self._target,
+            TaggingDirective="COPY",
+            ChecksumAlgorithm="CRC64NVME",
+            **kept,
+            **_carried(answer),
+        )
+
+    def _copy_in_parts(self, before: StoredObject, answer: Mapping[str, Any], content: str | None) -> None:
+        key, etag = before.key, f'"{before.etag}"'
+        self._count("GetObjectTagging", before.storage_class, in_store=False)
+        tags = self._store.tags(key)
+        upload = self._send(
+            "create_multipart_upload",
+            "CreateMultipartUpload",
+            key,
+            StorageClass=self._target,
+            Metadata=answer.get("Metadata") or {},
+            ChecksumAlgorithm="CRC64NVME",
+            ChecksumType="FULL_OBJECT",
+            **({"Tagging": urlencode(tags)} if tags else {}),
+            **_system(answer),
+            **_carried(answer),
+        )["UploadId"]
+        try:
+            parts = list(self._parts(before, upload))
+            self._send(
+                "complete_multipart_upload",
+                "CompleteMultipartUpload",
+                key,
+                UploadId=upload,
+                MultipartUpload={"Parts": parts},
+                MpuObjectSize=before.size_bytes,
+                IfMatch=etag,
+                **({"ChecksumCRC64NVME": content, "ChecksumType": "FULL_OBJECT"} if content else {}),
+            )
+        except BaseException:
+            with suppress(CreativeS3Error):  # the first error says what happened
+                self._send("abort_multipart_upload", "AbortMultipartUpload", key, UploadId=upload)
+            raise
+
+    def _parts(self, before: StoredObject, upload: str) -> Iterator[dict[str, Any]]:
+        step = copy_part_bytes(before.size_bytes, part_bytes=self._part_bytes)
+        for number, start in enumerate(range(0, before.size_bytes, step), start=1):
+            end = min(start + step, before.size_bytes) - 1
+            made = self._send(
+                "upload_part_copy",
+                "UploadPartCopy",
+                before.key,
+                UploadId=upload,
+                PartNumber=number,
+                CopySource={"Bucket": self._store.bucket, "Key": before.key},
+                CopySourceRange=f"bytes={start}-{end}",
+                CopySourceIfMatch=f'"{before.etag}"',
+            )["CopyPartResult"]
+            checksum = made.get("ChecksumCRC64NVME")
+            yield {
+                "PartNumber": number,
+                "ETag": made["ETag"],
+                **({"ChecksumCRC64NVME": checksum} if checksum else {}),
+            }
+
+    def _proved(
+        self,
+        stored: StoredObject,
+        answer: Mapping[str, Any],
+        content: str | None,
+        *,
+        otherwise: str | None = None,
+    ) -> ClassChanged:
+        """Ask for the object once more, and compare class, size, content, metadata and the number of tags."""
+        now = self._look(stored.key, self._target)
+        after = from_answer(stored.key, now)
+        if after.storage_class != self._target:
+            if otherwise:
+                raise PreconditionFailedError(
+                    "another writer was faster: it is no longer the object that the plan saw",
+                    item=stored.key,
+                    hint=otherwise,
+                )
+            raise ItemError(
+                f"the server copied it and left it in {after.storage_class}",
+                item=stored.key,
+                hint="this server has no such storage class",
+            )
+        proof = self._content_proof(stored, after, content)
+        if proof is None or after.size_bytes != stored.size_bytes:
+            raise ChecksumMismatchError(
+                "its content after the copy is not proved to be what it was",
+                item=stored.key,
+                hint=_recovery(self._store, answer, stored.key),
+            )
+        lost = [name for name in (*_SYSTEM, "Metadata", "TagCount") if _differs(answer, now, name)]
+        if lost:
+            raise ItemError(
+                f"the copy did not keep {', '.join(lost)}",
+                item=stored.key,
+                hint=_recovery(self._store, answer, stored.key),
+            )
+        return ClassChanged(stored, after=after, proof=proof)
+
+    def _content_proof(self, stored: StoredObject, after: StoredObject, content: str | None) -> Proof | None:
+        if content is None:  # then the ETag before was the content's MD5
+            return Proof.MD5 if after.etag == stored.etag else None
+        if after.crc64nvme is not None:
+            return Proof.CHECKSUM if after.crc64nvme == content else None
+        if is_archived(after):
+            return None
+        return Proof.READ_BACK if self._read_back(after) == content else None
+
+    def _read_back(self, stored: StoredObject) -> str:
+        self._count("GetObject", stored.storage_class)
+        return read_back(self._store.connection, stored)
+
+    def _send(self, method: str, operation: str, key: str, **arguments: Any) -> Any:  # noqa: ANN401 - boto3's
+        self._count(operation, self._target)
+        try:
+            return getattr(self._store.connection.client, method)(
+                Bucket=self._store.bucket, Key=key, **arguments
+            )
+        except Exception as error:
+            raise self._translate(error, key) from error
+
+    def _count(self, operation: str, storage_class: str, *, in_store: bool = True) -> None:
+        if in_store:
+            self._store.count({operation: 1})
+        with self._lock:
+            self._sent.setdefault(storage_class, Counter())[operation] += 1
+
+    def _translate(self, error: Exception, key: str) -> CreativeS3Error:
+        return translate(error, item=key, endpoint_url=self._store.connection.endpoint_url)
+
+
+def change_classes(
+    changer: ClassChanger,
+    objects: Sequence[StoredObject],
+    *,
+    workers: int,
+    note: Callable[[ClassChanged], object],
+    emit: Emit = ignore,
+) -> None:
+    """Move objects, many at once, and tell `note` of each as soon as it is settled, in their order.
+
+    Raises:
+        CreativeS3Error: Nothing can be sent any more; what was settled before was noted.
+    """
+    emit(PhaseStarted("changing the storage class"))
+    emit(TotalsKnown(len(objects), sum(stored.size_bytes for stored in objects)))
+
+    def change(stored: StoredObject) -> ClassChanged:
+        emit(Queued(stored.key, stored.size_bytes))
+        return changer.change(stored)
+
+    for result in in_order(change, objects, workers=workers):
+        note(result)
+        key = result.before.key
+        if result.error:
+            emit(Failed(key, result.error.message))
+        elif result.proof is None:
+            emit(Skipped(key, "it is in this class already"))
+        else:
+            emit(Finished(key, result.before.size_bytes))
+
+
+def split_archived(
+    store: ObjectStore, objects: Iterable[StoredObject], *, workers: int
+) -> tuple[list[StoredObject], list[Refused]]:
+    """Separate what can be copied from what has to be restored first; a LIST does not say what was restored.
+
+    Args:
+        store: The bucket.
+        objects: From LIST or HEAD.
+        workers: How many HEADs at once.
+    """
+    found: dict[str, StoredObject] = {stored.key: stored for stored in objects}
+    doubtful = [key for key, stored in found.items() if is_archived(stored) and stored.metadata is None]
+    for key, looked in zip(doubtful, in_order(store.head, doubtful, workers=workers), strict=True):
+        if looked is not None:
+            found[key] = looked
+    ready = [stored for stored in found.values() if not is_archived(stored)]
+    return ready, [Refused(one.key, archived(one)) for one in found.values() if is_archived(one)]
+
+
+def archived(stored: StoredObject) -> ArchivedError:
+    """Return the error for an object that has to be restored first."""
+    if 'ongoing-request="true"' in (stored.restore or ""):
+        return ArchivedError(
+            f"it is archived ({stored.storage_class}) and being restored",
+            item=stored.key,
+            hint="run the same command again when it is restored",
+        )
+    return ArchivedError(
+        f"it is archived ({stored.storage_class}) and has to be restored before it can be copied",
+        item=stored.key,
+        hint=f"creative-s3 tiers restore {shlex.quote(stored.key)}",
+    )
+
+
+def _is_md5(answer: Mapping[str, Any], stored: StoredObject) -> bool:
+    """Tell whether the ETag is the content's MD5 (AWS: "Object", ETag), and will be after a copy."""
+    plain = answer.get("ServerSideEncryption") in {None, "AES256"} and "SSECustomerAlgorithm" not in answer
+    return plain and len(stored.etag) == _MD5_DIGITS and stored.size_bytes <= COPY_LIMIT_BYTES
+
+
+def _system(answer: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: answer[name] for name in _SYSTEM if answer.get(name)}
+    expires = answer.get("ExpiresString")
+    return {**kept, "Expires": expires} if expires else kept
+
+
+def _carried(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: answer[name] for name in _CARRIED if answer.get(name)}
+
+
+def _differs(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
+    return (before.get(name) or None) != (after.get(name) or None)
+
+
+def _recovery(store: ObjectStore, answer: Mapping[str, Any], key: str) -> str:
+    version = answer.get("VersionId")
+    if not version or version == "null":
+        return f"creative-s3 assets show {shlex.quote(key)}"
+    source = f"{store.bucket}/{key}?versionId={version}"
+    return (
+        f"aws s3api copy-object --bucket {shlex.quote(store.bucket)} --key {shlex.quote(key)}"
+        f" --copy-source {shlex.quote(source)}  # brings the version from before back"
+    )
