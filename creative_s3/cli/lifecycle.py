@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from creative_s3.cli import lifecycle_class, lifecycle_prices
 from creative_s3.cli.options import AWS, command, group
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -74,6 +75,10 @@ def show(
         human=lambda: views.rules(found, effects),
         lines=(rule.name for rule in found),
     )
+
+
+lifecycle_class.register(app)
+lifecycle_prices.register(app)
 
 
 def _in_words(rule: "ReadRule") -> dict[str, Any]:

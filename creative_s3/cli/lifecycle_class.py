@@ -3,7 +3,7 @@
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,19 @@ if TYPE_CHECKING:
     from creative_s3.errors import CreativeS3Error
 
 
+StorageClass = Literal[
+    "STANDARD",
+    "INTELLIGENT_TIERING",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "REDUCED_REDUNDANCY",
+]
+"""The classes that an object of a general purpose bucket can be given."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the group."""
     command(
@@ -40,8 +53,7 @@ def register(app: typer.Typer) -> None:
             ("One asset", f"{PROGRAM} lifecycle class scene_summer_us --to GLACIER_IR"),
             (
                 "What another command chose",
-                f"{PROGRAM} assets find --unused-since 180d -q | {PROGRAM} lifecycle class - --to GLACIER_IR"
-                " --yes",
+                f"{PROGRAM} assets find --cold -q | {PROGRAM} lifecycle class - --to GLACIER_IR --yes",
             ),
         ),
     )(change_class)
@@ -59,13 +71,8 @@ def change_class(
     ] = None,
     *,
     to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="CLASS",
-            help="STANDARD, STANDARD_IA, GLACIER_IR, …",
-            autocompletion=values.classes,
-        ),
+        StorageClass,
+        typer.Option("--to", metavar="CLASS", help="The class they shall have, such as STANDARD_IA."),
     ],
     prefix: Annotated[
         str | None,
@@ -77,7 +84,10 @@ def change_class(
         ),
     ] = None,
     kind: Annotated[
-        list[Kind] | None, typer.Option("--kind", help="Of the assets' objects, those of a kind.")
+        list[Kind] | None,
+        typer.Option(
+            "--kind", metavar="KIND", help="Those of product, background, composite, cache, unsorted."
+        ),
     ] = None,
     campaign: Annotated[
         list[str] | None,
@@ -114,9 +124,7 @@ def change_class(
     from creative_s3.core.storage.class_plan import plan_class_change
     from creative_s3.core.storage.manager import S3StorageManager
 
-    target = to.upper()
-    region = current_book().region(run.config.region)
-    region.of(target)
+    target, region = str(to), current_book().region(run.config.region)
     store = S3StorageManager(connection=run.connection())
     chosen, missing = _chosen(
         run, store, keys, prefix=prefix, kinds=kind, campaigns=campaign, larger=larger, older=older
@@ -152,7 +160,8 @@ def change_class(
         f"Change {count(len(plan.changes), 'object')} ({size(plan.size_bytes)}) to {target}?", assume_yes=yes
     )
     results, bill = _carry_out(run, store, plan)
-    errors = [one.error for one in (*plan.refused, *results) if one.error]
+    errors = [one.error for one in plan.refused]
+    errors += [result.error for result in results if result.error]
     if run.output.look.quiet and not run.output.look.json:
         for error in errors:
             run.output.fail(run.command, error)
@@ -178,7 +187,7 @@ def change_class(
     )
 
 
-def _chosen(  # noqa: PLR0917 - the options as they were given
+def _chosen(
     run: Run,
     store: "S3StorageManager",
     keys: "list[str] | None",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 S3 = "AmazonS3"
 DEEP_ARCHIVE = "AmazonS3GlacierDeepArchive"
-"""DEEP_ARCHIVE has a service of its own; in `S3` there is only its staging storage, which costs 20 times more."""
+"""DEEP_ARCHIVE has a service of its own; in `S3` there is only its staging storage, at 20 times the price."""
 TRANSFER = "AWSDataTransfer"
 CLOUDFRONT = "AmazonCloudFront"
 _PREFIX = re.compile(r"(?:[A-Z]{2,4}[0-9]{1,2}|EU)-")
@@ -144,7 +144,7 @@ def _tiers(terms: Mapping[str, Any]) -> tuple[Tier, ...]:
 
 
 def _prefixes(attributes: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Learn each region's prefix from its own STANDARD storage, the one product that is told by its family."""
+    """Learn each region's prefix from its own STANDARD storage, the one product that its attributes tell."""
     end = "TimedStorage-ByteHrs"
     return {
         one.get("regionCode", ""): one["usagetype"].removesuffix(end)

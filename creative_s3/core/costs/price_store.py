@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import DecimalException
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
@@ -19,6 +18,7 @@ from creative_s3.core.files import install_over, partial_path, sweep_partials, s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _FORMAT = 1
 _Seen = tuple[str, int, int]

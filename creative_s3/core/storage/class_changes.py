@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from creative_s3.core.aws import translate
-from creative_s3.core.events import Emit, Failed, Finished, PhaseStarted, Queued, Skipped, TotalsKnown, ignore
+from creative_s3.core.events import (
+    Emit,
+    Failed,
+    Finished,
+    PhaseStarted,
+    Progressed,
+    Queued,
+    Skipped,
+    TotalsKnown,
+    ignore,
+)
 from creative_s3.core.faults import ends_run
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.objects import from_answer, is_archived, read_back
@@ -337,6 +347,7 @@ def change_classes(
         elif result.proof is None:
             emit(Skipped(key, "it is in this class already"))
         else:
+            emit(Progressed(key, result.before.size_bytes))
             emit(Finished(key, result.before.size_bytes))
 
 
@@ -352,9 +363,8 @@ def split_archived(
     """
     found: dict[str, StoredObject] = {stored.key: stored for stored in objects}
     doubtful = [key for key, stored in found.items() if is_archived(stored) and stored.metadata is None]
-    for key, looked in zip(doubtful, in_order(store.head, doubtful, workers=workers), strict=True):
-        if looked is not None:
-            found[key] = looked
+    looks = zip(doubtful, in_order(store.head, doubtful, workers=workers), strict=True)
+    found |= {key: looked for key, looked in looks if looked is not None}
     ready = [stored for stored in found.values() if not is_archived(stored)]
     return ready, [Refused(one.key, archived(one)) for one in found.values() if is_archived(one)]
 

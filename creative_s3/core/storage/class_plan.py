@@ -32,8 +32,7 @@ RETRIEVAL = "retrieval"
 EARLY_DELETE = "early delete"
 LEFT_OUT = (
     "Requests repeated after errors, and reading objects that have no checksum S3 could compare.",
-    "The time that an object spent in its class after a lifecycle rule moved it there: S3 reports only when it"
-    " was stored, so an early-delete charge can be higher.",
+    "Early deletion is counted from when an object was stored; where a rule moved it later, it can be more.",
     "Versions that a versioned bucket keeps of what is replaced.",
     "Taxes, discounts, credits and the free tier.",
 )

@@ -1,4 +1,4 @@
-"""What the catalog is told of objects whose storage class changed. Where there is no catalog, none is made."""
+"""What the catalog is told of objects whose storage class changed. Where it is missing, none is made."""
 
 from __future__ import annotations
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from creative_s3.core.aws import translate
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.faults import ends_run
 from creative_s3.core.layout import parse_key
 from creative_s3.core.migration.remote import published_key
 from creative_s3.core.slugs import slug_or_unspecified
-from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, RefusedError
+from creative_s3.errors import (
+    AccessDeniedError,
+    CreativeS3Error,
+    ObjectNotFoundError,
+    RefusedError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,3 +123,16 @@ def choose(  # noqa: PLR0913 - what is named, and what is chosen
             )
         found = listed | found
     return list(found.values()), misses
+
+
+def keeps_versions(store: ObjectStore) -> bool:
+    """Tell whether the bucket keeps what is replaced; False also where that may not be asked."""
+    store.count({"GetBucketVersioning": 1})
+    try:
+        answer = store.connection.client.get_bucket_versioning(Bucket=store.bucket)
+    except Exception as error:
+        ours = translate(error, item=store.bucket, endpoint_url=store.connection.endpoint_url)
+        if isinstance(ours, AccessDeniedError | UnsupportedError):
+            return False
+        raise ours from error
+    return bool(answer.get("Status") == "Enabled")
