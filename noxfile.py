@@ -36,6 +36,21 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def long(session: nox.Session) -> None:
+    """Run what takes too long for every day: 10,000 steps of the tiers' random life, 300 times kill -9."""
+    session.install("--editable", ".", *_group("test"))
+    session.run(
+        "pytest",
+        "--numprocesses=2",
+        "--timeout=7200",
+        "tests/s3/test_tiers_machine.py",
+        "tests/s3/test_tiers_killed.py",
+        *session.posargs,
+        env={"TIER_STEPS": "10000", "TIER_KILLS": "300"},
+    )
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the style, the format and who imports whom."""
     session.install(*_group("lint"))

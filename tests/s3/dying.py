@@ -9,9 +9,11 @@ import json
 import os
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import creative_s3.core
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.storage.manager import S3StorageManager
@@ -23,8 +25,21 @@ from creative_s3.settings import S3Config
 if TYPE_CHECKING:
     from types import FrameType
 
-WATCHED = ("demotion", "leaving", "replay", "movements", "database", "asset_table", "promotion", "pool")
+CORE = Path(creative_s3.core.__file__).parent
+WATCHED = frozenset(
+    {
+        "tiers/demotion.py",
+        "tiers/leaving.py",
+        "tiers/replay.py",
+        "tiers/movements.py",
+        "tiers/promotion.py",
+        "catalog/database.py",
+        "catalog/asset_table.py",
+        "pool.py",
+    }
+)
 """The modules whose lines are counted, as far as the main thread runs them."""
+assert all((CORE / name).is_file() for name in WATCHED)
 
 
 class Counter:
@@ -38,8 +53,7 @@ class Counter:
         sys.settrace(self._enter)
 
     def _enter(self, frame: FrameType, _event: str, _argument: Any) -> Any:  # noqa: ANN401 - settrace's form
-        path = Path(frame.f_code.co_filename)
-        return self._line if path.parent.name == "core" and path.stem in WATCHED else None
+        return self._line if _is_watched(frame.f_code.co_filename) else None
 
     def _line(self, _frame: FrameType, _event: str, _argument: Any) -> Any:  # noqa: ANN401 - the same
         self.lines += 1
@@ -48,22 +62,32 @@ class Counter:
         return self._line
 
 
-def move(cache_dir: Path, action: str, last: int | None) -> int:
-    """Demote what is cold, or undo that; return how many lines it took."""
-    config = S3Config.from_env(None)
+@cache
+def _is_watched(filename: str) -> bool:
+    path = Path(filename)
+    return path.is_relative_to(CORE) and path.relative_to(CORE).as_posix() in WATCHED
+
+
+def move(cache_dir: Path, prefix: str, action: str, last: int | None) -> int:
+    """Demote what is cold, bring it back, or only settle what was left; return how many lines it took."""
+    config = S3Config.from_env(None, prefix=prefix)
     store = S3StorageManager(config)
     workspace = Workspace(cache_dir)
     counter = Counter(last)
     with Catalog(catalog_path(cache_dir), bucket=remote_side(store.connection, config.prefix)) as catalog:
         take_in(catalog, workspace)
         tiers = TierManager(catalog, workspace, store, prefix=config.prefix, engine="classic")
-        if action == "demote":
-            plan = tiers.plan(Policy())
-            counter.start()
-            tiers.apply(plan)
-        else:
+        if action == "undo":
             counter.start()
             tiers.undo()
+        elif action == "promote":
+            files = [file for file in tiers.look().files if file.is_cold]
+            counter.start()
+            tiers.promote(files)
+        else:
+            plan = tiers.plan(Policy(promotes=False, demotes=action == "demote"))
+            counter.start()
+            tiers.apply(plan)
         sys.settrace(None)
     return counter.lines
 
@@ -76,7 +100,7 @@ def main() -> None:
         if child == 0:
             os.close(reading)
             try:
-                lines = move(Path(order["cache_dir"]), order["action"], order["last"])
+                lines = move(Path(order["cache_dir"]), order["prefix"], order["action"], order["last"])
                 os.write(writing, str(lines).encode())
             finally:
                 os._exit(0)

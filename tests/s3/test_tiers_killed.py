@@ -1,22 +1,22 @@
-"""kill -9 at many points of a demotion and of its undoing: every file is here, or provably in the bucket."""
+"""kill -9 at many points of a demotion and of its undoing: every file is here, or provably in the bucket.
+
+Set ``TIER_KILLS`` to die more often than in everyday tests: ``nox -s long`` does.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from creative_s3.core.tiers.leaving import is_aside
 from creative_s3.core.tiers.movements import Movements
 from creative_s3.core.tiers.tiers import Policy
-from tests.conftest import CHECKOUT
 from tests.s3.a_cache import ACache
+from tests.s3.dying_processes import Dying, dying_processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,36 +24,18 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
 
-POINTS = 60
+KILLS = int(os.environ.get("TIER_KILLS", "24"))
+DEMOTIONS = KILLS * 2 // 3
+RETURNS = KILLS // 6
+"""Of an undo, and as many of a promotion."""
+PARTS = 2
 EDITED = "edited"
-
-
-class Dying:
-    """Processes that move tiers, and die where they are told to."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def __call__(self, cache: ACache, action: str, last: int | None) -> dict[str, Any]:
-        assert self._process.stdin
-        assert self._process.stdout
-        order = {"cache_dir": str(cache.cache_dir), "action": action, "last": last}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
 
 
 @pytest.fixture
 def dying(server_env: dict[str, str]) -> Iterator[Dying]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.s3.dying"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**server_env, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), server_env["PYTHONPATH"]])},
-    ) as process:
-        yield Dying(process)
+    with dying_processes(server_env) as made:
+        yield made
 
 
 @pytest.fixture
@@ -108,37 +90,55 @@ def recover(cache: ACache) -> None:
 
 
 def undo_everything(cache: ACache) -> None:
+    """Take back the run that was killed, as far as it came: nothing else has ever been demoted."""
     with cache.tiers() as tiers:
-        tiers.promote([file for file in tiers.look().files if file.is_cold])
+        if any(file.is_cold for file in tiers.look().files):
+            report = tiers.undo()
+            assert report.success, report.reasons
     for cache_key, content in cache.contents.items():
         assert cache.path(cache_key).read_bytes() == content
+        assert not cache.is_cold(cache_key)
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_a_demotion_that_is_killed_anywhere_loses_nothing(
+def spread(total: int, number: int) -> list[int]:
+    """Return so many lines, evenly from the first to the last."""
+    return [round((index + 0.5) * total / number) for index in range(number)]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_demotion_that_is_killed_anywhere_loses_nothing_and_can_be_undone(
     cache: ACache, dying: Dying, tmp_path: Path, part: int
 ) -> None:
     total = dying(copied(cache, tmp_path / "whole" / "work"), "demote", None)["lines"]
-    assert total > 100
-    points = [round((index + 0.5) * total / POINTS) for index in range(POINTS)][part::4]
+    assert total > 1000
     outcomes = set()
-    for point in points:
+    for index, point in enumerate(spread(total, DEMOTIONS)[part::PARTS]):
         victim = copied(cache, tmp_path / f"at-{point}" / "work")
         assert dying(victim, "demote", point)["killed"]
         check(victim)
+        if index % 3 == 0:  # who mends may be killed, too
+            dying(victim, "settle", 20 * (index + 1))
+            check(victim)
         recover(victim)
         outcomes.add(sum(victim.path(name).exists() for name in victim.contents))
         undo_everything(victim)
+        shutil.rmtree(victim.root)
     assert len(outcomes) > 1  # some died early, some late
 
 
-def test_an_undo_that_is_killed_anywhere_loses_nothing(cache: ACache, dying: Dying, tmp_path: Path) -> None:
+@pytest.mark.parametrize("action", ["undo", "promote"])
+def test_a_return_that_is_killed_anywhere_loses_nothing(
+    cache: ACache, dying: Dying, tmp_path: Path, action: str
+) -> None:
     cache.demote()
     assert not cache.path("n0").exists()
-    total = dying(copied(cache, tmp_path / "whole" / "work"), "undo", None)["lines"]
-    for point in [round((index + 0.5) * total / 12) for index in range(12)]:
+    total = dying(copied(cache, tmp_path / "whole" / "work"), action, None)["lines"]
+    assert total > 100
+    for point in spread(total, RETURNS):
         victim = copied(cache, tmp_path / f"at-{point}" / "work")
-        assert dying(victim, "undo", point)["killed"]
+        assert dying(victim, action, point)["killed"]
         check(victim)
+        recover(victim)
         undo_everything(victim)
         assert not list(victim.root.rglob("*.part*"))
+        shutil.rmtree(victim.root)

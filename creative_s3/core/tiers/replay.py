@@ -12,7 +12,7 @@ from enum import Enum, auto
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from creative_s3.core.tiers.cache_walk import walk
+from creative_s3.core.tiers.cache_walk import is_regular, walk
 from creative_s3.core.tiers.leaving import (
     StaysError,
     aside_name,
@@ -98,7 +98,8 @@ def replay(catalog: Catalog, workspace: Workspace) -> Replayed:
             stayed=[pending] if ending is Ending.STAYED else [],
         )
         (finished if ending is Ending.GONE else back).append(pending.file_path)
-    for path in [path for path, _ in walk(workspace) if is_aside(PurePosixPath(path).name)]:
+    here = [path for path, status in walk(workspace) if is_regular(status)]
+    for path in [path for path in here if is_aside(PurePosixPath(path).name)]:
         name = own_name(PurePosixPath(path).name)
         if name is None:
             kept.append(path)
@@ -107,6 +108,7 @@ def replay(catalog: Catalog, workspace: Workspace) -> Replayed:
         extra = _settle_aside(workspace, file_path, PurePosixPath(path).name)
         kept += extra
         back += [] if extra else [file_path]
+    _take_in_returned(catalog, here)
     return Replayed(tuple(back), tuple(finished), tuple(kept))
 
 
@@ -139,6 +141,14 @@ def end(catalog: Catalog, *, gone: Iterable[Pending], stayed: Iterable[Pending])
         # Again: somebody who used the file meanwhile has taken it for one that is here to stay.
         catalog.assets.set_cold((key for one in gone for key in one.cache_keys), is_cold=True)
         Movements(catalog.database).end(gone, stayed)
+
+
+def _take_in_returned(catalog: Catalog, here: Iterable[str]) -> None:
+    """Take the mark "cold" off files that are here: one was killed between a file's name and its record."""
+    returned = catalog.assets.cold_files().keys() & set(here)
+    if returned:
+        records = [record for path in sorted(returned) for record in catalog.assets.with_file(path)]
+        catalog.assets.set_cold([record.asset.cache_key for record in records], is_cold=False)
 
 
 def _settle_aside(workspace: Workspace, file_path: str, aside: str) -> list[str]:
