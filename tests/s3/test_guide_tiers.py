@@ -166,3 +166,72 @@ def test_what_makes_no_sense_is_said(cache: ACache) -> None:
         pytest.raises(LockedError),
     ):
         manager.manage_cache_tiers()
+
+
+def a_full_cache(cache: ACache) -> float:
+    """Return a limit in GiB that the next download exceeds: everything but the cold "a" is here."""
+    cache.demote("a")
+    used = sum(len(content) for name, content in cache.contents.items() if name != "a")
+    return (used + len(cache.contents["a"]) // 2) / GIB
+
+
+def test_the_limit_is_kept_by_itself_after_a_download_that_exceeds_it(cache: ACache) -> None:
+    limit_gb = a_full_cache(cache)
+    with S3CacheManager("cache", local_cache_size_limit_gb=limit_gb, auto_manage=True) as manager:
+        path = manager.get_asset_path("a")
+        assert path.read_bytes() == cache.contents["a"]  # what was asked for is not what goes
+    assert not cache.path("b").exists()
+    assert sum(cache.path(name).stat().st_size for name in cache.contents if cache.path(name).exists()) < (
+        limit_gb * GIB
+    )
+    cache.check_nothing_is_lost()
+
+
+def test_nothing_goes_by_itself_below_the_limit_or_unasked(cache: ACache) -> None:
+    limit_gb = a_full_cache(cache)
+    with S3CacheManager("cache", local_cache_size_limit_gb=limit_gb) as manager:
+        manager.get_asset_path("a")
+    cache.demote("a")
+    with S3CacheManager("cache", local_cache_size_limit_gb=1, auto_manage=True) as manager:
+        manager.get_asset_path("a")
+    assert all(cache.path(name).exists() for name in cache.contents)
+
+
+def test_who_wants_a_file_has_it_whatever_stands_against_making_room(
+    cache: ACache, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit_gb = a_full_cache(cache)
+    with (
+        exclusive(cache.cache_dir / ".creative-s3" / "lock"),
+        S3CacheManager("cache", local_cache_size_limit_gb=limit_gb, auto_manage=True) as manager,
+    ):
+        assert manager.get_asset_path("a").exists()
+    assert "no room was made" in caplog.text
+    assert all(cache.path(name).exists() for name in cache.contents)
+
+
+def test_keeping_a_limit_needs_one() -> None:
+    with pytest.raises(UsageError, match="auto_manage"):
+        S3CacheManager("cache", auto_manage=True)
+
+
+def test_what_this_process_uses_while_files_go_stays(cache: ACache) -> None:
+    """The use is known to the process only; it reaches the catalog before anything goes."""
+    with S3CacheManager("cache") as manager:
+        catalog_side = manager.manage_cache_tiers(dry_run=True)
+        assert catalog_side.demoted == 2
+        used: list[bool] = []
+
+        def use(_: object) -> None:
+            if not used:  # at the first proof, long after the plan
+                used.append(True)
+                manager.get_asset_path("b")
+
+        manager.s3_manager.connection.client.meta.events.register(  # type: ignore[union-attr]
+            "before-call.s3.HeadObject", lambda **_: use(None)
+        )
+        report = manager.manage_cache_tiers()
+    assert used
+    assert cache.path("b").exists()
+    assert report.demoted == 1
+    assert "used since" in report.reasons["b"]

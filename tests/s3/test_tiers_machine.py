@@ -50,6 +50,8 @@ STEPS_EACH = 30
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
 BODIES = st.sampled_from([b"", b"one", b"two", b"the same", b"long " * 5_000])
 WHO = st.sampled_from([0, 1])
+PICK = st.integers(0, 9)
+"""One of the assets that a machine has."""
 
 
 @dataclass
@@ -76,6 +78,10 @@ class _Machine:
         self.cache.add(name, content, path=f"cache/{name}/{name}.png")
         self.truth[name] = _Truth(content)
 
+    def pick(self, number: int) -> str:
+        names = sorted(self.truth)
+        return names[number % len(names)]
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return each asset with the key of its object."""
         with self.cache.opened() as catalog:
@@ -93,6 +99,7 @@ class Life(RuleBasedStateMachine):
     directory: Path
     dying: Dying
     numbers = count()
+    age = 0
     done: ClassVar[Counter[str]] = Counter()
 
     @initialize()
@@ -115,19 +122,18 @@ class Life(RuleBasedStateMachine):
             self._count("register")
             self.machines[who].add(name, content)
 
-    @rule(who=WHO, name=NAMES, content=BODIES)
-    def edit(self, who: int, name: str, content: bytes) -> None:
+    @rule(who=WHO, pick=PICK, content=BODIES)
+    def edit(self, who: int, pick: int, content: bytes) -> None:
         """The owner writes a file again: what he makes now is what counts."""
-        if name in self.machines[who].truth:
-            self._count("edit")
-            self.machines[who].add(name, content)
+        self._count("edit")
+        self.machines[who].add(self.machines[who].pick(pick), content)
 
-    @rule(who=WHO, name=NAMES, content=BODIES)
-    def corrupt(self, who: int, name: str, content: bytes) -> None:
+    @rule(who=WHO, pick=PICK)
+    def corrupt(self, who: int, pick: int) -> None:
         """A bit of a local file is another one, and nothing but the content says so."""
-        del content
         machine = self.machines[who]
-        if name not in machine.truth or not machine.is_here(name):
+        name = machine.pick(pick)
+        if not machine.is_here(name):
             return
         path = machine.cache.path(name)
         before, wrong = path.stat(), bytearray(path.read_bytes())
@@ -151,13 +157,14 @@ class Life(RuleBasedStateMachine):
             if before.get(name) != after and after is not None and after[0] == name:
                 self._forsake(other, key)
 
-    @rule(who=WHO, name=NAMES)
-    def access(self, who: int, name: str) -> None:
+    @rule(who=WHO, name=NAMES, times=st.integers(1, 4))
+    def access(self, who: int, name: str, times: int) -> None:
         machine = self.machines[who]
         was_here = name in machine.truth and machine.is_here(name)
         with S3CacheManager(machine.cache.cache_dir, s3_manager=machine.cache.store) as manager:
             try:
-                path = manager.get_asset_path(name)
+                for _ in range(times):
+                    path = manager.get_asset_path(name)
             except CreativeS3Error:
                 assert name not in machine.truth or machine.truth[name].is_forsaken or self._is_aside(machine)
                 return
@@ -167,9 +174,9 @@ class Life(RuleBasedStateMachine):
             machine.truth[name] = _Truth(path.read_bytes())
         self._is_as_it_was(machine, name)
 
-    @rule(who=WHO, name=NAMES)
-    def demote(self, who: int, name: str) -> None:
-        cache = self.machines[who].cache
+    @rule(who=WHO, pick=PICK)
+    def demote(self, who: int, pick: int) -> None:
+        cache, name = self.machines[who].cache, self.machines[who].pick(pick)
         cache.wait_until_settled()
         with cache.tiers() as tiers:
             try:
@@ -247,7 +254,7 @@ class Life(RuleBasedStateMachine):
             validate=lambda: cache.migration().validate_migration(),
         )
 
-    @precondition(lambda self: self._keys())
+    @precondition(lambda self: self._is_bad_day())
     @rule(data=st.data())
     def delete_remotely(self, data: st.DataObject) -> None:
         _, key = data.draw(st.sampled_from(self._keys()))
@@ -255,7 +262,7 @@ class Life(RuleBasedStateMachine):
         self.s3.delete_object(Bucket=self.connection.bucket, Key=key)
         self._forsake_everywhere(key)
 
-    @precondition(lambda self: self._keys())
+    @precondition(lambda self: self._is_bad_day())
     @rule(data=st.data(), content=BODIES, is_ours=st.booleans())
     def overwrite_remotely(self, data: st.DataObject, content: bytes, is_ours: bool) -> None:  # noqa: FBT001 - hypothesis passes it
         name, key = data.draw(st.sampled_from(self._keys()))
@@ -264,7 +271,7 @@ class Life(RuleBasedStateMachine):
         self.s3.put_object(Bucket=self.connection.bucket, Key=key, Body=content, Metadata=metadata)
         self._forsake_everywhere(key)
 
-    @precondition(lambda self: self._keys())
+    @precondition(lambda self: self._is_bad_day())
     @rule(data=st.data())
     def corrupt_remotely(self, data: st.DataObject) -> None:
         """An object of the same name, size and owner, with one bit that is another one."""
@@ -282,6 +289,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def every_content_is_readable(self) -> None:
+        self.age += 1
         for machine in getattr(self, "machines", ()):
             for name, truth in machine.truth.items():
                 self._is_readable(machine, name, truth)
@@ -319,6 +327,10 @@ class Life(RuleBasedStateMachine):
         self._count(f"{what}: gone", report.demoted)
         self._count(f"{what}: back", report.promoted)
         self._count(f"{what}: stayed", report.kept)
+
+    def _is_bad_day(self) -> bool:
+        """Let destruction come now and then only, so that there is something to destroy."""
+        return bool(self.age % 4 == 0 and self._keys())
 
     def _keys(self) -> list[tuple[str, str]]:
         return sorted({pair for machine in self.machines for pair in machine.pairs()})

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog.catalog import NOWHERE, remote_side
 from creative_s3.core.catalog.settling import entry_of
 from creative_s3.core.catalog.usage import DOWNLOADS, MISSES, UPLOADS
+from creative_s3.core.costs.pricing import GB
 from creative_s3.core.index.entries import CACHE_SECTION, SEMANTIC_SECTION
 from creative_s3.core.layout import asset_of, owner_of
 from creative_s3.core.library.cache import CacheManager
@@ -26,9 +27,10 @@ from creative_s3.core.objects import is_archived
 from creative_s3.core.storage.additions import FileAdder
 from creative_s3.core.storage.file_results import UploadResult
 from creative_s3.core.storage.manager import S3StorageManager
-from creative_s3.core.storage.placement import check_folders
+from creative_s3.core.storage.placement import place_of
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.storage.storage_files import single_engine
+from creative_s3.core.tiers.limit_keeping import LimitKeeper
 from creative_s3.core.workspace import FileState
 from creative_s3.errors import (
     CreativeS3Error,
@@ -37,10 +39,13 @@ from creative_s3.errors import (
     ObjectNotFoundError,
     RefusedError,
     SettingsError,
+    UsageError,
 )
 from creative_s3.settings import S3Config
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from creative_s3.core.library.given_files import GivenPath
     from creative_s3.core.library.registrations import Registration
     from creative_s3.core.models import Asset, SemanticMetadata, StoredObject
@@ -61,24 +66,33 @@ class S3CacheManager(CacheManager):
         enable_s3: Whether to use S3; without a bucket or credentials it is not, and the log says so.
         local_cache_size_limit_gb: How large the local files may grow before `manage_cache_tiers` demotes
             some, in GiB; None for no limit.
+        auto_manage: Whether the limit is kept without being asked: after a download that exceeds it, files go
+            by the same policy, with the same proof. What stands against it is in the log.
         s3_config: The settings; from the environment and ``.env`` when left out.
         s3_manager: An open storage manager to use instead of making one.
 
     Raises:
         SettingsError: A setting has a wrong value.
+        UsageError: `auto_manage` has no limit to keep.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the guide's own options, and one more
         self,
         cache_dir: GivenPath = "cache",
         *,
         enable_s3: bool = True,
         local_cache_size_limit_gb: float | None = None,
+        auto_manage: bool = False,
         s3_config: S3Config | None = None,
         s3_manager: S3StorageManager | None = None,
     ) -> None:
         super().__init__(cache_dir)
         self.local_cache_size_limit_gb = local_cache_size_limit_gb
+        if auto_manage and local_cache_size_limit_gb is None:
+            hint = "for example local_cache_size_limit_gb=10.0"
+            raise UsageError("auto_manage keeps a limit, and there is none", item="auto_manage", hint=hint)
+        make_room = partial(self.manage_cache_tiers, promote_hot_assets=False)
+        self._keeper = LimitKeeper(self.workspace, make_room) if auto_manage else None
         self._downloads: SingleFlight[Path] = SingleFlight()
         self._obstacle: CreativeS3Error | None = None
         self._locator: AssetLocator | None = None
@@ -157,10 +171,9 @@ class S3CacheManager(CacheManager):
             return path
         self._counts.add(MISSES)
         if not auto_download:
+            hint = f"bring it: creative-s3 assets download {cache_key}"
             raise ObjectNotFoundError(
-                "the asset is not on local disk, and auto_download is off",
-                item=cache_key,
-                hint=f"bring it: creative-s3 assets download {cache_key}",
+                "the asset is not on local disk, and auto_download is off", item=cache_key, hint=hint
             )
         return self._downloads.do(cache_key, lambda: self._fetch(cache_key, record))
 
@@ -206,6 +219,7 @@ class S3CacheManager(CacheManager):
             promotes=promote_hot_assets,
             demotes=demote_cold_assets,
             dry_run=dry_run,
+            before_leaving=self.flush,
         )
 
     def get_s3_stats(self) -> dict[str, Any]:
@@ -234,9 +248,7 @@ class S3CacheManager(CacheManager):
             return None
 
     def _remote_side(self) -> str:
-        if self.s3_manager is None:
-            return NOWHERE
-        return remote_side(self.s3_manager.connection, self._prefix)
+        return remote_side(self.s3_manager.connection, self._prefix) if self.s3_manager else NOWHERE
 
     @property
     def _prefix(self) -> str:
@@ -303,8 +315,7 @@ class S3CacheManager(CacheManager):
             )
 
     def _fetch(self, cache_key: str, record: AssetRecord | None) -> Path:
-        # Another thread may have finished while this one was on its way here.
-        if record is not None:
+        if record is not None:  # another thread may have been faster
             file = self.workspace.locate(record.asset.file_path)
             if file.state is FileState.PRESENT:
                 return self._use(cache_key, file)
@@ -322,15 +333,14 @@ class S3CacheManager(CacheManager):
                 item=stored.key,
                 hint=f"fetch it as a file: creative-s3 assets download {stored.key}",
             )
-        target = self._target(found.file_path)
+        target = place_of(self.workspace, found.file_path)
         if target.exists():
             raise ItemError(
                 "a file that is not known as this asset is in its place",
                 item=str(target),
                 hint="register it, or move it away",
             )
-        result = storage.download_file(stored.key, target)
-        if result.error is not None:
+        if (result := storage.download_file(stored.key, target)).error is not None:
             raise result.error
         if record is None:
             self._adopt(found, stored)
@@ -355,19 +365,6 @@ class S3CacheManager(CacheManager):
                     hint="see what is there: creative-s3 assets discover",
                 )
         return stored
-
-    def _target(self, file_path: str) -> Path:
-        """Return where a file belongs, checked to be inside the workspace.
-
-        Raises:
-            UnsafeKeyError: A folder on the way is a link.
-        """
-        relative = PurePosixPath(file_path)
-        root = self.workspace.root
-        if relative.parts[0] == self.cache_dir.name:  # the cache itself may be a link to another disk
-            root, relative = self.cache_dir, PurePosixPath(*relative.parts[1:])
-        check_folders(root, relative)
-        return root / relative
 
     def _adopt(self, asset: Asset, stored: StoredObject) -> None:
         """Record an asset that only the bucket knew."""
@@ -400,3 +397,5 @@ class S3CacheManager(CacheManager):
             self._counts.add(DOWNLOADS, result.size_bytes)
         self._counts.use(cache_key)
         self._flusher.wake()
+        if self._keeper and self.local_cache_size_limit_gb is not None and not result.already_there:
+            self._keeper.add(result.size_bytes, limit_bytes=int(self.local_cache_size_limit_gb * GB))

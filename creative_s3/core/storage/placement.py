@@ -22,6 +22,8 @@ from creative_s3.errors import UnsafeKeyError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from creative_s3.core.workspace import Workspace
+
 NAME_LIMIT_BYTES = 255
 """What nearly all file systems allow for one name."""
 
@@ -174,6 +176,23 @@ def ignores_case(directory: Path) -> bool:
             return path.with_name(path.name.upper()).exists()
     except OSError:
         return False
+
+
+def place_of(workspace: Workspace, file_path: str) -> Path:
+    """Return where a file of the workspace belongs; the cache itself may be a link to another disk.
+
+    Args:
+        workspace: Which one.
+        file_path: Relative to it.
+
+    Raises:
+        UnsafeKeyError: A folder on the way is a link.
+    """
+    root, relative = workspace.root, PurePosixPath(file_path)
+    if relative.parts[0] == workspace.cache_dir.name and len(relative.parts) > 1:
+        root, relative = workspace.cache_dir, PurePosixPath(*relative.parts[1:])
+    check_folders(root, relative)
+    return root / relative
 
 
 def check_folders(root: Path, relative: PurePosixPath) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core.events import (
@@ -35,7 +35,7 @@ from creative_s3.core.tiers.tiers import Action, Cause, Hold, Move
 from creative_s3.errors import CreativeS3Error, FileVanishedError, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.tiers.proving import ProvedFile, Prover
@@ -67,9 +67,10 @@ class Demoter:
         prover: Proves, in several threads.
         run: The run's number.
         command: What was run, for the record.
-        now: When the plan was made: a file that was used since then stays.
+        now: When the plan was made.
         workers: Proofs at once.
         emit: Takes events.
+        before_leaving: Called before files go, to have the catalog know the latest uses.
     """
 
     def __init__(  # noqa: PLR0913 - each of them is a choice of the caller
@@ -83,6 +84,7 @@ class Demoter:
         now: datetime,
         workers: int,
         emit: Emit = ignore,
+        before_leaving: Callable[[], object] = lambda: None,
     ) -> None:
         self._catalog = catalog
         self._workspace = workspace
@@ -92,6 +94,7 @@ class Demoter:
         self._now = now
         self._workers = workers
         self._emit = emit
+        self._before_leaving = before_leaving
         self._movements = Movements(catalog.database)
         self._temporary = 0
 
@@ -183,16 +186,18 @@ class Demoter:
         return results
 
     def _without_used(self, proved: Sequence[_Tried]) -> tuple[list[_Tried], list[Settled]]:
-        """Take out the files that somebody has used since the plan was made."""
+        """Take out the files of which the plan did not know the last use: somebody relies on them now.
+
+        Uses reach the catalog a moment later than they happen, so the plan's time says nothing here.
+        """
+        self._before_leaving()
         ready: list[_Tried] = []
         used: list[Settled] = []
-        # Uses are recorded to the second.
-        since = (self._now - timedelta(seconds=1)).astimezone(UTC).isoformat(timespec="seconds")
         for one in proved:
-            accesses = [self._catalog.usage.access(key) for key in one.move.file.cache_keys]
-            if one.move.cause is not Cause.ASKED and any(
-                access is not None and access.last_at > since for access in accesses
-            ):
+            accesses = (self._catalog.usage.access(key) for key in one.move.file.cache_keys)
+            latest = max((datetime.fromisoformat(found.last_at) for found in accesses if found), default=None)
+            is_news = latest is not None and latest > one.move.file.last_used_at
+            if is_news and one.move.cause is not Cause.ASKED:
                 used.append(stayed(one.move, Hold.USED))
             else:
                 ready.append(one)

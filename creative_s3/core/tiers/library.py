@@ -19,7 +19,7 @@ from creative_s3.core.workspace import Workspace
 from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.transfers.choice import EngineName
@@ -75,6 +75,7 @@ def manage_cache(  # noqa: PLR0913 - the guide's own options
     promotes: bool,
     demotes: bool,
     dry_run: bool,
+    before_leaving: Callable[[], object],
 ) -> TierReport:
     """Do what ``S3CacheManager.manage_cache_tiers`` promises.
 
@@ -88,7 +89,13 @@ def manage_cache(  # noqa: PLR0913 - the guide's own options
             item=repr(cold_days),
             hint="for example cold_threshold_days=30",
         )
-    manager = TierManager(catalog, workspace, store, prefix=store.connection.config.prefix)
+    manager = TierManager(
+        catalog,
+        workspace,
+        store,
+        prefix=store.connection.config.prefix,
+        before_leaving=before_leaving,
+    )
     policy = Policy(
         cold_days=cold_days,
         limit_bytes=None if limit_gb is None else int(limit_gb * GB),

@@ -80,6 +80,7 @@ class TierManager:
             ``unreadable`` accepts that the rules may not be read.
         engine: Which transfer engine.
         emit: Takes events.
+        before_leaving: Called before files go, to have the catalog know the latest uses.
         clock: Says what time it is, with time zone.
     """
 
@@ -93,6 +94,7 @@ class TierManager:
         accepted: Collection[str] = (),
         engine: EngineName = "auto",
         emit: Emit = ignore,
+        before_leaving: Callable[[], object] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._catalog = catalog
@@ -102,6 +104,7 @@ class TierManager:
         self._accepted = frozenset(accepted)
         self._engine: EngineName = engine
         self._emit = emit
+        self._before_leaving = before_leaving
         self._clock = clock
         self._movements = Movements(catalog.database)
         self._fates: Fates | None = None
@@ -280,6 +283,7 @@ class TierManager:
             now=work.now,
             workers=self._store.connection.config.max_parallel_uploads,
             emit=self._emit,
+            before_leaving=self._before_leaving,
         )
         yield from demoter.demote(moves)
 

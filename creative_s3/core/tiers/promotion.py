@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from creative_s3.core import files
@@ -20,7 +19,7 @@ from creative_s3.core.files import sweep_partials
 from creative_s3.core.layout import owner_of
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.objects import is_archived
-from creative_s3.core.storage.placement import check_folders
+from creative_s3.core.storage.placement import place_of
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.tiers.movements import Movement, Movements
 from creative_s3.core.tiers.reasons import why
@@ -33,6 +32,7 @@ from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, ItemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.models import StoredObject
@@ -122,7 +122,7 @@ class Promoter:
     def _look(self, move: Move) -> _Wanted:
         """Find out where a file goes and what its object is now; one that is back already needs nothing."""
         try:
-            path = self._place(move.file)
+            path = place_of(self._workspace, move.file.file_path)
             state = self._workspace.locate(move.file.file_path).state
             if state is FileState.PRESENT:
                 return _Wanted(move, path)
@@ -138,19 +138,6 @@ class Promoter:
             return _Wanted(move, path, self._stored(move.file))
         except CreativeS3Error as error:
             return _Wanted(move, error=error)
-
-    def _place(self, file: TierFile) -> Path:
-        """Return where a file belongs, no folder on the way being a link.
-
-        Raises:
-            UnsafeKeyError: One is.
-        """
-        relative = PurePosixPath(file.file_path)
-        root = self._workspace.root
-        if relative.parts[0] == self._workspace.cache_dir.name and len(relative.parts) > 1:
-            root, relative = self._workspace.cache_dir, PurePosixPath(*relative.parts[1:])
-        check_folders(root, relative)
-        return root / relative
 
     def _stored(self, file: TierFile) -> StoredObject:
         """Ask for a file's object, and make sure that it is the file's.
