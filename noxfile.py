@@ -94,6 +94,13 @@ def minimums(session: nox.Session) -> None:
     session.run("pytest", "--numprocesses=2", *session.posargs)
 
 
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against s5cmd, rclone and aws-cli; after -- as you like: --quick, --only NAME, --rounds N."""
+    session.install(".[local]", *_group("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
 def _group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, name))
 

@@ -64,6 +64,16 @@ class Workspace:
         """Where the files lie."""
         return self.cache / "scenes"
 
+    @property
+    def tree(self) -> Path:
+        """The same files once more, as links, under the names that their keys have."""
+        return self.root / "tree"
+
+    @property
+    def keys(self) -> Path:
+        """A list of all keys, one a line, in the order of a listing."""
+        return self.root / "keys.txt"
+
     def forget(self) -> None:
         """Remove what creative-s3 remembers of it."""
         shutil.rmtree(self.cache / ".creative-s3", ignore_errors=True)
@@ -99,11 +109,38 @@ def make_workspace(root: Path, files: Files) -> Workspace:
     return made
 
 
-def make_large_index(root: Path, assets: int) -> Workspace:
-    """Write an index of `assets` entries whose files are elsewhere, all but one."""
+def link_tree(workspace: Workspace, prefix: str) -> None:
+    """Link each file under the path that its key has below `prefix`: what the peers move.
+
+    All contenders then work on the same keys, and on the same bytes.
+    """
+    for path, _, key in assigned(workspace, prefix):
+        link = workspace.tree / key.removeprefix(f"{prefix}/")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.hardlink_to(workspace.root / path)
+
+
+def make_large(root: Path, assets: int, size_bytes: int) -> Workspace:
+    """Write an index of `assets` entries; their files are links to one file."""
     made = Workspace(root)
     write_index(made.cache, assets)
+    content = made.scenes / "present.png"
+    _write_random(content, size_bytes)
+    for number in range(assets):
+        if number != 1:
+            os.link(content, made.scenes / f"scene_{number * 7919 % assets:07d}.png")
     return made
+
+
+def assigned(workspace: Workspace, prefix: str) -> list[tuple[str, str, str]]:
+    """Return file path, cache key and plain key of each asset of the index, in the order of the keys."""
+    from creative_s3.core.index.index import Reference, assets_of, read_index, references
+    from creative_s3.core.layout import key_of
+
+    index = read_index(workspace.cache / "index.json")
+    found = [one for one in references(index, cache_dir=workspace.cache) if isinstance(one, Reference)]
+    assets = [(asset.file_path, asset.cache_key, key_of(asset, prefix)) for asset in assets_of(found, prefix)]
+    return sorted(assets, key=lambda asset: asset[2].encode())
 
 
 def _write_random(path: Path, size_bytes: int) -> None:
