@@ -49,6 +49,7 @@ ENVIRONMENT_NAMES: Mapping[str, str] = {
     "max_parallel_uploads": "S3_MAX_PARALLEL_UPLOADS",
     "enable_versioning": "S3_ENABLE_VERSIONING",
     "enable_encryption": "S3_ENABLE_ENCRYPTION",
+    "use_accelerate": "S3_USE_ACCELERATE",
     "cloudfront_distribution_id": "CLOUDFRONT_DISTRIBUTION_ID",
     "log_level": "LOG_LEVEL",
     "cache_dir": "CACHE_DIR",
@@ -59,6 +60,7 @@ _ALLOWED: Mapping[str, str] = {
     "max_parallel_uploads": "a whole number from 1 to 256",
     "enable_versioning": "true or false",
     "enable_encryption": "true or false",
+    "use_accelerate": "true or false",
     "endpoint_url": "http://HOST[:PORT] or https://HOST[:PORT], without a user name or a path",
     "bucket_name": "3 to 63 lowercase letters, digits, dots and hyphens, a letter or digit at both ends",
     "prefix": "key characters without empty, '.' or '..' parts, for example creative-assets",
@@ -157,6 +159,7 @@ class S3Config(BaseSettings):
         max_parallel_uploads: Requests in flight, 1 to 256.
         enable_versioning: Whether the bucket is meant to keep versions; ``doctor`` checks it.
         enable_encryption: Whether the bucket is meant to have default encryption; ``doctor`` checks it.
+        use_accelerate: Whether transfers go by S3 Transfer Acceleration; on AWS only.
         cloudfront_distribution_id: The distribution in front of the bucket.
         log_level: For the log on standard error.
         cache_dir: The pipeline's cache directory, relative to the current directory or absolute.
@@ -194,6 +197,7 @@ class S3Config(BaseSettings):
     max_parallel_uploads: Annotated[int, Field(ge=1, le=256)] = 10
     enable_versioning: bool = True
     enable_encryption: bool = True
+    use_accelerate: bool = False
     cloudfront_distribution_id: str | None = Field(
         default=None, validation_alias="cloudfront_distribution_id"
     )

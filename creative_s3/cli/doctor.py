@@ -43,6 +43,7 @@ def examine(run: Run) -> Report:
         log_directory=platformdirs.user_log_path("creative-s3", appauthor=False),
         insecure_endpoint=run.session.insecure_endpoint,
     )
+    diagnosis = views.with_flags(diagnosis, run)
     return Report(
         data=views.data_of(diagnosis),
         human=lambda: views.ChecksView(diagnosis),

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from creative_s3.settings import S3Config
 
 
+_OPTIONS = {
+    "bucket": "bucket_name",
+    "prefix": "prefix",
+    "cache_dir": "cache_dir",
+    "endpoint_url": "endpoint_url",
+    "region": "region",
+}
+"""The options that set settings, and the fields of `S3Config` that they set."""
+
+
 @dataclass(slots=True)
 class Session:
     """One call of the program, from its arguments to its exit code; it rides on Typer's context.
@@ -117,6 +127,24 @@ class Run:
             RefusedError: The answer was no.
         """
         self.output.confirm(question, assume_yes=assume_yes)
+
+    def with_flags(self, line: str) -> str:
+        """Return a command line of ours with the settings that this call was given as options."""
+        command, separator, reason = line.partition("  # ")
+        if not command.startswith(f"{PROGRAM} ") or "--help" in command:
+            return line
+        names = {field: f"--{name.replace('_', '-')}" for name, field in _OPTIONS.items()}
+        given = [
+            word
+            for field, value in self.flags.items()
+            if field in names
+            and names[field] not in command.split()
+            and not (field == "bucket_name" and command.startswith(f"{PROGRAM} bucket create "))
+            for word in (names[field], str(value))
+        ]
+        if self.session.insecure_endpoint:
+            given.append("--insecure-endpoint")
+        return f"{' '.join(filter(None, (command, shlex.join(given))))}{separator}{reason}"
 
     def _write_log(self, text: str) -> None:
         self.output.err.print(Text(text, style="dim"), soft_wrap=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from creative_s3.cli.run import Run
     from creative_s3.core.checks.checks import Check
     from creative_s3.core.checks.doctor import Diagnosis
 
@@ -33,6 +34,7 @@ _HEADINGS: Final = {
     "settings": "Settings",
     "connection": "Connection",
     "bucket": "Bucket",
+    "set-up": "Set-up of the bucket",
     "local": "This machine",
 }
 _PROGRAMS: Final = (
@@ -49,6 +51,17 @@ _PROGRAMS: Final = (
 _INDENT: Final = 4
 _ROOM_FOR_NAME: Final = 50
 """Narrower screens get the detail on a line of its own."""
+
+
+def with_flags(diagnosis: Diagnosis, run: Run) -> Diagnosis:
+    """Give the commands that mend something the options that this call was given."""
+    return replace(
+        diagnosis,
+        checks=tuple(
+            replace(check, fix=run.with_flags(check.fix)) if check.fix else check
+            for check in diagnosis.checks
+        ),
+    )
 
 
 def data_of(diagnosis: Diagnosis) -> dict[str, object]:

@@ -8,7 +8,8 @@ connection sends no request.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,17 +17,24 @@ import boto3
 import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from creative_s3.core import answers
+from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
-from creative_s3.errors import CredentialsError, RefusedError, SettingsError
+from creative_s3.core.request_guard import RequestGuard
+from creative_s3.errors import CredentialsError, RefusedError, SettingsError, UnsupportedError
 
 if TYPE_CHECKING:
+    from creative_s3.core.endpoints import Capability, Provider
     from creative_s3.settings import S3Config
 
 __all__ = [
     "Connection",
+    "accelerated",
+    "account_of",
     "anonymous_client",
+    "batch_client",
     "cloudfront_client",
     "connect",
     "ends_run",
@@ -35,6 +43,7 @@ __all__ = [
     "is_retryable",
     "no_credentials",
     "presigning_client",
+    "server_header",
     "translate",
 ]
 
@@ -58,6 +67,7 @@ class Connection:
         client: The boto3 S3 client.
         endpoint_url: The S3-compatible server's address; None for AWS itself.
         client_options: What makes another client of `session` equal to this one.
+        guard: Holds back what the server could take for another request.
     """
 
     config: S3Config
@@ -65,6 +75,7 @@ class Connection:
     client: Any = field(repr=False)
     endpoint_url: str | None
     client_options: dict[str, Any] = field(repr=False, compare=False)
+    guard: RequestGuard = field(repr=False, compare=False)
 
     @property
     def bucket(self) -> str:
@@ -85,6 +96,23 @@ class Connection:
         """Whether this is AWS itself and not a compatible server."""
         return self.endpoint_url is None
 
+    @property
+    def provider(self) -> Provider:
+        """Who runs the endpoint; a server that is not AWS is asked once.
+
+        Raises:
+            CreativeS3Error: It does not answer.
+        """
+        return self.guard.provider
+
+    def require(self, capability: Capability) -> None:
+        """Return when the endpoint is known to have an API.
+
+        Raises:
+            UnsupportedError: It is not; nothing was sent.
+        """
+        self.guard.require(capability)
+
 
 def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
     """Make a connection; send nothing.
@@ -104,7 +132,7 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
             raise no_credentials()
         clients = boto3.Session(botocore_session=session)
         connection = _connect(session, clients, config, endpoint_url=config.endpoint_url)
-        if config.endpoint_url is None and not _is_aws(connection.client.meta.endpoint_url):
+        if config.endpoint_url is None and not is_aws(connection.client.meta.endpoint_url):
             # AWS_ENDPOINT_URL_S3 or the profile names a server, which botocore uses by itself.
             connection = _connect(session, clients, config, endpoint_url=connection.client.meta.endpoint_url)
     except BotoCoreError as error:
@@ -124,14 +152,34 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
     return connection
 
 
+def accelerated(connection: Connection) -> Connection:
+    """Return a connection that moves objects by Transfer Acceleration where the settings ask for it.
+
+    All else goes to the region's own endpoint, where a bucket answers whether it has been accelerated or not.
+
+    Raises:
+        SettingsError: The bucket's name has dots, which this endpoint cannot serve.
+    """
+    if not (connection.config.use_accelerate and connection.is_aws):
+        return connection
+    if "." in (connection.config.bucket_name or ""):
+        raise SettingsError(
+            "Transfer Acceleration takes no bucket whose name has dots",
+            item=connection.config.bucket_name,
+            hint="set S3_USE_ACCELERATE=false",
+        )
+    changes = Config(s3={"use_accelerate_endpoint": True})
+    options = connection.client_options | {"config": connection.client_options["config"].merge(changes)}
+    return replace(connection, client=_another_client(connection, changes), client_options=options)
+
+
 def presigning_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
     """Return a client whose presigned addresses have signature version 4.
 
     botocore presigns with version 2 in the older regions and for other servers; buckets made since June 2020
     and objects under KMS take version 4 only (AWS: "Authenticating Requests (AWS Signature Version 2)").
     """
-    config = connection.client_options["config"].merge(Config(signature_version="s3v4"))
-    return connection.session.create_client("s3", **(connection.client_options | {"config": config}))
+    return _another_client(connection, Config(signature_version="s3v4"))
 
 
 def cloudfront_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
@@ -152,10 +200,39 @@ def cloudfront_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's 
         ) from error
 
 
+def account_of(connection: Connection) -> str:
+    """Ask AWS for the account that the credentials belong to; needs no permission.
+
+    Raises:
+        UnsupportedError: The settings name another server than AWS.
+        CreativeS3Error: The request failed.
+    """
+    if not connection.is_aws:
+        raise UnsupportedError(
+            "only AWS knows the account, and the settings name another server; nothing was sent",
+            item=connection.endpoint_url,
+            hint="name it with --account ID",
+        )
+    try:
+        with closing(_service_client(connection, "sts")) as client:
+            return str(client.get_caller_identity()["Account"])
+    except Exception as error:
+        raise translate(error, service="STS") from error
+
+
+def batch_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """Return a client for S3 Batch Operations; on AWS only, which the caller has to see to."""
+    return _service_client(connection, "s3control")
+
+
+def _service_client(connection: Connection, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    config = _client_config(connection.config, None)
+    return connection.session.create_client(service, region_name=connection.region, config=config)
+
+
 def hurried_client(connection: Connection, *, attempts: int) -> Any:  # noqa: ANN401 - boto3's clients have no common type
     """Return a client that is the connection's own, but gives up soon."""
-    config = connection.client_options["config"].merge(_hurried(attempts))
-    return connection.session.create_client("s3", **(connection.client_options | {"config": config}))
+    return _another_client(connection, _hurried(attempts))
 
 
 def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa: ANN401 - boto3's clients have no common type
@@ -172,6 +249,23 @@ def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa
     return botocore.session.Session().create_client(
         "s3", region_name=config.region, endpoint_url=endpoint_url, config=_hurried(1).merge(options)
     )
+
+
+def server_header(config: S3Config, endpoint_url: str | None) -> str:
+    """Ask a server, with one unsigned request for its list of buckets, what it calls itself.
+
+    Raises:
+        CreativeS3Error: Nothing answers.
+    """
+    try:
+        with closing(anonymous_client(config, endpoint_url)) as client:
+            try:
+                answer: Any = client.list_buckets()
+            except ClientError as error:
+                answer = error.response
+    except BotoCoreError as error:
+        raise translate(error, endpoint_url=endpoint_url) from error
+    return str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("server", ""))
 
 
 def no_credentials() -> CredentialsError:
@@ -197,11 +291,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _is_aws(endpoint_url: str) -> bool:
-    host = urlsplit(endpoint_url).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
-
-
 def _connect(
     session: botocore.session.Session, clients: boto3.Session, config: S3Config, *, endpoint_url: str | None
 ) -> Connection:
@@ -210,13 +299,26 @@ def _connect(
         "endpoint_url": endpoint_url,
         "config": _client_config(config, endpoint_url),
     }
+    client = clients.client("s3", **options)
+    guard = RequestGuard(endpoint_url, lambda: server_header(config, endpoint_url))
+    guard.protect(client)
+    answers.watch(client)
     return Connection(
         config=config,
         session=session,
-        client=clients.client("s3", **options),
+        client=client,
         endpoint_url=endpoint_url,
         client_options=options,
+        guard=guard,
     )
+
+
+def _another_client(connection: Connection, changes: Config) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    options = connection.client_options | {"config": connection.client_options["config"].merge(changes)}
+    client = connection.session.create_client("s3", **options)
+    connection.guard.protect(client)
+    answers.watch(client)
+    return client
 
 
 def _client_config(config: S3Config, endpoint_url: str | None) -> Config:

@@ -178,6 +178,26 @@ def write_lines(destination: Path, values: Iterable[object]) -> None:
         partial.unlink(missing_ok=True)
 
 
+def write_private(destination: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, whole and durable or not at all.
+
+    Raises:
+        CreativeS3Error: It cannot be written; the old file is as it was.
+    """
+    partial = partial_path(destination)
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        sync(partial)
+        install_over(partial, destination)
+    except OSError as error:
+        raise translate(error, item=str(destination)) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 def _install_without_links(partial: Path, destination: Path) -> bool:
     """Reserve the name with an empty file of our own, then replace that: FAT, for one, has no links."""
     try:

@@ -56,15 +56,12 @@ def test_a_bucket_set_up_as_the_settings_want_has_nothing_to_mend(aws: S3Client)
     assert "Versions" not in aws.list_object_versions(Bucket=BUCKET)
 
 
-def test_suspended_versioning_is_told_with_the_command_for_the_region(aws: S3Client) -> None:
+def test_suspended_versioning_is_told_with_the_command_that_mends_it(aws: S3Client) -> None:
     aws.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
     code, found = doctor()
     assert code == 0
     assert found["versioning"]["detail"] == "suspended, and S3_ENABLE_VERSIONING asks for it"
-    assert found["versioning"]["fix"] == (
-        f"aws s3api put-bucket-versioning --bucket {BUCKET} --versioning-configuration Status=Enabled"
-        " --region eu-west-3"
-    )
+    assert found["versioning"]["fix"] == "creative-s3 bucket apply --only versioning"
 
 
 def test_a_default_key_is_compared_with_the_setting(aws: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,8 +69,9 @@ def test_a_default_key_is_compared_with_the_setting(aws: S3Client, monkeypatch: 
     _, found = doctor()
     assert found["encryption"]["status"] == "warning"
     fix = str(found["encryption"]["fix"])
-    sent = json.loads(fix.partition("--server-side-encryption-configuration '")[2].partition("'")[0])
-    aws.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration=sent)
+    assert CliRunner().invoke(app, [*fix.split()[1:], "--yes"]).exit_code == 0
+    rule = aws.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert rule["BucketKeyEnabled"] is True
     code, found = doctor()
     assert (code, found["encryption"]["status"]) == (0, "ok")
     assert found["encryption"]["detail"] == f"SSE-KMS with {KEY}"
@@ -92,11 +90,7 @@ def test_a_missing_bucket_is_made_in_the_region_of_the_settings(monkeypatch: pyt
     monkeypatch.setenv("S3_BUCKET_NAME", "not-yet-there")
     code, found = doctor()
     assert code == 5
-    assert found["bucket"]["fix"] == (
-        "aws s3api create-bucket --bucket not-yet-there"
-        " --create-bucket-configuration LocationConstraint=eu-west-3 --region eu-west-3"
-        "  # or correct S3_BUCKET_NAME"
-    )
+    assert found["bucket"]["fix"] == ("creative-s3 bucket create not-yet-there  # or correct S3_BUCKET_NAME")
 
 
 def test_old_unfinished_uploads_under_the_prefix_alone_are_counted(aws: S3Client) -> None:
@@ -104,7 +98,5 @@ def test_old_unfinished_uploads_under_the_prefix_alone_are_counted(aws: S3Client
     aws.create_multipart_upload(Bucket=BUCKET, Key="elsewhere/b.bin")
     _, found = doctor()
     # moto says that every upload was begun in 2010.
-    assert str(found["unfinished uploads"]["detail"]).startswith("1, the oldest ")
-    assert str(found["unfinished uploads"]["fix"]).startswith(
-        f"aws s3api abort-multipart-upload --bucket {BUCKET} --key creative-assets/a.bin --upload-id "
-    )
+    assert str(found["unfinished uploads"]["detail"]).startswith("1 with 0.0 MiB, the oldest ")
+    assert found["unfinished uploads"]["fix"] == "creative-s3 bucket uploads --abort-older 1d"

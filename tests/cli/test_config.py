@@ -22,6 +22,7 @@ NAMES = (
     "S3_MAX_PARALLEL_UPLOADS",
     "S3_ENABLE_VERSIONING",
     "S3_ENABLE_ENCRYPTION",
+    "S3_USE_ACCELERATE",
     "CLOUDFRONT_DISTRIBUTION_ID",
     "LOG_LEVEL",
     "CACHE_DIR",
@@ -40,7 +41,7 @@ def settings(result: Result) -> dict[str, dict[str, str | None]]:
 def test_every_setting_is_shown_with_its_origin() -> None:
     result = invoke("config")
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()[1:13]] == list(NAMES)
+    assert [line.split()[0] for line in result.stdout.splitlines()[1 : len(NAMES) + 1]] == list(NAMES)
     assert "creative-assets" in result.stdout
     assert result.stderr == ""
 

@@ -44,11 +44,12 @@ def test_the_readme_says_of_every_shortcut_what_it_is_short_for() -> None:
 
 def test_every_command_line_in_the_readme_names_a_command_that_exists() -> None:
     known = {path for path, _ in _commands()}
-    groups = {path.split()[0] for path in known if " " in path}
+    groups = {path.rpartition(" ")[0] for path in known} | {path.split()[0] for path in known if " " in path}
     for words in re.findall(r"\bcreative-s3((?: [a-z][a-z-]*)+)", " ".join(_code_in_readme())):
-        name, *rest = words.split()
-        path = f"{name} {rest[0]}" if name in groups and rest else name
-        assert path in known, f"creative-s3{words}"
+        path, *rest = words.split()
+        while path in groups and rest:
+            path = f"{path} {rest.pop(0)}"
+        assert path in known or (path in groups and not rest), f"creative-s3{words}"
 
 
 def test_the_readmes_exit_codes_are_those_of_the_program() -> None:
@@ -58,7 +59,7 @@ def test_the_readmes_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_the_readmes_settings_are_those_of_the_program_with_their_defaults() -> None:
-    cells = [cell for row in _rows("Settings") for cell in (row[:2], row[3:])]
+    cells = [cell for row in _rows("Settings") for cell in (row[:2], row[3:]) if cell[0]]
     named = {_code(name): default.strip("`") for name, default in cells}
     assert named == {
         name: _as_written(getattr(S3Config(), field), empty="AWS" if field == "endpoint_url" else "none")

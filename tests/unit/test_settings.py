@@ -19,6 +19,7 @@ EVERYTHING = {
     "S3_MAX_PARALLEL_UPLOADS": "32",
     "S3_ENABLE_VERSIONING": "false",
     "S3_ENABLE_ENCRYPTION": "false",
+    "S3_USE_ACCELERATE": "true",
     "CLOUDFRONT_DISTRIBUTION_ID": "E123",
     "LOG_LEVEL": "WARNING",
     "CACHE_DIR": "other",

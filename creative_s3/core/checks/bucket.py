@@ -2,21 +2,20 @@
 
 A permission is tried by a request that must fail in a telling way: HEAD of a key that nothing has, PUT on the
 condition that such a key has a certain content. Only GET, HEAD and LIST go to every server; that PUT goes to
-those that are known to honour the condition. There is no DELETE and no other subresource than versioning,
-encryption and uploads: a server that lacks one may take the request for another.
+those that are known to honour the condition. There is no DELETE.
 """
 
 from __future__ import annotations
 
-import json
 import shlex
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from creative_s3.core.aws import translate
+from creative_s3.core.bucket.uploads import parts_size
+from creative_s3.core.bucket.wanted import same_key
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
 from creative_s3.core.checks.connection import seaweedfs_version
 from creative_s3.errors import (
@@ -49,18 +48,21 @@ _OTHERS = (READ, WRITE, TAGS, CONDITIONS, CHECKSUMS, VERSIONING, ENCRYPTION, UPL
 _IMPOSSIBLE_ETAG = '"00000000000000000000000000000000"'
 _HONEST_SEAWEEDFS = (4, 44)
 """From this version on it was seen to refuse a conditional PUT without leaving anything."""
+_MIB = 1024**2
+_MOST_SIZED = 50
+"""Uploads whose parts are counted: one request each."""
 _LATER = "known after the first upload"
+_ENCRYPT = "creative-s3 bucket apply --only encryption"
 STALE_AFTER = timedelta(days=1)
 """An unfinished upload that is older is nobody's work in progress any more."""
 
 
 def checks(visit: Visit | None, *, config: S3Config) -> tuple[Check, ...]:
-    """Look at the bucket and close the visit's client; without a `visit`, say why not."""
+    """Look at the bucket; without a `visit`, say why not."""
     if visit is None:
         reason = "no bucket is set" if config.bucket_name is None else "the server cannot be used yet"
         return tuple(topic.not_tried(reason) for topic in (BUCKET, LIST, *_OTHERS))
-    with closing(visit.client):
-        return _checks(visit)
+    return _checks(visit)
 
 
 def _checks(visit: Visit) -> tuple[Check, ...]:
@@ -68,7 +70,7 @@ def _checks(visit: Visit) -> tuple[Check, ...]:
     if isinstance(visit.error, BucketNotFoundError):
         missing = BUCKET.problem(
             f"{bucket} does not exist",
-            f"{_creation(visit)}  # or correct S3_BUCKET_NAME",
+            f"creative-s3 bucket create {bucket}  # or correct S3_BUCKET_NAME",
         )
         return missing, *(topic.not_tried("there is no bucket") for topic in (LIST, *_OTHERS))
     looks: tuple[Callable[[Visit], tuple[Check, ...]], ...] = (
@@ -183,8 +185,7 @@ def versioning(visit: Visit, status: str) -> Check:
     if state == "on":
         return VERSIONING.ok("on")
     return VERSIONING.warning(
-        f"{state}, and S3_ENABLE_VERSIONING asks for it",
-        _command(visit, "put-bucket-versioning", "--versioning-configuration", "Status=Enabled"),
+        f"{state}, and S3_ENABLE_VERSIONING asks for it", "creative-s3 bucket apply --only versioning"
     )
 
 
@@ -210,34 +211,19 @@ def encryption(visit: Visit, rule: Mapping[str, Any]) -> Check:
     if not visit.config.enable_encryption:
         return ENCRYPTION.ok(f"{state or 'off'}; S3_ENABLE_ENCRYPTION does not ask for it")
     if not state:
-        return ENCRYPTION.warning(
-            "off, and S3_ENABLE_ENCRYPTION asks for it", _encrypting(visit, rule, wanted_key)
-        )
-    if wanted_key and not _same_key(wanted_key, key):
+        return ENCRYPTION.warning("off, and S3_ENABLE_ENCRYPTION asks for it", _ENCRYPT)
+    if wanted_key and not same_key(wanted_key, key):
         return ENCRYPTION.warning(
             f"{state}{f' with {key}' if key else ''}; uploads use S3_KMS_KEY_ID, other writers would not",
-            _encrypting(visit, rule, wanted_key),
+            _ENCRYPT,
         )
-    return ENCRYPTION.ok(f"{state}{f' with {key}' if key else ''}")
-
-
-def _same_key(wanted: str, found: str) -> bool:
-    """Tell whether two names mean one KMS key; a bare id and its full ARN do."""
-    return wanted == found or wanted.rpartition("/")[2] == found.rpartition("/")[2] != ""
-
-
-def _encrypting(visit: Visit, rule: Mapping[str, Any], kms_key_id: str | None) -> str:
-    """Return the command that sets the default; the rest of the rule stays, for S3 replaces all of it."""
-    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": kms_key_id} if kms_key_id else {}
-    changed = {**rule, "ApplyServerSideEncryptionByDefault": default or {"SSEAlgorithm": "AES256"}}
-    if kms_key_id:
-        changed.setdefault("BucketKeyEnabled", True)
-    return _command(
-        visit,
-        "put-bucket-encryption",
-        "--server-side-encryption-configuration",
-        json.dumps({"Rules": [changed]}),
-    )
+    with_key = f"{state}{f' with {key}' if key else ''}"
+    if algorithm == "aws:kms" and not rule.get("BucketKeyEnabled"):
+        return ENCRYPTION.warning(
+            f"{with_key}, without a bucket key: KMS is asked, and paid, for every object",
+            _ENCRYPT if wanted_key else f"set S3_KMS_KEY_ID, then {_ENCRYPT}",
+        )
+    return ENCRYPTION.ok(with_key)
 
 
 def _uploads(visit: Visit) -> tuple[Check, ...]:
@@ -245,53 +231,38 @@ def _uploads(visit: Visit) -> tuple[Check, ...]:
     answer = _ask(visit, "list_multipart_uploads", Prefix=prefix)
     if isinstance(answer, CreativeS3Error):
         return (_unseen(visit, UPLOADS, answer, "s3:ListBucketMultipartUploads"),)
-    return (
-        uploads(
-            visit, answer.get("Uploads", ()), more=bool(answer.get("IsTruncated")), now=datetime.now(UTC)
-        ),
-    )
+    found, more = tuple(answer.get("Uploads", ())), bool(answer.get("IsTruncated"))
+    size_bytes = None
+    if visit.connection is not None and len(found) <= _MOST_SIZED:
+        try:
+            size_bytes = sum(parts_size(visit.connection, one["Key"], one["UploadId"]) for one in found)
+        except CreativeS3Error:
+            size_bytes = None  # what they hold is told if it can be seen
+    return (uploads(found, more=more, size_bytes=size_bytes, now=datetime.now(UTC)),)
 
 
-def uploads(visit: Visit, found: tuple[Mapping[str, Any], ...], *, more: bool, now: datetime) -> Check:
+def uploads(
+    found: tuple[Mapping[str, Any], ...], *, more: bool, size_bytes: int | None, now: datetime
+) -> Check:
     """Judge the unfinished multipart uploads under the prefix: their parts are stored, and paid for.
 
     Args:
-        visit: Where they are.
         found: As S3 lists them.
         more: Whether the list is longer than this.
+        size_bytes: What their parts hold; None when that is not known.
         now: The present time.
     """
     if not found:
         return UPLOADS.ok("none")
     begun = [upload["Initiated"] for upload in found if upload.get("Initiated")]
     oldest = now - min(begun) if begun else timedelta(0)
-    count = f"{'at least ' if more else ''}{len(found):,}, the oldest {_age(oldest)} old"
+    held = "" if size_bytes is None else f" with {size_bytes / _MIB:,.1f} MiB"
+    count = f"{'at least ' if more else ''}{len(found):,}{held}, the oldest {_age(oldest)} old"
     if oldest < STALE_AFTER:
         return UPLOADS.ok(f"{count}: a run may be working on it")
-    stale = [upload for upload in found if upload["Initiated"] < now - STALE_AFTER]
-    if len(stale) == 1 and not more:
-        fix = _command(
-            visit, "abort-multipart-upload", "--key", stale[0]["Key"], "--upload-id", stale[0]["UploadId"]
-        )
-    else:
-        before = (now - STALE_AFTER).strftime("%Y-%m-%dT%H:%M:%S")
-        prefix = f"{visit.config.prefix}/" if visit.config.prefix else ""
-        listing = _command(
-            visit,
-            "list-multipart-uploads",
-            "--prefix",
-            prefix,
-            "--query",
-            f"Uploads[?Initiated<'{before}'].[Key,UploadId]",
-            "--output",
-            "text",
-        )
-        aborting = _command(visit, "abort-multipart-upload")
-        fix = (
-            f"{listing} | while IFS=$'\\t' read -r key id; do"
-            f' {aborting} --key "$key" --upload-id "$id"; done'
-        )
-    return UPLOADS.warning(f"{count}; S3 charges for their parts", fix)
+    return UPLOADS.warning(
+        f"{count}; S3 charges for their parts", "creative-s3 bucket uploads --abort-older 1d"
+    )
 
 
 def _age(age: timedelta) -> str:
@@ -336,14 +307,6 @@ def _permit(visit: Visit, action: str, *, objects: bool = True) -> str:
     if objects:
         arn += f"/{visit.config.prefix}/*" if visit.config.prefix else "/*"
     return f"allow {action} on {arn} for these credentials"
-
-
-def _creation(visit: Visit) -> str:
-    words = ["create-bucket"]
-    region = visit.config.region
-    if visit.is_aws and region != "us-east-1":  # AWS: "CreateBucket", us-east-1 is not to be named
-        words += ["--create-bucket-configuration", f"LocationConstraint={region}"]
-    return _command(visit, *words)
 
 
 def _command(visit: Visit, verb: str, *words: str) -> str:

@@ -27,6 +27,7 @@ class Group(StrEnum):
     SETTINGS = "settings"
     CONNECTION = "connection"
     BUCKET = "bucket"
+    SETUP = "set-up"
     LOCAL = "local"
 
 

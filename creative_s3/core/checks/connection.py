@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from queue import Empty, SimpleQueue
@@ -93,6 +93,7 @@ class Visit:
         server: The Server header.
         page: The first page of the listing, one key at most; None when it failed.
         error: Why it failed.
+        connection: What the client was made from, with that client.
     """
 
     client: Any = field(repr=False)
@@ -101,6 +102,7 @@ class Visit:
     server: str
     page: Mapping[str, Any] | None = None
     error: CreativeS3Error | None = None
+    connection: Connection | None = None
 
     @property
     def is_aws(self) -> bool:
@@ -333,7 +335,15 @@ def _visit(connection: Connection, answer: Answer) -> Visit:
             page = client.list_objects_v2(Bucket=config.bucket_name, Prefix=prefix, MaxKeys=1)
     except Exception as error:  # noqa: BLE001 - translate raises what it does not know
         failure = translate(error, endpoint_url=connection.endpoint_url)
-    return Visit(client, config, connection.endpoint_url, answer.server, page, failure)
+    return Visit(
+        client,
+        config,
+        connection.endpoint_url,
+        answer.server,
+        page,
+        failure,
+        replace(connection, client=client),
+    )
 
 
 def _within(limit_s: float, ask: Callable[[], Answer], address: str | None) -> Answer | CreativeS3Error:

@@ -1,7 +1,7 @@
 """The doctor: looks at everything an upload depends on and says how to mend what is wrong. It mends nothing.
 
 Which checks there are, and which of them have to wait for another, is decided here; what each one looks at is
-in `checks_connection`, `checks_bucket` and `checks_local`. The bucket gets no request that could change
+in `connection`, `bucket`, `setup` and `local`. The bucket gets no request that could change
 anything, nor one that a server could mistake for another.
 """
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from creative_s3.core.checks import bucket as checks_bucket
 from creative_s3.core.checks import connection as checks_connection
 from creative_s3.core.checks import local as checks_local
+from creative_s3.core.checks import setup as checks_setup
 from creative_s3.core.checks.checks import Check, Group, Status, Topic
 from creative_s3.errors import ExitCode, SettingsError
 
@@ -70,7 +71,7 @@ def examine(config: S3Config, *, log_directory: Path, insecure_endpoint: bool = 
         checks = (
             *settings_checks(config, open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
             *meeting.checks,
-            *checks_bucket.checks(meeting.visit, config=config),
+            *_bucket(meeting, config),
             *local.result(),
         )
     if config.endpoint_url is None and meeting.visit is None and not meeting.has_credentials:
@@ -90,7 +91,16 @@ def examine_bucket(config: S3Config, *, insecure_endpoint: bool = False) -> Diag
     """
     config.require_bucket()
     meeting = checks_connection.meet(config, insecure_endpoint=insecure_endpoint)
-    return Diagnosis((*meeting.checks, *checks_bucket.checks(meeting.visit, config=config)))
+    return Diagnosis((*meeting.checks, *_bucket(meeting, config)))
+
+
+def _bucket(meeting: checks_connection.Meeting, config: S3Config) -> tuple[Check, ...]:
+    """Look at the bucket, then at how it is set up; close the visit's client."""
+    try:
+        return (*checks_bucket.checks(meeting.visit, config=config), *checks_setup.checks(meeting.visit))
+    finally:
+        if meeting.visit is not None:
+            meeting.visit.client.close()
 
 
 def settings_checks(config: S3Config, *, open_files: int) -> tuple[Check, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from creative_s3.core.aws import accelerated
 from creative_s3.core.events import Emit, ignore
 from creative_s3.core.files import sweep_partials
 from creative_s3.core.pool import DaemonPool
@@ -69,6 +70,7 @@ class TransferEngine:
         clock: Callable[[], float] = time.monotonic,
         tick: Callable[[], None] | None = None,
     ) -> None:
+        connection = accelerated(connection)
         parallel = connection.config.max_parallel_uploads
         self._tally = RequestTally()
         self._connection = connection

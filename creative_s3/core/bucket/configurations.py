@@ -1,0 +1,164 @@
+"""Reading and writing one configuration of a bucket, so that nothing of it is lost on the way.
+
+botocore drops what its model does not know. So the answer itself is looked at: a configuration that was not
+read in full is never written, and an answer that is none of S3's is not taken for one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from botocore.exceptions import ClientError
+
+from creative_s3.core.answers import collected
+from creative_s3.core.aws import translate
+from creative_s3.core.bucket.aspects import WAYS, Aspect, Document
+from creative_s3.core.endpoints import NAMES
+from creative_s3.errors import AccessDeniedError, RefusedError, UnsupportedError
+
+if TYPE_CHECKING:
+    from creative_s3.core.aws import Connection
+    from creative_s3.core.bucket.aspects import Way
+
+_MINIMUM = "TransitionDefaultMinimumObjectSize"
+_NOT_OURS = frozenset({"ResponseMetadata", "RequestCharged"})
+
+
+def read(connection: Connection, aspect: Aspect, *, bucket: str | None = None) -> Document | None:
+    """Return a configuration as it is; None when the bucket has none.
+
+    Args:
+        connection: Of the bucket.
+        aspect: Which one.
+        bucket: Another bucket than the connection's.
+
+    Raises:
+        UnsupportedError: The endpoint lacks it, or answers something else.
+        RefusedError: It has a part that this version does not know.
+        AccessDeniedError: It may not be read; names the permission.
+        CreativeS3Error: The request failed.
+    """
+    way = WAYS[aspect]
+    connection.require(way.capability)
+    name = bucket or connection.bucket
+    try:
+        with collected() as bodies:
+            answer = getattr(connection.client, way.read)(Bucket=name)
+    except ClientError as error:
+        if way.none and error.response.get("Error", {}).get("Code") == way.none:
+            return None
+        raise _explained(error, connection, name, way.read_action) from error
+    except Exception as error:
+        raise _explained(error, connection, name, way.read_action) from error
+    if way.root is None:
+        return _parsed_policy(answer[way.member], connection, name)
+    _check_whole(bodies[-1], way, connection, name)
+    found: Document = (
+        {part: value for part, value in answer.items() if part not in _NOT_OURS}
+        if way.member is None
+        else answer[way.member]
+    )
+    return found or None
+
+
+def write(connection: Connection, aspect: Aspect, document: Document) -> None:
+    """Replace a configuration as a whole.
+
+    Raises:
+        UnsupportedError: The endpoint lacks it; nothing was sent.
+        AccessDeniedError: It may not be written; names the permission.
+        CreativeS3Error: The request failed.
+    """
+    way = WAYS[aspect]
+    connection.require(way.capability)
+    bucket = connection.bucket
+    more: dict[str, Any] = {}
+    value: object = document
+    if aspect is Aspect.POLICY:
+        value = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    elif aspect is Aspect.LIFECYCLE:
+        value = {part: inside for part, inside in document.items() if part != _MINIMUM}
+        # Without it, S3 gives an old bucket the newer default (AWS: PutBucketLifecycleConfiguration).
+        more = {_MINIMUM: document[_MINIMUM]} if document.get(_MINIMUM) else {}
+    try:
+        getattr(connection.client, way.write)(Bucket=bucket, **{way.argument: value}, **more)
+    except Exception as error:
+        raise _explained(error, connection, bucket, way.write_action) from error
+
+
+def _explained(error: BaseException, connection: Connection, bucket: str, action: str) -> Exception:
+    ours = translate(error, item=bucket, endpoint_url=connection.endpoint_url)
+    if isinstance(ours, AccessDeniedError):
+        return AccessDeniedError(
+            f"S3 denies {action}", item=bucket, hint=f"allow {action} on arn:aws:s3:::{bucket}"
+        )
+    return ours
+
+
+def _parsed_policy(text: str, connection: Connection, bucket: str) -> Document:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or "Statement" not in found:
+        raise UnsupportedError(
+            "bucket policy: the server answers with something else, so nothing was sent",
+            item=connection.endpoint_url or bucket,
+            hint="use AWS, or a server with bucket policies",
+        )
+    if isinstance(found["Statement"], dict):  # IAM takes a single statement without its list
+        found["Statement"] = [found["Statement"]]
+    return found
+
+
+def _check_whole(body: bytes, way: Way, connection: Connection, bucket: str) -> None:
+    """Return when the answer is S3's, and botocore knows every part of it."""
+    names = _element_names(body)
+    title = NAMES[way.capability]
+    if not names or names[0] != way.root:
+        raise UnsupportedError(
+            f"{title}: the server answers with something else, so nothing was sent",
+            item=connection.endpoint_url or bucket,
+            hint="creative-s3 bucket check  # says what this server has",
+        )
+    unknown = sorted(set(names) - known_names(connection, way.read) - {way.root})
+    if unknown:
+        raise RefusedError(
+            f"{title}: the bucket's configuration has a part that this version does not know ({unknown[0]}),"
+            " and would lose it",
+            item=bucket,
+            hint="upgrade boto3 (pip install --upgrade boto3), then try again",
+        )
+
+
+def _element_names(body: bytes) -> list[str]:
+    """Return the names of an XML document's elements, the root first; none when it is no XML."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - from the server we chose
+    except ET.ParseError:
+        return []
+    return [element.tag.rpartition("}")[2] for element in root.iter()]
+
+
+def known_names(connection: Connection, method: str) -> frozenset[str]:
+    """Return every element's name that botocore's model of a method's answer has."""
+    client = connection.client
+    shapes = [
+        client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).output_shape
+    ]
+    names: set[str] = set()
+    seen: set[str] = set()
+    while shapes:
+        shape = shapes.pop()
+        if shape.name in seen:
+            continue
+        seen.add(shape.name)
+        if shape.type_name == "list":
+            shapes.append(shape.member)
+            names |= {"member", shape.member.serialization.get("name", "")}
+        for name, member in getattr(shape, "members", {}).items():
+            names |= {name, member.serialization.get("name", name)}
+            shapes.append(member)
+    return frozenset(names)
