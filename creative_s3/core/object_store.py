@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.aws import connect, translate
+from creative_s3.core.listing import OPERATION, Page, list_page
 from creative_s3.core.models import StoredObject
 from creative_s3.core.objects import bare_etag, from_answer, head
 from creative_s3.core.transfers.checksums import Crc64
@@ -70,36 +71,38 @@ class ObjectStore:
             TemporaryError: The listing is cut or repeats itself; it is never taken as complete.
             CreativeS3Error: A request failed.
         """
+        for page in self.pages(prefix):
+            yield from page.objects()
+
+    def pages(self, prefix: str = "") -> Iterator[Page]:
+        """List the bucket's objects under `prefix` page by page, for whoever needs them by the thousand.
+
+        Raises:
+            BucketNotFoundError: There is no such bucket.
+            TemporaryError: The listing is cut or repeats itself; it is never taken as complete.
+            CreativeS3Error: A request failed.
+        """
         token: str | None = None
-        last: bytes | None = None
+        last: str | None = None
         while True:
             page = self._page(prefix, token)
-            for entry in page.get("Contents", ()):
-                key = entry["Key"]
-                if last is not None and key.encode() <= last:
-                    raise TemporaryError(
-                        "the server's listing repeats itself, so it cannot be trusted",
-                        item=key,
-                        hint="run the same command again",
-                    )
-                last = key.encode()
-                yield StoredObject(
-                    key=key,
-                    size_bytes=int(entry["Size"]),
-                    etag=bare_etag(entry.get("ETag")),
-                    last_modified=entry.get("LastModified"),
-                    storage_class=entry.get("StorageClass") or "STANDARD",
+            if repeated := page.repeated_after(last):
+                raise TemporaryError(
+                    "the server's listing repeats itself, so it cannot be trusted",
+                    item=repeated,
+                    hint="run the same command again",
                 )
-            if not page.get("IsTruncated"):
+            last = page.keys[-1] if page.keys else last
+            yield page
+            if not page.is_truncated:
                 return
-            following = page.get("NextContinuationToken")
-            if not following or following == token:
+            if not page.token or page.token == token:
                 raise TemporaryError(
                     "the server's listing ends before it is complete",
                     item=f"s3://{self.bucket}/{prefix}",
                     hint="run the same command again",
                 )
-            token = following
+            token = page.token
 
     def head(self, key: str) -> StoredObject | None:
         """Ask for one object with its checksum and metadata; None when there is none."""
@@ -208,19 +211,16 @@ class ObjectStore:
         except Exception as error:
             raise translate(error, endpoint_url=self.connection.endpoint_url) from error
 
-    def _page(self, prefix: str, token: str | None) -> dict[str, Any]:
-        self._count("ListObjectsV2")
+    def _page(self, prefix: str, token: str | None) -> Page:
+        self._count(OPERATION)
         arguments = {"ContinuationToken": token} if token else {}
         try:
-            page: dict[str, Any] = self.connection.client.list_objects_v2(
-                Bucket=self.bucket, Prefix=prefix, **arguments
-            )
+            return list_page(self.connection.client, Bucket=self.bucket, Prefix=prefix, **arguments)
         except Exception as error:
             translated = translate(
                 error, item=f"s3://{self.bucket}", endpoint_url=self.connection.endpoint_url
             )
             raise _about_bucket(translated, self.bucket) from error
-        return page
 
     def _count(self, request: str) -> None:
         self._tally.add(request)

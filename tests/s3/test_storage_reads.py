@@ -168,3 +168,37 @@ def test_an_address_lives_from_a_second_to_seven_days(storage: S3StorageManager,
     with pytest.raises(UsageError, match="7 days"):
         storage.get_presigned_url("k", expiration)
     assert "X-Amz-Expires=604800" in storage.get_presigned_url("k", 604_800)
+
+
+NASTY_KEYS = (
+    "a b",
+    "a\nb",
+    "a+b",
+    "a%20b",
+    "a&b<c>d",
+    "a\"b'c",
+    "é/日本/🎨.png",
+    "e\u0301.png",
+    "\ue000",
+    "plain/key.png",
+)
+
+
+def test_a_listing_says_what_boto3s_paginator_says_also_of_strange_keys(
+    storage: S3StorageManager, s3: S3Client, bucket: str
+) -> None:
+    for key in NASTY_KEYS:
+        s3.put_object(Bucket=bucket, Key=f"nasty/{key}", Body=key.encode())
+    theirs = [
+        (entry["Key"], entry["Size"], entry["ETag"].strip('"'), entry["LastModified"], entry["StorageClass"])
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="nasty/")
+        for entry in page["Contents"]
+    ]
+    ours = [
+        (one.key, one.size_bytes, one.etag, one.last_modified, one.storage_class)
+        for one in storage.objects("nasty/")
+    ]
+    assert ours == theirs
+    assert {key for key, *_ in ours} == {f"nasty/{key}" for key in NASTY_KEYS}
+    # The client itself still answers as boto3's own does.
+    assert len(storage.connection.client.list_objects_v2(Bucket=bucket, Prefix="nasty/")["Contents"]) == 10

@@ -1,0 +1,152 @@
+"""Pages of a LIST, read from the answer's own XML.
+
+botocore sends, signs and retries the request and judges the answer, as always. Only the list of objects does
+not pass through its parser, which makes several Python objects of each field: that takes longer than the
+server needs to answer. Whether a listing is complete is for `core.object_store` to say.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
+
+from creative_s3.core.models import StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+OPERATION = "ListObjectsV2"
+_ROOT = "ListBucketResult"
+_EVENT = f"before-parse.s3.{OPERATION}"
+_PAGE = "creative-s3-page"
+_EMPTY = f"<{_ROOT}/>".encode()
+_wanted: ContextVar[bool] = ContextVar("creative_s3_page_wanted", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The objects of one page, column by column, in the order of the answer.
+
+    Attributes:
+        keys: Decoded.
+        sizes: In bytes.
+        etags: Without quotes.
+        storage_classes: S3's words; ``STANDARD`` where the server left it out.
+        times: When they were stored, ISO 8601 as the server wrote it; empty where it left it out.
+        is_truncated: Whether another page follows.
+        token: How to ask for it; None when the server did not say.
+    """
+
+    keys: Sequence[str]
+    sizes: Sequence[int]
+    etags: Sequence[str]
+    storage_classes: Sequence[str]
+    times: Sequence[str]
+    is_truncated: bool
+    token: str | None
+
+    def objects(self) -> Iterator[StoredObject]:
+        """Yield the objects."""
+        columns = (self.keys, self.sizes, self.etags, self.storage_classes, self.times)
+        for key, size_bytes, etag, storage_class, time in zip(*columns, strict=True):
+            yield StoredObject(
+                key=key,
+                size_bytes=size_bytes,
+                etag=etag,
+                last_modified=_moment(time),
+                storage_class=storage_class,
+            )
+
+    def repeated_after(self, last: str | None) -> str | None:
+        """Return the first key that does not come after the one before it; None when all do.
+
+        Args:
+            last: The last key of the page before; None on the first page. The order of the characters is that
+                of their UTF-8, which is S3's (AWS: "ListObjectsV2").
+        """
+        keys = self.keys if last is None else (last, *self.keys)
+        if all(map(operator.lt, keys, itertools.islice(keys, 1, None))):
+            return None
+        return next(after for before, after in itertools.pairwise(keys) if after <= before)
+
+
+def list_page(client: Any, **arguments: Any) -> Page:  # noqa: ANN401 - boto3's clients have no common type
+    """Ask for one page.
+
+    Args:
+        client: A boto3 client for S3.
+        arguments: Those of ListObjectsV2.
+
+    Raises:
+        BotoCoreError: As botocore raises it.
+        ClientError: The same.
+    """
+    # Registering it again changes nothing, and any thread may.
+    client.meta.events.register_first(_EVENT, _take_page, unique_id=_PAGE)
+    before = _wanted.set(True)
+    try:
+        page: Page = client.list_objects_v2(**arguments)[_PAGE]
+    finally:
+        _wanted.reset(before)
+    return page
+
+
+def parse_page(body: bytes) -> Page | None:
+    """Read the body of an answer; None when it is no listing, or not all of one."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - botocore reads the same text with the same parser
+    except ET.ParseError:
+        return None
+    if not root.tag.endswith(_ROOT):
+        return None
+    space = root.tag.removesuffix(_ROOT)
+    entries = root.findall(f"{space}Contents")
+
+    def column(name: str) -> list[str | None]:
+        values = [element.text for element in root.iter(space + name)]
+        # Where some entries lack it, they are asked one by one.
+        return values if len(values) == len(entries) else [entry.findtext(space + name) for entry in entries]
+
+    def text(name: str) -> str | None:
+        return root.findtext(space + name)
+
+    keys = [key or "" for key in column("Key")]
+    if text("EncodingType") == "url":
+        keys = [unquote_plus(key) if "%" in key or "+" in key else key for key in keys]
+    try:
+        sizes = [int(size or "") for size in column("Size")]
+    except ValueError:
+        return None
+    return Page(
+        keys=keys,
+        sizes=sizes,
+        etags=[(etag or "").strip().removeprefix("W/").strip('"') for etag in column("ETag")],
+        storage_classes=[storage_class or "STANDARD" for storage_class in column("StorageClass")],
+        times=[time or "" for time in column("LastModified")],
+        is_truncated=text("IsTruncated") == "true",
+        token=text("NextContinuationToken"),
+    )
+
+
+def _take_page(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Take a page out of an answer before botocore parses it; what is no page is left to botocore."""
+    if not _wanted.get() or response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
+        return
+    page = parse_page(response_dict["body"])
+    if page is not None:
+        customized_response_dict[_PAGE] = page
+        response_dict["body"] = _EMPTY
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

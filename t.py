@@ -1,0 +1,10 @@
+import time,sys
+t=time.process_time()
+import creative_s3.cli.app; a=time.process_time()
+import boto3, botocore.session; b=time.process_time()
+from creative_s3.settings import S3Config; c=time.process_time()
+cfg=S3Config.from_env(); d=time.process_time()
+from creative_s3.core.aws import connect; e=time.process_time()
+con=connect(cfg); f=time.process_time()
+from creative_s3.core.migration.migration import S3MigrationManager; g=time.process_time()
+print(dict(startup=t,app=a-t,boto3=b-a,settings=c-b,cfg=d-c,aws=e-d,connect=f-e,migration=g-f))
