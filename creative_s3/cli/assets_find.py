@@ -3,7 +3,6 @@
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,13 +11,14 @@ from creative_s3.cli.completion import values
 from creative_s3.cli.options import CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
+from creative_s3.cli.selections import selecting, unknown_value
 from creative_s3.cli.text import PROGRAM
 
 if TYPE_CHECKING:
     from creative_s3.core.catalog.asset_rows import AssetRecord
     from creative_s3.core.library.library import Library
     from creative_s3.core.search.search import AssetSearch
-    from creative_s3.core.search.selection import Selection, UnknownValue
+    from creative_s3.core.search.selection import Selection
 
 _SHOWN = 100
 _SIMILAR = 20
@@ -47,10 +47,7 @@ def register(app: typer.Typer) -> None:
     )(find)
 
 
-def _any_of(name: str, metavar: str, purpose: str, completion: Any) -> Any:  # noqa: ANN401 - Typer's own
-    return typer.Option(name, metavar=metavar, help=purpose, autocompletion=completion)
-
-
+@selecting
 def find(
     run: Run,
     text: Annotated[
@@ -60,40 +57,7 @@ def find(
         ),
     ] = None,
     *,
-    asset_type: Annotated[
-        list[str] | None, _any_of("--type", "TYPE", "An asset type, or a kind.", values.asset_types)
-    ] = None,
-    category: Annotated[
-        list[str] | None, _any_of("--category", "NAME", "A product category.", values.categories)
-    ] = None,
-    region: Annotated[list[str] | None, _any_of("--region", "NAME", "Such as US.", values.regions)] = None,
-    season: Annotated[
-        list[str] | None, _any_of("--season", "NAME", "Or none, which suits all.", values.seasons)
-    ] = None,
-    style: Annotated[list[str] | None, _any_of("--style", "NAME", "A visual style.", values.styles)] = None,
-    campaign: Annotated[
-        list[str] | None, _any_of("--campaign", "ID", "The campaign that made it.", values.campaigns)
-    ] = None,
-    product: Annotated[
-        list[str] | None, _any_of("--product", "SLUG", "The product on it.", values.products)
-    ] = None,
-    tag: Annotated[list[str] | None, _any_of("--tag", "WORD", "A whole tag.", values.tags)] = None,
-    aspect_ratio: Annotated[
-        list[str] | None, _any_of("--aspect-ratio", "WxH", "Such as 16x9.", values.aspect_ratios)
-    ] = None,
-    larger: Annotated[
-        str | None, typer.Option("--larger", metavar="SIZE", help="Larger than that: 500KB, 5MB, 1.5GiB.")
-    ] = None,
-    older: Annotated[
-        str | None,
-        typer.Option(
-            "--older", metavar="TIME", help="Made before: 30d ago, 12h, 2w, or on 2026-03-01 (UTC)."
-        ),
-    ] = None,
-    unused_since: Annotated[
-        str | None,
-        typer.Option("--unused-since", metavar="TIME", help="Neither made nor used since: as for --older."),
-    ] = None,
+    selection: "Selection | None",
     hot: Annotated[
         bool | None,
         typer.Option("--hot/--cold", help="On local disk; or in S3 only.", show_default=False),
@@ -128,31 +92,17 @@ def find(
 
     Here --region is the asset's, and a use is what index.json or this machine recorded as one.
     """
-    from creative_s3.cli.amounts import moment, size_in_bytes
+    from dataclasses import replace
+
     from creative_s3.core.search.selection import Selection
 
-    now = datetime.now(UTC)
-    selection = Selection(
-        types=tuple(asset_type or ()),
-        categories=tuple(category or ()),
-        regions=tuple(region or ()),
-        seasons=tuple(season or ()),
-        styles=tuple(style or ()),
-        campaigns=tuple(campaign or ()),
-        products=tuple(product or ()),
-        tags=tuple(tag or ()),
-        aspect_ratios=tuple(aspect_ratio or ()),
-        larger_than_bytes=None if larger is None else size_in_bytes(larger, option="--larger"),
-        made_before=None if older is None else moment(older, option="--older", now=now),
-        unused_since=None if unused_since is None else moment(unused_since, option="--unused-since", now=now),
-        is_cold=None if hot is None else not hot,
-        text=" ".join(text or ()),
-    )
+    is_cold = None if hot is None else not hot
+    wanted = replace(selection or Selection(), is_cold=is_cold, text=" ".join(text or ()))
     if like is not None:
-        return _similar(run, selection, like, max_results)
+        return _similar(run, wanted, like, max_results)
     if run.output.look.quiet and not run.output.look.json:
-        return Report(lines=_names(run, selection, max_results))
-    return _page(run, selection, max_results)
+        return Report(lines=_names(run, wanted, max_results))
+    return _page(run, wanted, max_results)
 
 
 def _names(run: Run, selection: "Selection", limit: int | None) -> Iterator[str]:
@@ -254,11 +204,4 @@ def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
 
 
 def _warnings(library: "Library", search: "AssetSearch") -> list[str]:
-    return [*library.warnings, *map(_unknown, search.unknown)]
-
-
-def _unknown(value: "UnknownValue") -> str:
-    there = ", ".join(value.frequent) or "none at all"
-    more = f" and {value.more:,} more" if value.more else ""
-    close = f"; did you mean {' or '.join(value.close)}?" if value.close else ""
-    return f"no {value.what} '{value.value}'; there are {there}{more}{close}"
+    return [*library.warnings, *map(unknown_value, search.unknown)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creative_s3.cli import tiers_archive, tiers_files
+from creative_s3.cli import tiers_archive, tiers_files, tiers_pins
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -238,6 +238,7 @@ def log(
 
 
 tiers_files.register(app)
+tiers_pins.register(app)
 tiers_archive.register(app)
 
 

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from creative_s3.cli.options import AWS, CACHE, command
+from creative_s3.cli.options import command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
+from creative_s3.cli.selections import selected_names, selecting
 from creative_s3.cli.text import PROGRAM, count, size
-from creative_s3.cli.tiers_files import EngineOption, Keys
+from creative_s3.cli.tiers_files import SETTINGS, EngineOption, Keys
 
 if TYPE_CHECKING:
+    from creative_s3.core.search.selection import Selection
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.restoring import Restore
     from creative_s3.core.transfers.choice import EngineName
@@ -24,7 +26,7 @@ def register(app: typer.Typer) -> None:
     command(
         app,
         "restore",
-        settings=(*AWS, *CACHE),
+        settings=SETTINGS,
         examples=(
             (
                 "What would it cost, and how long does it take?",
@@ -38,10 +40,12 @@ def register(app: typer.Typer) -> None:
     )(restore)
 
 
+@selecting
 def restore(
     run: Run,
     keys: Keys = None,
     *,
+    selection: "Selection | None",
     days: Annotated[
         int, typer.Option("--days", metavar="N", min=1, max=3650, help="How long the copy can be read.")
     ] = 7,
@@ -60,19 +64,17 @@ def restore(
 ) -> Report:
     """Ask S3 for readable copies of archived objects; price and waiting time come first.
 
-    The objects stay in their class, and the copies go away after some days. With --wait, the assets are
-    brought back to local disk as soon as they can be read.
+    Name the assets, or choose them as `assets find` does; --region is the asset's then. The objects stay
+    in their class, and the copies go away after some days. With --wait, the assets are brought back to
+    local disk as soon as they can be read.
     """
     from creative_s3.cli import views_tiers as views
-    from creative_s3.cli.names import names_of
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.restoring import RestoreState, await_restores, plan_restores, request_restores
-    from creative_s3.errors import ExitCode, UsageError
+    from creative_s3.errors import ExitCode
 
-    if not keys:
-        raise UsageError("nothing is chosen", hint=f"{PROGRAM} {run.command} KEY…  # or - for standard input")
+    names, warnings = selected_names(run, keys, selection)
     store = S3StorageManager(connection=run.connection())
-    names = names_of(keys, run.command)
     found, missing = plan_restores(store, _keys(store, names), option=tier.lower())
     needed = [one for one in found if one.state is RestoreState.NEEDED]
     data = {
@@ -113,6 +115,7 @@ def restore(
         human=lambda: views.restores(found, errors, days, done=not dry_run, is_back=wait and not dry_run),
         lines=(one.stored.key for one in asked),
         exit_code=code if errors else ExitCode.OK,
+        warnings=warnings,
         next_steps=() if wait or dry_run else _next_steps(names),
     )
 

@@ -1,4 +1,4 @@
-"""`tiers demote`, `promote`, `pin`, `unpin`, `undo`: the commands of the group that take names."""
+"""`tiers demote`, `promote`, `undo`: the commands of the group that move named or chosen assets."""
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
@@ -12,10 +12,11 @@ from creative_s3.cli.completion import values
 from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
+from creative_s3.cli.selections import selected_names, selecting
 from creative_s3.cli.text import PROGRAM, count, size
-from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
+    from creative_s3.core.search.selection import Selection
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.report import TierReport
     from creative_s3.core.tiers.survey import TierSurvey
@@ -41,6 +42,8 @@ AcceptExpiry = Annotated[
 EngineOption = Annotated[
     Literal["auto", "crt", "classic"], typer.Option("--engine", help="The transfer engine.")
 ]
+SETTINGS = (*(name for name in AWS if name != "region"), *CACHE)
+"""Where --region is the asset's, the bucket's is given before the group."""
 _DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Only show what would happen.", show_default=False)
 ]
@@ -52,46 +55,29 @@ def register(app: typer.Typer) -> None:
     command(
         app,
         "demote",
-        settings=(*AWS, *CACHE),
+        settings=SETTINGS,
         examples=(
             ("One asset", f"{PROGRAM} tiers demote scene_summer_us"),
+            ("What a campaign had", f"{PROGRAM} tiers demote --campaign spring"),
             (
-                "What a campaign had",
-                f"{PROGRAM} assets find --campaign spring -q | {PROGRAM} tiers demote - --yes",
+                "What another command names",
+                f"{PROGRAM} assets find --hot kitchen -q | {PROGRAM} tiers demote - --yes",
             ),
         ),
     )(demote)
     command(
         app,
         "promote",
-        settings=(*AWS, *CACHE),
+        settings=SETTINGS,
         examples=(
             ("One asset", f"{PROGRAM} tiers promote scene_summer_us"),
+            ("What a campaign needs", f"{PROGRAM} tiers promote --campaign spring"),
             (
-                "What a campaign needs",
-                f"{PROGRAM} assets find --campaign spring --cold -q | {PROGRAM} tiers promote -",
+                "What another command names",
+                f"{PROGRAM} assets find --cold kitchen -q | {PROGRAM} tiers promote -",
             ),
         ),
     )(promote)
-    command(
-        app,
-        "pin",
-        settings=CACHE,
-        examples=(
-            ("One asset", f"{PROGRAM} tiers pin hero_soap"),
-            ("A campaign, with all that it will make", f"{PROGRAM} tiers pin --campaign spring"),
-            ("What is pinned", f"{PROGRAM} tiers pin"),
-        ),
-    )(pin)
-    command(
-        app,
-        "unpin",
-        settings=CACHE,
-        examples=(
-            ("One asset", f"{PROGRAM} tiers unpin hero_soap"),
-            ("A campaign", f"{PROGRAM} tiers unpin --campaign spring"),
-        ),
-    )(unpin)
     command(
         app,
         "undo",
@@ -103,32 +89,37 @@ def register(app: typer.Typer) -> None:
     )(undo)
 
 
+@selecting
 def demote(
     run: Run,
     keys: Keys = None,
     *,
+    selection: "Selection | None",
     accept_expiry: AcceptExpiry = None,
     dry_run: _DRY_RUN = False,
     yes: _YES = False,
 ) -> Report:
     """Remove the local files of some assets, each after it was proved in S3.
 
-    Their age does not matter, everything else does: see `tiers manage`. What is not demoted is told, and ends
-    with exit code 3, or 8 if a lifecycle rule stands against all of it.
+    Name them, or choose them as `assets find` does; --region is the asset's then. Their age does not
+    matter, everything else does: see `tiers manage`. What is not demoted is told, and ends with exit code
+    3, or 8 if a lifecycle rule stands against all of it.
     """
     from creative_s3.core.tiers.library import open_tiers
     from creative_s3.core.tiers.policy import asked
     from creative_s3.core.tiers.tiers import Action
 
-    names = _names(run, keys)
+    names, warnings = selected_names(run, keys, selection)
     store = _store(run)
     accepted = tuple(accept_expiry or ())
     with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
         files = _found(names, tiers.survey())
+        if selection is not None:
+            files = tuple(file for file in files if file.is_hot)
         moves = asked(files, Action.DEMOTE, tiers.terms)
     hot = [file for file in files if file.is_hot]
     if dry_run:
-        return _asked_report(run, moves)
+        return _asked_report(run, moves, warnings)
     if hot:
         total = size(sum(file.size_bytes for file in hot))
         run.confirm(
@@ -137,28 +128,37 @@ def demote(
         )
     with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
         report = tiers.demote(files)
-    return _report(run, report)
+    return _report(run, report, warnings)
 
 
+@selecting
 def promote(
-    run: Run, keys: Keys = None, *, dry_run: _DRY_RUN = False, engine: EngineOption = "auto"
+    run: Run,
+    keys: Keys = None,
+    *,
+    selection: "Selection | None",
+    dry_run: _DRY_RUN = False,
+    engine: EngineOption = "auto",
 ) -> Report:
     """Bring cold assets back to local disk, many at once, each verified before its file gets its name.
 
-    An archived object has to be restored first (`tiers restore`), and is told with exit code 10 or 3. Over a
-    file that is there, nothing is put.
+    Name them, or choose them as `assets find` does; --region is the asset's then. An archived object has
+    to be restored first (`tiers restore`), and is told with exit code 10 or 3. Over a file that is there,
+    nothing is put.
     """
     from creative_s3.core.tiers.library import open_tiers
     from creative_s3.core.tiers.policy import asked
     from creative_s3.core.tiers.tiers import Action
 
-    names = _names(run, keys)
+    names, warnings = selected_names(run, keys, selection)
     with run.live() as live, open_tiers(_store(run), engine=engine, emit=live.emit) as tiers:
         files = _found(names, tiers.look())
+        if selection is not None:
+            files = tuple(file for file in files if not file.is_hot)
         if dry_run:
-            return _asked_report(run, asked(files, Action.PROMOTE, tiers.terms))
+            return _asked_report(run, asked(files, Action.PROMOTE, tiers.terms), warnings)
         report = tiers.promote(files)
-    return _report(run, report)
+    return _report(run, report, warnings)
 
 
 def undo(
@@ -188,42 +188,6 @@ def undo(
     return _report(run, report)
 
 
-def pin(
-    run: Run,
-    keys: Keys = None,
-    *,
-    campaign: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--campaign", metavar="ID", help="All assets of a campaign.", autocompletion=values.campaigns
-        ),
-    ] = None,
-) -> Report:
-    """Keep assets on local disk: what is pinned is never demoted. Without a name, show what is pinned.
-
-    A pinned campaign has all of its assets pinned, also those that it will make. Pins are no promise to bring
-    anything back: for that there is `tiers promote`.
-    """
-    return _change_pins(run, keys, campaign, adds=True)
-
-
-def unpin(
-    run: Run,
-    keys: Keys = None,
-    *,
-    campaign: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--campaign", metavar="ID", help="All assets of a campaign.", autocompletion=values.campaigns
-        ),
-    ] = None,
-) -> Report:
-    """Let assets be demoted again."""
-    if not keys and not campaign:
-        raise UsageError("nothing is chosen", hint=f"{PROGRAM} {run.command} KEY…  # or --campaign ID")
-    return _change_pins(run, keys, campaign, adds=False)
-
-
 def explained(run: Run, plan: "TierPlan", survey: "TierSurvey", names: Sequence[str]) -> Report:
     """Say what a plan does with some files, and why."""
     from creative_s3.cli import views_tiers as views
@@ -249,48 +213,6 @@ def explained(run: Run, plan: "TierPlan", survey: "TierSurvey", names: Sequence[
     )
 
 
-def _change_pins(run: Run, keys: list[str] | None, campaigns: list[str] | None, *, adds: bool) -> Report:
-    from creative_s3.cli import views_tiers as views
-    from creative_s3.cli.names import names_of
-    from creative_s3.core.library.library import open_library
-    from creative_s3.core.tiers.pins import change_pins, read_pins
-
-    with open_library(run.config) as library:
-        # Named as people do, pinned by the cache key. What is pinned and no asset any more can be named, too.
-        present = read_pins(run.config.cache_dir).keys
-        wanted = [
-            name
-            if not adds and name in present
-            else library.find(name, bucket=run.config.bucket_name).asset.cache_key
-            for name in names_of(keys or (), run.command)
-        ]
-    if wanted or campaigns:
-        before, after = change_pins(
-            run.config.cache_dir,
-            lambda pins: (
-                pins.with_more(keys=wanted, campaigns=campaigns or ())
-                if adds
-                else pins.without(keys=wanted, campaigns=campaigns or ())
-            ),
-        )
-    else:
-        before = after = read_pins(run.config.cache_dir)
-    changed = len(before.keys ^ after.keys) + len(before.campaigns ^ after.campaigns)
-    return Report(
-        data={"keys": sorted(after.keys), "campaigns": sorted(after.campaigns), "changed": changed},
-        human=lambda: views.pins(after, changed, asked=bool(wanted or campaigns)),
-        lines=sorted(after.keys),
-    )
-
-
-def _names(run: Run, keys: Sequence[str] | None) -> list[str]:
-    from creative_s3.cli.names import names_of
-
-    if not keys:
-        raise UsageError("nothing is chosen", hint=f"{PROGRAM} {run.command} KEY…  # or - for standard input")
-    return names_of(keys, run.command)
-
-
 def _found(names: Sequence[str], survey: "TierSurvey") -> tuple["TierFile", ...]:
     from creative_s3.core.tiers.survey import find_files
 
@@ -303,7 +225,7 @@ def _store(run: Run) -> "S3StorageManager":
     return S3StorageManager(connection=run.connection())
 
 
-def _asked_report(run: Run, moves: Sequence[Any]) -> Report:
+def _asked_report(run: Run, moves: Sequence[Any], warnings: Sequence[str] = ()) -> Report:
     """Show what a command would do with files that were named."""
     from creative_s3.cli import views_tiers as views
     from creative_s3.core.tiers.reasons import held_because
@@ -323,11 +245,12 @@ def _asked_report(run: Run, moves: Sequence[Any]) -> Report:
         },
         human=lambda: views.asked(moves),
         lines=(move.file.cache_keys[0] for move in moves),
+        warnings=warnings,
         next_steps=(f"{again}  # does it",) if moves else (),
     )
 
 
-def _report(run: Run, report: "TierReport") -> Report:
+def _report(run: Run, report: "TierReport", warnings: Sequence[str] = ()) -> Report:
     from creative_s3.cli import views_tiers as views
     from creative_s3.errors import CreativeS3Error
 
@@ -347,6 +270,6 @@ def _report(run: Run, report: "TierReport") -> Report:
         human=lambda: views.report(report),
         lines=(item.file.cache_keys[0] for item in report.settled if item.done),
         exit_code=report.exit_code,
-        warnings=report.warnings,
+        warnings=(*warnings, *report.warnings),
         next_steps=steps,
     )

@@ -267,6 +267,47 @@ def test_pins_keep_assets_here_until_they_are_taken_back(tiers: Inside, cache: A
     assert tiers("tiers", "pin", "never").code == 5
 
 
+def test_assets_are_chosen_as_find_does(tiers: Inside, cache: ACache) -> None:
+    cache.add("other", campaign_id="spring")
+    cache.upload()
+    planned = tiers("tiers", "demote", "--campaign", "autumn", "--unused-since", "50d", "--dry-run", "--json")
+    assert names(planned) == ["a", "b", "c"]
+    done = tiers("tiers", "demote", "--campaign", "autumn", "--unused-since", "50d", "--yes", "--json")
+    assert (done.code, names(done)) == (0, ["a", "b", "c"])
+    assert cache.path("other").exists()
+    again = tiers("tiers", "demote", "--campaign", "autumn", "--unused-since", "50d", "--yes", "--json")
+    assert (again.code, again.data["files"]) == (0, [])  # what is cold already is not among them
+    back = tiers("tiers", "promote", "--region", "US", "--json")
+    assert (back.code, names(back)) == (0, ["a", "b", "c"])
+    cache.check_nothing_is_lost()
+
+
+def test_a_value_that_no_asset_has_is_told_and_nothing_goes(tiers: Inside, cache: ACache) -> None:
+    result = tiers("tiers", "demote", "--campaign", "autum", "--yes")
+    assert result.code == 0
+    assert "did you mean autumn?" in result.err
+    assert all(cache.path(name).exists() for name in cache.contents)
+
+
+def test_names_and_a_choice_together_are_refused(tiers: Inside, cache: ACache) -> None:
+    result = tiers("tiers", "demote", "a", "--campaign", "autumn", "--yes")
+    assert result.code == 2
+    assert "two things" in result.err
+    assert all(cache.path(name).exists() for name in cache.contents)
+
+
+def test_a_campaign_is_pinned_as_such_and_any_other_choice_asset_by_asset(
+    tiers: Inside, cache: ACache
+) -> None:
+    assert tiers("tiers", "pin", "--campaign", "autumn", "--json").data["campaigns"] == ["autumn"]
+    assert tiers("tiers", "unpin", "--campaign", "autumn", "--json").data["campaigns"] == []
+    chosen = tiers("tiers", "pin", "--campaign", "autumn", "--unused-since", "50d", "--json")
+    assert (chosen.data["keys"], chosen.data["campaigns"]) == (["a", "b", "c"], [])
+    assert tiers("tiers", "demote", "a", "--yes").code == 3
+    assert cache.path("a").exists()
+    assert tiers("tiers", "unpin", "--unused-since", "50d", "--json").data["keys"] == []
+
+
 def test_every_decision_can_be_explained(tiers: Inside, cache: ACache) -> None:
     tiers("tiers", "pin", "b")
     result = tiers("tiers", "manage", *(f"--explain={name}" for name in ("a", "b", "warm0")), "--json")
