@@ -13,7 +13,7 @@ from benchmarks.field import Field, to_stderr
 from benchmarks.machine import conditions
 from benchmarks.results import Measured, merge, read, to_json
 from benchmarks.server import running, workplace
-from benchmarks.works import chosen, quick
+from benchmarks.works import GOALS, chosen, quick
 
 _ROUNDS = 5
 _QUICK_ROUNDS = 2
@@ -45,7 +45,11 @@ def main() -> int:
     except KeyboardInterrupt:
         to_stderr("interrupted; the server is stopped and its files are removed")
         return _INTERRUPTED
-    print(f"\n{tables.medians(measured)}\n\n{tables.verdicts(measured)}")
+    print(f"\n{tables.medians(measured)}")
+    # The goals are of the full sets: against smaller ones, start-up weighs more.
+    goals = [goal for goal in GOALS if set(goal.works) <= measured.keys() and not arguments.quick]
+    if goals:
+        print(f"\n{tables.verdicts(measured, goals)}")
     if wrong := tables.errors(measured):
         print(f"\nERRORS\n{wrong}")
     to_stderr(

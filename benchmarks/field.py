@@ -9,7 +9,7 @@ import itertools
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -126,7 +126,8 @@ class Field:
             measured.commands[name] = command
             self.say(
                 f"{work.name}  round {number}  {name:12} {cost.wall_s:7.2f} s"
-                f"  CPU {cost.cpu_s:6.2f} s  {cost.peak_bytes / (1 << 20):6.0f} MiB"
+                f"  CPU {cost.cpu_s:6.2f} s, server {cost.server_cpu_s:6.2f} s"
+                f"  {cost.peak_bytes / (1 << 20):6.0f} MiB"
             )
         return measured
 
@@ -182,10 +183,12 @@ class Field:
     def _run(self, name: str, task: Task) -> tuple[Finished, str]:
         command = contenders.command(name, task)
         self.server.settle()
+        before = self.server.cpu_s()
         finished = run(command, self.server.environment)
+        cost = replace(finished.cost, server_cpu_s=self.server.cpu_s() - before)
         if why := contenders.idleness(name, task, finished):
             raise NotDoneError(f"{shlex.join(command)}: {why}")
-        return finished, self._shown(command, task.endpoint_url)
+        return replace(finished, cost=cost), self._shown(command, task.endpoint_url)
 
     def _fill(self, these: _Set, work: Work) -> None:
         """Upload the set once, unmeasured, for works that need it in a bucket."""

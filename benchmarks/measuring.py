@@ -33,11 +33,13 @@ class Cost:
         cpu_s: User and system time of the process and of all its children.
         peak_bytes: Resident memory at its largest; with child processes, the sum with each shared page
             counted once, looked at five times a second.
+        server_cpu_s: What the server used meanwhile: it shares the processors.
     """
 
     wall_s: float
     cpu_s: float
     peak_bytes: int
+    server_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def median(costs: Sequence[Cost]) -> Cost:
         statistics.median(cost.wall_s for cost in costs),
         statistics.median(cost.cpu_s for cost in costs),
         int(statistics.median(cost.peak_bytes for cost in costs)),
+        statistics.median(cost.server_cpu_s for cost in costs),
     )
 
 

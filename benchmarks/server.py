@@ -58,13 +58,17 @@ class Server:
             self._s5cmd("--log", "error", "rm", f"s3://{name}/*")
         self._s5cmd("rb", f"s3://{name}")
 
+    def cpu_s(self) -> float:
+        """Return the CPU time that the server has used so far."""
+        return _cpu_s(self.pid)
+
     def settle(self) -> None:
         """Wait until the server has nothing left to do, so that nobody pays for who came before."""
         deadline = time.monotonic() + _IDLE_WITHIN_S
-        before = _cpu_s(self.pid)
+        before = self.cpu_s()
         while time.monotonic() < deadline:
             time.sleep(_LOOKED_EVERY_S)
-            now = _cpu_s(self.pid)
+            now = self.cpu_s()
             if now - before < _IDLE_SHARE * _LOOKED_EVERY_S:
                 return
             before = now

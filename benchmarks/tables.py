@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measuring import median
 from benchmarks.verdicts import judge, ratio
-from benchmarks.works import GOALS, OURS, WORKS, Figure
+from benchmarks.works import GOALS, OURS, WORKS, Figure, Goal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,6 +69,7 @@ def medians(measured: Mapping[str, Measured]) -> str:
                     against,
                     f"{middle.cpu_s:.2f}",
                     f"{middle.cpu_s / work.objects * 1000:.3f}",
+                    f"{middle.server_cpu_s:.2f}",
                     f"{middle.peak_bytes / _MIB:,.0f}",
                     str(len(costs)),
                 )
@@ -81,16 +82,17 @@ def medians(measured: Mapping[str, Measured]) -> str:
         "ours / peer",
         "CPU s",
         "CPU ms / object",
+        "server CPU s",
         "peak MiB",
         "rounds",
     )
     return table(header, rows)
 
 
-def verdicts(measured: Mapping[str, Measured]) -> str:
+def verdicts(measured: Mapping[str, Measured], goals: Sequence[Goal] = GOALS) -> str:
     """Return the table of the goals."""
     rows = []
-    for verdict in (judge(goal, measured) for goal in GOALS):
+    for verdict in (judge(goal, measured) for goal in goals):
         goal = verdict.goal
         against = f"{goal.figure} / {goal.peer}'s" if goal.peer else goal.figure
         rows.append(
