@@ -1,24 +1,19 @@
-"""The `lifecycle` group: rules by which S3 moves and deletes objects as they grow old.
-
-What the rules cost is in `lifecycle_simulate`.
-"""
+"""The `lifecycle` group: `show` and `export`. What changes the rules is in `lifecycle_change`."""
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from creative_s3.cli import lifecycle_class, lifecycle_prices
-from creative_s3.cli.options import AWS, command, group
+from creative_s3.cli import lifecycle_change, lifecycle_class, lifecycle_prices
+from creative_s3.cli.lifecycle_options import use_of
+from creative_s3.cli.options import AWS, CACHE, command, group
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
-from creative_s3.cli.text import PROGRAM
-
-if TYPE_CHECKING:
-    from creative_s3.core.lifecycle.actions import ReadRule
-    from creative_s3.core.lifecycle.effects import Effect
+from creative_s3.cli.text import PROGRAM, count
 
 app = group("lifecycle", "Let S3 move and delete objects as they grow old, and know what that costs.")
 
@@ -31,11 +26,11 @@ def register(root: typer.Typer) -> None:
 @command(
     app,
     "show",
-    settings=AWS,
+    settings=(*AWS, *CACHE),
     examples=(
         ("Every rule in plain words, and what it will do next", f"{PROGRAM} lifecycle show"),
         ("Only the rules, without listing the bucket", f"{PROGRAM} lifecycle show --rules-only"),
-        ("The rules as S3 has them", f"{PROGRAM} lifecycle show --json | jq .data.rules"),
+        ("What is deleted first, for a script", f"{PROGRAM} lifecycle show --json | jq .data.effects"),
     ),
 )
 def show(
@@ -48,58 +43,82 @@ def show(
     """Show the bucket's lifecycle rules in plain words, and what they will do next.
 
     All rules, ours and others', with the objects that each will move or delete, from when on. For the numbers
-    the bucket is listed once. S3 acts at midnight UTC, and by itself.
+    what the rules concern is listed once, old versions and unfinished uploads included. S3 acts at midnight
+    UTC, and by itself.
     """
     from creative_s3.cli import views_lifecycle as views
-    from creative_s3.core.lifecycle.actions import read_all
-    from creative_s3.core.lifecycle.bucket_rules import read
-    from creative_s3.core.lifecycle.effects import effects_of
+    from creative_s3.core.lifecycle.planning import rules_found
+    from creative_s3.core.lifecycle.wording import sentence
     from creative_s3.core.storage.manager import S3StorageManager
 
     store = S3StorageManager(connection=run.connection())
-    present = read(store)
-    found = read_all(present.rules)
-    effects = None
-    if found and not rules_only:
-        effects = effects_of(
-            found, store.objects(), now=datetime.now(UTC), small_too=present.moves_small_objects
-        )
+    found = rules_found(store, use=use_of(run, store), now=datetime.now(UTC), lists=not rules_only)
     return Report(
         data={
             "bucket": store.bucket,
-            "minimum_object_size": present.minimum,
-            "rules": present.rules,
-            "in_words": [_in_words(rule) for rule in found],
-            "effects": None if effects is None else [_plain(effect) for effect in effects],
+            "minimum_object_size": found.present.minimum,
+            "rules": found.present.rules,
+            "in_words": [
+                {"rule": rule.name, "enabled": rule.is_enabled, "sentence": sentence(rule)}
+                for rule in found.rules
+            ],
+            "effects": None if found.effects is None else [one.to_dict() for one in found.effects],
         },
-        human=lambda: views.rules(found, effects),
-        lines=(rule.name for rule in found),
+        human=lambda: views.rules(found),
+        lines=(rule.name for rule in found.rules),
+        warnings=found.left_out,
     )
 
 
+@command(
+    app,
+    "export",
+    settings=AWS,
+    examples=(
+        ("Keep the rules in a file", f"{PROGRAM} lifecycle export rules.json"),
+        ("Copy them to another bucket", f"{PROGRAM} lifecycle export - -q > rules.json"),
+    ),
+)
+def export(
+    run: Run,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - is standard output.")],
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there.", show_default=False)
+    ] = False,
+) -> Report:
+    """Write the bucket's lifecycle rules to a JSON file, exactly as S3 has them.
+
+    It is the form of `aws s3api get-bucket-lifecycle-configuration`; `lifecycle import` and `lifecycle
+    simulate --file` read it.
+    """
+    from creative_s3.core.files import write_new, write_over
+    from creative_s3.core.lifecycle.bucket_rules import read
+    from creative_s3.core.lifecycle.rule_files import to_json
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.errors import WouldOverwriteError
+
+    store = S3StorageManager(connection=run.connection())
+    present = read(store)
+    text = to_json(present)
+    if file == "-":
+        return Report(
+            data={"bucket": store.bucket, "file": None, "rules": present.rules},
+            human=text.rstrip("\n"),
+            lines=text.splitlines(),
+        )
+    path = Path(file)
+    if force:
+        write_over(path, text)
+    elif not write_new(path, text):
+        raise WouldOverwriteError("a file of this name is there", item=file, hint=f"{run.again} --force")
+    return Report(
+        data={"bucket": store.bucket, "file": path, "rules": present.rules},
+        human=f"{count(len(present.rules), 'rule')} of {store.bucket} written to {file}",
+        lines=(file,),
+    )
+
+
+lifecycle_change.register(app)
 lifecycle_class.register(app)
 lifecycle_prices.register(app)
-
-
-def _in_words(rule: "ReadRule") -> dict[str, Any]:
-    from creative_s3.core.lifecycle.wording import sentence
-
-    return {"rule": rule.name, "enabled": rule.is_enabled, "sentence": sentence(rule)}
-
-
-def _plain(effect: "Effect") -> dict[str, Any]:
-    from creative_s3.core.lifecycle.wording import in_words
-
-    return {
-        "rule": effect.rule,
-        "action": effect.action.verb,
-        "storage_class": effect.action.storage_class,
-        "in_words": in_words(effect.action),
-        "is_counted": effect.is_counted,
-        "objects": effect.total.objects,
-        "size_bytes": effect.total.size_bytes,
-        "first_on": effect.first_on,
-        "first_objects": effect.first.objects,
-        "first_bytes": effect.first.size_bytes,
-        "last_on": effect.last_on,
-    }

@@ -198,6 +198,36 @@ def write_private(destination: Path, content: bytes) -> None:
             partial.unlink(missing_ok=True)
 
 
+def write_new(destination: Path, text: str) -> bool:
+    """Write a file whole and durable, or not at all; return False when something has that name.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    partial = partial_path(destination)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        sync(partial)
+        return install_new(partial, destination)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_over(destination: Path, text: str) -> None:
+    """Write a file whole and durable, or not at all; a file of that name is replaced.
+
+    Raises:
+        OSError: It cannot be written; the old file is as it was.
+    """
+    partial = partial_path(destination)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        sync(partial)
+        install_over(partial, destination)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _install_without_links(partial: Path, destination: Path) -> bool:
     """Reserve the name with an empty file of our own, then replace that: FAT, for one, has no links."""
     try:

@@ -26,7 +26,7 @@ from creative_s3.core.slugs import slug, slug_leaf, slug_or_unspecified, split_e
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -343,3 +343,26 @@ def _tag_value(value: str) -> str:
         (character.isascii() and character.isalnum()) or character in TAG_PUNCTUATION for character in value
     )
     return (value if usable and value == value.strip() else slug(value))[:TAG_VALUE_LIMIT].rstrip()
+
+
+def folders_of(name: str) -> tuple[str, ...]:
+    """Return the folders under the prefix that hold a sort of asset: a kind, a type, or a folder's name.
+
+    ``composite`` and ``composites`` are the same; ``product_original`` is ``products/original``. Empty when
+    there is no such sort.
+    """
+    if name in set(AssetType):
+        folder = _FOLDERS[AssetType(name)]
+        return ("/".join(part for part in folder if not part.startswith("{")),)
+    return tuple(folder for folder in ASSET_FOLDERS if name in {folder, folder.removesuffix("s")})
+
+
+def campaign_folders(campaign_id: str, cache_types: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the folders under the prefix that hold a campaign's assets.
+
+    Args:
+        campaign_id: As in the index; it is slugged.
+        cache_types: The folders that there are under ``cache``, one for each type of cache entry.
+    """
+    name = slug_or_unspecified(campaign_id)
+    return (f"composites/{name}", *(f"cache/{cache_type}/{name}" for cache_type in sorted(cache_types)))

@@ -136,7 +136,7 @@ def set_policy(
             rules_of={
                 name: entry.rules for name, entry in load_bundled().region(connection.region).classes.items()
             },
-            is_versioned=_is_versioned(store) if policy.expiration_days is not None else None,
+            is_versioned=is_versioned(store) if policy.expiration_days is not None else None,
             moves_small_objects=present.moves_small_objects,
         ),
     )
@@ -195,7 +195,8 @@ def write(store: ObjectStore, rules: tuple[Rule, ...], minimum: str | None) -> N
             raise UnsupportedError(
                 "the server does not carry out these lifecycle rules; it keeps those it had",
                 item=store.bucket,
-                hint="servers other than AWS have no archive classes: give transition_days=None",
+                hint="servers other than AWS have no archive classes: leave out --transition (in Python:"
+                " transition_days=None)",
             ) from error
         raise ours from error
 
@@ -220,7 +221,7 @@ def _count(
     return objects, size_bytes
 
 
-def _is_versioned(store: ObjectStore) -> bool | None:
+def is_versioned(store: ObjectStore) -> bool | None:
     """Tell whether the bucket keeps versions; None when we may not know."""
     connection = store.connection
     store.count({"GetBucketVersioning": 1})

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 Rule = dict[str, Any]
 """A lifecycle rule in boto3's form."""
 
-_COLDER = ("STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+TARGETS = ("STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 REACHABLE: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "STANDARD": frozenset(_COLDER),
-        "STANDARD_IA": frozenset(_COLDER[1:]),
-        "INTELLIGENT_TIERING": frozenset(_COLDER[2:]),
+        "STANDARD": frozenset(TARGETS),
+        "STANDARD_IA": frozenset(TARGETS[1:]),
+        "INTELLIGENT_TIERING": frozenset(TARGETS[2:]),
         "ONEZONE_IA": frozenset({"GLACIER", "DEEP_ARCHIVE"}),
         "GLACIER_IR": frozenset({"GLACIER", "DEEP_ARCHIVE"}),
         "GLACIER": frozenset({"DEEP_ARCHIVE"}),
@@ -39,8 +39,8 @@ REACHABLE: Mapping[str, frozenset[str]] = MappingProxyType(
 """Where a rule can move an object from a class (S3 User Guide, "Transitioning objects")."""
 
 RULE_LIMIT = 1_000
-_ID_LIMIT = 255
-_ID_MARK = "creative-s3:"
+ID_LIMIT = 255
+ID_MARK = "creative-s3:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ def make_policy(
             all, or rules cannot move objects to this class.
     """
     storage_class = str(archive_storage_class).upper()
-    if storage_class not in _COLDER:
+    if storage_class not in TARGETS:
         raise UsageError(
             "lifecycle rules cannot move objects to this storage class",
             item=str(archive_storage_class),
-            hint=f"use one of: {', '.join(_COLDER)}",
+            hint=f"use one of: {', '.join(TARGETS)}",
         )
     for name, days, least in (
         ("transition_days", transition_days, 0),
@@ -166,7 +166,7 @@ def warnings_for(
     """
     target, said = policy.archive_storage_class, []
     if policy.transition_days is not None:
-        if target not in REACHABLE.get(stored_as, frozenset(_COLDER)):
+        if target not in REACHABLE.get(stored_as, frozenset(TARGETS)):
             said.append(f"objects stored as {stored_as} cannot move to {target}: the transition does nothing")
         if rules_of[target].is_archive:
             said.append(
@@ -198,7 +198,7 @@ def _expiration_warning(days: int, *, is_versioned: bool | None) -> str:
 
 
 def _rule_id(folder: str) -> str:
-    name = f"{_ID_MARK}{folder}"
-    if len(name) <= _ID_LIMIT:
+    name = f"{ID_MARK}{folder}"
+    if len(name) <= ID_LIMIT:
         return name
-    return f"{_ID_MARK}{hashlib.sha256(folder.encode()).hexdigest()}"
+    return f"{ID_MARK}{hashlib.sha256(folder.encode()).hexdigest()}"
