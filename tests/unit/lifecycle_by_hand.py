@@ -94,7 +94,8 @@ def _due(action: dict[str, Any], since: datetime) -> datetime:
     if "Date" in action:
         at = datetime.combine(action["Date"], datetime.min.time(), tzinfo=UTC)
         return max(at, since)
-    return since + timedelta(days=action.get("Days", action.get("NoncurrentDays")))
+    days: int = action["Days"] if "Days" in action else action["NoncurrentDays"]
+    return since + timedelta(days=days)
 
 
 def _concerns(rule: dict[str, Any], thing: Thing) -> bool:
