@@ -115,22 +115,24 @@ def _journey(
     from rich.text import Text
 
     from creative_s3.cli import views
+    from creative_s3.cli.views_estimate import class_costs
     from creative_s3.core.migration.migration import S3MigrationManager
-    from creative_s3.core.migration.plan_costs import price_plan, price_requests
+    from creative_s3.core.migration.plan_costs import planned_bill, price_plan, sent_bill
 
     show = run.output.show
     plan = manager.create_migration_plan()
     priced = price_plan(plan, config)
     show(views.heading("2  What will it cost?   creative-s3 migrate estimate"))
-    show(lambda: views.class_costs(priced))
+    show(lambda: class_costs(priced))
     show(views.heading("3  What will happen?   creative-s3 migrate upload --dry-run"))
     show(lambda: Group(views.operations(plan, limit=6), Text(""), views.plan_summary(plan, priced)))
     show(views.heading("4  Upload, every object proved   creative-s3 migrate upload"))
     with run.live() as live:
         uploading = S3MigrationManager(config, manager.storage, emit=live.emit)
         report = uploading.execute_migration(plan)
-    price = price_requests(report.requests, config)
-    show(lambda: views.upload_report(report, price, priced))
+    # The manager that planned and the one that uploads share their storage, and with it the count.
+    sent = sent_bill(report.requests, config)
+    show(lambda: views.upload_report(report, sent, planned_bill(priced)))
     show(views.heading("5  Is everything there?   creative-s3 migrate validate"))
     checked = manager.validate_migration()
     show(lambda: views.validation(checked))

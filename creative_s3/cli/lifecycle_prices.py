@@ -108,7 +108,7 @@ def prices(
             "refresh": views.refresh_facts(made, dry_run=dry_run) if made else None,
         },
         human=lambda: views.prices(region, used, made, dropped=dropped, is_reset=reset, dry_run=dry_run),
-        lines=(f"{key}\t{amount}" for key, amount in views.figures(region)),
+        lines=(f"{key} {amount}" for key, amount in views.figures(region)),
         warnings=_warnings(used.problem, used.outdated),
         next_steps=_next_steps(run, is_refreshed=is_refreshed, changed=bool(made and dry_run)),
     )

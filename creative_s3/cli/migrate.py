@@ -1,5 +1,6 @@
 """The `migrate` group: estimate, plan, upload, validate."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from creative_s3.cli.text import count, size
 
 if TYPE_CHECKING:
     from creative_s3.core.events import Emit
+    from creative_s3.core.migration.estimates import Use
     from creative_s3.core.migration.migration import S3MigrationManager
     from creative_s3.core.migration.planning import MigrationPlan
 
@@ -46,28 +48,55 @@ def register(root: typer.Typer) -> None:
         ("What would this cache cost in S3?", "creative-s3 migrate estimate"),
         ("Without a bucket, for another region", "creative-s3 migrate estimate --region eu-west-1"),
         (
+            "If half of it is read each month, from the internet",
+            "creative-s3 migrate estimate --reads-per-month 0.5 --egress reads",
+        ),
+        (
             "The yearly cost of a class, for a script",
             "creative-s3 migrate estimate --json | jq .data.estimate.classes",
         ),
     ),
 )
-def estimate(run: Run, *, include_unindexed: UnindexedOption = False) -> Report:
+def estimate(
+    run: Run,
+    *,
+    reads_per_month: Annotated[
+        float,
+        typer.Option(
+            "--reads-per-month",
+            metavar="N",
+            min=0,
+            help="How often everything is read each month, such as 0.5.",
+        ),
+    ] = 0,
+    egress: Annotated[
+        str | None,
+        typer.Option(
+            "--egress",
+            metavar="SIZE",
+            help="What leaves for the internet each month, such as 100GiB; 'reads' for all that is read.",
+        ),
+    ] = None,
+    include_unindexed: UnindexedOption = False,
+) -> Report:
     """Show what there is, what an upload would send, and what each storage class would cost.
 
-    The bucket is asked what it has already; without a bucket everything counts as new. Prices are bundled
-    and dated.
+    Sizes decide: small objects are billed as 128 KB in some classes, archived ones have an overhead. The
+    bucket is asked what it has already; without a bucket everything counts as new. Prices are bundled and
+    dated; `lifecycle prices` shows and refreshes them.
     """
-    from creative_s3.cli import views
+    from creative_s3.cli import views, views_estimate
     from creative_s3.core.migration.plan_costs import price_plan
 
+    use = _use(reads_per_month, egress)
     with run.live() as live:
         manager, warning = _manager_for_estimate(run, live.emit)
         plan = manager.create_migration_plan(include_unindexed=include_unindexed)
-    made = price_plan(plan, run.config)
+    made = price_plan(plan, run.config, use=use)
     return Report(
         data={"plan": _plan_data(plan), "estimate": made.to_dict()},
-        human=lambda: views.estimate(made, plan),
-        lines=(f"{entry.storage_class}\t{entry.monthly:.6f}" for entry in made.classes),
+        human=lambda: views_estimate.estimate(made, plan),
+        lines=(f"{entry.storage_class} {entry.monthly:.6f}" for entry in made.classes),
         warnings=(*warning, *views.notices(plan)),
         next_steps=("creative-s3 migrate upload --dry-run  # see every operation first",),
     )
@@ -140,13 +169,16 @@ def upload(
     Running it again sends only what is not proved yet.
     """
     from creative_s3.cli import views
-    from creative_s3.core.migration.plan_costs import price_plan, price_requests
+    from creative_s3.core.costs.pricing import amount_text
+    from creative_s3.core.migration.plan_costs import planned_bill, price_plan, sent_bill
     from creative_s3.errors import ExitCode
 
     with run.live() as live:
         manager = _manager(run, live.emit, engine=engine)
         made = manager.create_migration_plan(include_unindexed=include_unindexed)
+    looked = manager.storage.requests if manager.storage else {}
     priced = price_plan(made, run.config)
+    planned = planned_bill(priced)
     warnings = views.notices(made)
     stops = ExitCode.ITEMS_FAILED if strict and _missing(made) else ExitCode.OK
     if dry_run:
@@ -154,7 +186,8 @@ def upload(
             data={
                 "dry_run": True,
                 **_plan_data(made),
-                "price": str(priced.current.upload),
+                "price": amount_text(priced.current.upload),
+                "bill": planned.to_dict(),
                 "operations": [operation.to_dict() for operation in made.operations],
             },
             human=lambda: _stacked(views.operations(made), views.plan_summary(made, priced)),
@@ -179,7 +212,8 @@ def upload(
     with run.live() as live:
         manager = _manager(run, live.emit, engine=engine)
         report = manager.execute_migration(made)
-    price = price_requests(report.requests, run.config)
+    # What was asked to make the plan belongs to its price, and so to what was sent.
+    sent = sent_bill(Counter(looked) + Counter(report.requests), run.config)
     return Report(
         data={
             "dry_run": False,
@@ -190,7 +224,9 @@ def upload(
             "published": report.published,
             "duration_s": round(report.duration_s, 3),
             "requests": dict(report.requests),
-            "price": str(price),
+            "price": amount_text(sent.price),
+            "bill": planned.to_dict(),
+            "sent": sent.to_dict(),
             "proofs": dict(report.proofs),
             "conflicts": list(report.conflicts),
             "failures": [
@@ -204,7 +240,7 @@ def upload(
                 for failure in report.failures
             ],
         },
-        human=lambda: views.upload_report(report, price, priced),
+        human=lambda: views.upload_report(report, sent, planned),
         lines=(operation.key for operation in made.uploads),
         exit_code=report.exit_code(strict=strict),
         warnings=(
@@ -313,6 +349,22 @@ def _manager_for_estimate(run: Run, emit: "Emit") -> tuple["S3MigrationManager",
     except CreativeS3Error as error:
         return alone, (f"the bucket could not be asked ({error.message}), so everything counts as new",)
     return manager, ()
+
+
+def _use(reads_per_month: float, egress: str | None) -> "Use":
+    """Read how the objects will be used."""
+    from decimal import Decimal
+
+    from creative_s3.cli.amounts import size_in_bytes
+    from creative_s3.core.migration.estimates import Use
+
+    if egress is None:
+        egress_bytes: int | None = 0
+    elif egress.strip().lower() == "reads":
+        egress_bytes = None
+    else:
+        egress_bytes = size_in_bytes(egress, option="--egress")
+    return Use(reads_per_month=Decimal(str(reads_per_month)), egress_bytes=egress_bytes)
 
 
 def _at(run: Run) -> str:

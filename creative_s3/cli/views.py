@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -14,8 +13,8 @@ from creative_s3.cli.text import count, duration, printable, size, speed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from decimal import Decimal
 
+    from creative_s3.core.costs.bills import Bill
     from creative_s3.core.index.index import IndexProblem
     from creative_s3.core.migration.estimates import MigrationEstimate
     from creative_s3.core.migration.planning import MigrationPlan, Operation
@@ -187,57 +186,6 @@ def problem_sentence(problem: IndexProblem) -> str:
     return f"index entry {problem.item} {word}: {problem.reason}"
 
 
-def estimate(made: MigrationEstimate, plan: MigrationPlan) -> RenderableType:
-    """Show an estimate: what there is, each storage class with its real costs, and what is left out."""
-    left_out = Text("Not in these figures: ", style="dim").append(" ".join(made.left_out))
-    assumed = (Text(sentence, style="dim") for sentence in made.assumed)
-    return Group(plan_summary(plan, made), Text(""), class_costs(made), Text(""), left_out, *assumed)
-
-
-def class_costs(made: MigrationEstimate) -> RenderableType:
-    """Compare the storage classes for these very files."""
-    from creative_s3.core.costs.pricing import money
-
-    amounts = ("Month", "Year", "Upload", "Read all")
-    shown = table("Class", *amounts, "Readable", "Min days", right=(*amounts, "Min days"))
-    shown.columns[0].no_wrap = True
-    for entry in made.classes:
-        name = Text(entry.storage_class)
-        if entry.storage_class == made.storage_class:
-            name.append(" *", style="bold cyan")
-        advised = entry.storage_class == made.cheapest_readable
-        shown.add_row(
-            name,
-            money(entry.monthly),
-            money(entry.yearly),
-            money(entry.upload),
-            money(entry.read_once),
-            _first_byte(entry.first_byte),
-            str(entry.minimum_days or ""),
-            style="dim" if entry.caution else ("green" if advised else ""),
-        )
-    where = f"{made.prices_region}, prices of {made.prices_as_of}"
-    if made.is_fallback:
-        where = f"no prices are bundled for {made.region}; these are of {where}"
-    best = made.of(made.cheapest_readable)
-    return Group(
-        shown,
-        Text(""),
-        Text.assemble(("* ", "bold cyan"), "S3_STORAGE_CLASS as set   ", (where, "dim")),
-        Text.assemble(
-            ("Best for these files, read at once: ", "bold"),
-            (made.cheapest_readable, "green"),
-            f", {money(best.first_year)} in the first year with the upload",
-        ),
-    )
-
-
-def _first_byte(text: str) -> str:
-    """Return the usual wait of an archive class; the estimate names those of all restore tiers."""
-    usual = re.search(r"([^,:]+) \(Standard\)", text)
-    return usual[1].strip() if usual else "at once"
-
-
 def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int = 2) -> RenderableType:
     """Show a few objects of each folder, and how many objects and bytes each holds."""
     folders: dict[str, list[StoredObject]] = {}
@@ -259,9 +207,9 @@ def sample_of(stored: Sequence[StoredObject], prefix: str, *, shown_of_each: int
     return listed
 
 
-def upload_report(report: MigrationReport, price: Decimal, estimate_: MigrationEstimate) -> RenderableType:
+def upload_report(report: MigrationReport, sent: Bill, planned: Bill) -> RenderableType:
     """Show what an upload did, and what failed with its remedy."""
-    from creative_s3.core.costs.pricing import money
+    from creative_s3.cli.views_costs import compared
     from creative_s3.core.migration.planning import Reason
 
     lines: list[RenderableType] = []
@@ -289,14 +237,7 @@ def upload_report(report: MigrationReport, price: Decimal, estimate_: MigrationE
         lines.append(Text.assemble(("Cold     ", "bold"), f"{count(cold, 'asset')} in S3 only"))
     index = "written" if report.published else "current already"
     lines.append(Text.assemble(("Index    ", "bold"), f"published index {index}"))
-    sent = sum(report.requests.values())
-    lines.append(
-        Text.assemble(
-            ("Cost     ", "bold"),
-            f"{money(price)} for {count(sent, 'request')}; planned were {money(estimate_.current.upload)}"
-            f" for {estimate_.total.requests.total:,}",
-        )
-    )
+    lines.append(compared(sent, planned))
     if report.failures:
         lines += [
             Text(""),

@@ -108,17 +108,17 @@ def outcome(made: ClassPlan, results: Sequence[ClassChanged], sent: Bill) -> Ren
     ways = ", ".join(f"{number:,} by {names[way]}" for way, number in proofs(results).items())
     lines: list[RenderableType] = [
         Text.assemble(
-            ("Moved  ", "bold"),
+            ("Moved    ", "bold"),
             (f"{count(len(done), 'object')}, {size(total)}", "bold green"),
             f" to {made.target}",
         ),
-        Text.assemble(("Proved ", "bold"), ways or "none"),
+        Text.assemble(("Proved   ", "bold"), ways or "none"),
         compared(sent, made.bill),
     ]
     already = len(made.settled) + sum(result.after is not None and not result.proof for result in results)
     if already:
         lines.insert(
-            1, Text.assemble(("There  ", "bold"), f"{count(already, 'object')} in this class already")
+            1, Text.assemble(("There    ", "bold"), f"{count(already, 'object')} in this class already")
         )
     failed = [
         *((one.key, one.error.message, one.error.hint) for one in made.refused),

@@ -26,7 +26,7 @@ def planned(bill: Bill) -> Text:
 def compared(sent: Bill, plan: Bill) -> Text:
     """Say what a run really sent and cost, beside its plan."""
     return Text.assemble(
-        ("Cost   ", "bold"),
+        ("Cost     ", "bold"),
         f"{money(sent.total)} for {count(sent.number, 'request')}; "
         f"planned were {money(plan.total)} for {plan.number:,}",
     )

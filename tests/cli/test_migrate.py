@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -317,6 +318,36 @@ def test_the_estimate_after_an_upload_has_nothing_left_to_send(cli: Program) -> 
     data = cli("migrate", "estimate", "--json").data
     assert data["plan"]["upload_files"] == 0
     assert data["plan"]["counts"]["unchanged"] == FILES
+
+
+def test_the_estimate_says_what_the_guide_says_and_names_region_date_and_what_is_left_out(
+    cli: Program,
+) -> None:
+    result = cli("estimate", "--cache-dir", "cache", COLUMNS="80")
+    assert result.code == 0
+    assert re.search(r"^Total to migrate: \d+\.\d\d MB in \d+ files", result.out, re.MULTILINE)
+    assert re.search(r"^Estimated monthly cost: <?\$[\d.]+ in STANDARD", result.out, re.MULTILINE)
+    for text in ("AWS us-east-1, prices of 2026-09-29", "Not in these figures:", "Best, read at once:", "█"):
+        assert text in " ".join(result.out.split())
+    assert max(map(len, result.out.splitlines())) <= 80
+
+
+def test_the_estimate_takes_reads_and_egress(cli: Program) -> None:
+    def month(*options: str) -> float:
+        classes = cli("migrate", "estimate", "--json", *options).data["estimate"]["classes"]
+        return float(next(one["monthly"] for one in classes if one["storage_class"] == "GLACIER_IR"))
+
+    unread, read = month(), month("--reads-per-month", "2")
+    assert unread < read < month("--reads-per-month", "2", "--egress", "reads")
+    assert month("--egress", "100GiB") - unread == pytest.approx(9.0)
+    assert cli("migrate", "estimate", "--egress", "much").code == 2
+
+
+def test_the_report_compares_what_was_sent_with_the_plan(cli: Program) -> None:
+    data = cli("migrate", "upload", "--json").data
+    assert data["bill"]["requests"] == data["sent"]["requests"]
+    assert data["bill"]["price"] == data["sent"]["price"]
+    assert data["sent"]["requests"]["PutObject"] == FILES + 1
 
 
 # -- validate

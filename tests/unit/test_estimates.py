@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from creative_s3.core.costs.costs import RequestCounts, measure, request_price
 from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
-from creative_s3.core.migration.estimates import MigrationEstimate, estimate_migration
+from creative_s3.core.migration.estimates import UNUSED, MigrationEstimate, Use, estimate_migration
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,8 +32,12 @@ ITEMS = st.lists(
 )
 
 
-def estimate_of(*items: Item, region: str = "us-east-1", tags_per_object: int = 0) -> MigrationEstimate:
-    return estimate_migration(measure(items), region=BOOK.region(region), tags_per_object=tags_per_object)
+def estimate_of(
+    *items: Item, region: str = "us-east-1", tags_per_object: int = 0, use: Use = UNUSED
+) -> MigrationEstimate:
+    return estimate_migration(
+        measure(items), region=BOOK.region(region), tags_per_object=tags_per_object, use=use
+    )
 
 
 def test_an_estimate_adds_the_upload_the_storage_and_the_tags() -> None:
@@ -95,9 +99,12 @@ def test_classes_with_a_caution_are_never_suggested(items: list[Item]) -> None:
     }
 
 
-@given(ITEMS, st.integers(0, 10))
-def test_the_kinds_add_up_to_the_whole(items: list[Item], tags: int) -> None:
-    estimate = estimate_of(*items, tags_per_object=tags)
+@given(ITEMS, st.integers(0, 10), st.decimals(0, 10, places=2), st.none() | st.integers(0, 10**13))
+def test_the_kinds_add_up_to_the_whole(
+    items: list[Item], tags: int, reads: Decimal, egress_bytes: int | None
+) -> None:
+    use = Use(reads, egress_bytes if sum(size for _, size, _ in items) else 0)
+    estimate = estimate_of(*items, tags_per_object=tags, use=use)
     list_price = request_price(RequestCounts(list=estimate.total.requests.list), "STANDARD", VIRGINIA)
     for entry in estimate.classes:
         assert abs(sum(kind.monthly for kind in entry.kinds) - entry.monthly) < Decimal("1e-18")
@@ -155,6 +162,46 @@ def test_intelligent_tiering_shows_what_unread_objects_come_to() -> None:
     small = Decimal("0.023") * 64 * KIB / GB
     assert entry.monthly_unread == Decimal("0.004") + small + Decimal("0.0000025")
     assert estimate_of().of("STANDARD").monthly_unread is None
+
+
+def test_reads_and_egress_are_in_the_month_when_they_are_told() -> None:
+    """us-east-1: 10 GB in GLACIER_IR, read twice a month: 20 x .03, 2 GETs at .01 per 1,000, 20 x .09 out."""
+    use = Use(reads_per_month=Decimal(2), egress_bytes=None)
+    entry = estimate_of(("product", 10 * GB, False), use=use).of("GLACIER_IR")
+    assert entry.reads == Decimal("0.6") + Decimal("0.00002")
+    assert entry.egress == Decimal("1.8")
+    assert entry.monthly == Decimal("0.04") + entry.reads + entry.egress
+
+
+def test_egress_can_be_told_as_a_size() -> None:
+    entry = estimate_of(("product", GB, False), use=Use(egress_bytes=100 * GB)).current
+    assert (entry.reads, entry.egress) == (Decimal(0), Decimal(9))
+
+
+def test_what_is_told_is_no_longer_left_out() -> None:
+    said = {True: estimate_of(use=Use(Decimal(1), None)).left_out, False: estimate_of().left_out}
+    assert [any(text.startswith("Reads:") for text in said[told]) for told in (False, True)] == [True, False]
+    assert [any("free for an account" in text for text in said[told]) for told in (False, True)] == [
+        False,
+        True,
+    ]
+
+
+def test_reading_often_makes_a_readable_class_the_best() -> None:
+    """Break-even of STANDARD_IA against STANDARD, per GB in us-east-1: 1.05 full reads a month."""
+    items = [("product", GB, False)] * 10
+    assert estimate_of(*items).cheapest_readable == "GLACIER_IR"
+    assert estimate_of(*items, use=Use(Decimal("0.7"))).cheapest_readable == "STANDARD_IA"
+    assert estimate_of(*items, use=Use(Decimal("1.1"))).cheapest_readable == "STANDARD"
+
+
+def test_padding_is_what_minimum_sizes_and_overheads_cost() -> None:
+    """us-east-1: 64 KB billed as 128 KB in STANDARD_IA; 32 KB at .0036 and 8 KB at .023 more in GLACIER."""
+    estimate = estimate_of(("product", 64 * KIB, False))
+    assert estimate.of("STANDARD_IA").padding == Decimal("0.0125") * 64 * KIB / GB
+    archive = estimate.of("GLACIER").padding
+    assert abs(archive - (Decimal("0.0036") * 32 + Decimal("0.023") * 8) * KIB / GB) < Decimal("1e-20")
+    assert estimate.of("STANDARD").padding == 0
 
 
 def test_an_unknown_region_is_the_first_thing_left_out() -> None:

@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from creative_s3.core.costs.pricing import ClassPrices, RegionPrices
 
 MONTHS_PER_YEAR = 12
+_NO_READS = (
+    "Reads: GET requests, retrieval and restores; the price of one full read stands beside each class."
+)
+_NO_EGRESS = "Transfer out of S3 to the internet or to another region, and CloudFront."
+_EGRESS = "The first 100 GB a month out to the internet, which are free for an account; CloudFront."
 _LEFT_OUT = (
-    "Reads: GET requests, retrieval and restores; the price of one full read stands beside each class.",
-    "Transfer out of S3 to the internet or to another region, and CloudFront.",
     "Taxes, discounts, credits and the free tier.",
     "What else the account stores in this region: it fills the same volume tiers.",
     "Requests repeated after errors, versions kept after overwriting, and unfinished uploads.",
@@ -41,12 +44,32 @@ _LEFT_OUT = (
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """How the stored objects are used each month.
+
+    Attributes:
+        reads_per_month: So many times everything is read; a tenth of everything once is 0.1.
+        egress_bytes: So many bytes leave for the internet; None for all that is read.
+    """
+
+    reads_per_month: Decimal = Decimal(0)
+    egress_bytes: int | None = 0
+
+    def egress_of(self, size_bytes: int) -> int:
+        """Return how many bytes leave for the internet when so many are stored."""
+        return int(self.reads_per_month * size_bytes) if self.egress_bytes is None else self.egress_bytes
+
+
+UNUSED = Use()
+
+
+@dataclass(frozen=True, slots=True)
 class KindCost:
     """One kind's share of a class's cost.
 
     Attributes:
         kind: For example ``product``.
-        monthly: Storage, monitoring and tags of its objects.
+        monthly: Storage, monitoring, tags, reads and egress of its objects.
         upload: The requests that upload its missing objects.
     """
 
@@ -63,8 +86,11 @@ class ClassEstimate:
         storage_class: S3's own word.
         billed_bytes: The stored bytes as billed, minimum sizes and overheads included.
         storage: Bytes per month.
+        padding: What of `storage` is for minimum sizes and overheads, and not for content.
         monitoring: INTELLIGENT_TIERING's fee per month.
         tags: Object tags per month.
+        reads: Requests, retrieval and restores per month.
+        egress: Out to the internet per month; the same in every class.
         upload: All requests of the upload, once; LIST and HEAD included.
         read_once: Reading everything once, restores included.
         retrieval_per_gb: Per GB read.
@@ -81,8 +107,11 @@ class ClassEstimate:
     storage_class: str
     billed_bytes: int
     storage: Decimal
+    padding: Decimal
     monitoring: Decimal
     tags: Decimal
+    reads: Decimal
+    egress: Decimal
     upload: Decimal
     read_once: Decimal
     retrieval_per_gb: Decimal
@@ -96,7 +125,12 @@ class ClassEstimate:
     @property
     def monthly(self) -> Decimal:
         """Everything that recurs each month."""
-        return self.storage + self.monitoring + self.tags
+        return self.storage + self.monitoring + self.tags + self.reads + self.egress
+
+    @property
+    def content(self) -> Decimal:
+        """What of `storage` is for the content itself."""
+        return self.storage - self.padding
 
     @property
     def yearly(self) -> Decimal:
@@ -109,7 +143,7 @@ class ClassEstimate:
         return self.upload + self.yearly
 
     def monthly_with_reads(self, reads_per_month: Decimal) -> Decimal:
-        """Price a month in which everything is read so many times."""
+        """Price a month in which everything is read so many times more."""
         return self.monthly + reads_per_month * self.read_once
 
 
@@ -127,6 +161,7 @@ class MigrationEstimate:
         total: All kinds together, under the kind ``total``; its requests include LIST and HEAD.
         classes: One entry per storage class.
         cheapest_readable: The class whose first year is cheapest among those that read in milliseconds.
+        use: How the objects are used, which is in the monthly amounts.
         cheapest: The same among all classes. Classes with a caution are never named in either.
         assumed: What was taken without proof, in plain sentences.
         left_out: What is not in the amounts, in plain sentences.
@@ -142,6 +177,7 @@ class MigrationEstimate:
     classes: tuple[ClassEstimate, ...]
     cheapest_readable: str
     cheapest: str
+    use: Use
     assumed: tuple[str, ...]
     left_out: tuple[str, ...]
 
@@ -166,13 +202,14 @@ class MigrationEstimate:
         return plain
 
 
-def estimate_migration(
+def estimate_migration(  # noqa: PLR0913 - what there is, and how it will be used
     kinds: Iterable[KindTotals],
     *,
     region: RegionPrices,
     storage_class: str = "STANDARD",
-    tags_per_object: int = 0,
+    tags_per_object: Decimal | int = 0,
     besides: RequestCounts | None = None,
+    use: Use = UNUSED,
 ) -> MigrationEstimate:
     """Price a migration in every storage class.
 
@@ -180,9 +217,10 @@ def estimate_migration(
         kinds: From ``costs.measure``.
         region: The prices.
         storage_class: The class that the settings name.
-        tags_per_object: S3 object tags on each object, on average or at most.
+        tags_per_object: S3 object tags on each object, on average.
         besides: Requests beside the objects' own uploads: listing, HEADs, the published index. Without it,
             one listing of the objects that are already there.
+        use: How the objects are used each month.
 
     Raises:
         UsageError: The book has no such class.
@@ -194,7 +232,7 @@ def estimate_migration(
         besides = RequestCounts(list=list_requests(total.stored.objects - total.upload_objects))
     total += KindTotals("total", requests=besides)
     classes = tuple(
-        _class_estimate(prices, parts, total, region=region, tags_per_object=tags_per_object)
+        _class_estimate(prices, parts, total, region=region, tags_per_object=tags_per_object, use=use)
         for prices in region.classes.values()
     )
     advised = [entry for entry in classes if entry.caution is None]
@@ -210,18 +248,20 @@ def estimate_migration(
         classes=classes,
         cheapest_readable=min(readable, key=lambda entry: entry.first_year).storage_class,
         cheapest=min(advised, key=lambda entry: entry.first_year).storage_class,
-        assumed=_assumed(region, total.stored),
-        left_out=_left_out(region),
+        use=use,
+        assumed=_assumed(region, total.stored, use),
+        left_out=_left_out(region, use),
     )
 
 
-def _class_estimate(
+def _class_estimate(  # noqa: PLR0913 - the same, for one class
     prices: ClassPrices,
     parts: tuple[KindTotals, ...],
     total: KindTotals,
     *,
     region: RegionPrices,
-    tags_per_object: int,
+    tags_per_object: Decimal | int,
+    use: Use,
 ) -> ClassEstimate:
     name, sizes = prices.storage_class, total.stored
     billed = billed_bytes(sizes, prices)
@@ -231,12 +271,16 @@ def _class_estimate(
     read_once = read_price(sizes, name, region)
     saved = storage_price(sizes, "STANDARD", region) - storage - monitoring
     extra = read_once - read_price(sizes, "STANDARD", region)
+    egress = region.egress_price(use.egress_of(sizes.size_bytes))
     return ClassEstimate(
         storage_class=name,
         billed_bytes=billed.own_bytes + billed.standard_bytes,
         storage=storage,
+        padding=storage - prices.storage_price(sizes.size_bytes),
         monitoring=monitoring,
         tags=tags,
+        reads=use.reads_per_month * read_once,
+        egress=egress,
         upload=request_price(total.requests, name, region),
         read_once=read_once,
         retrieval_per_gb=prices.retrieval_per_gb,
@@ -249,7 +293,9 @@ def _class_estimate(
             KindCost(
                 kind=part.kind,
                 monthly=_share(part.stored, sizes, prices, region)
-                + region.fees["tags"].cost(part.stored.objects * tags_per_object),
+                + region.fees["tags"].cost(part.stored.objects * tags_per_object)
+                + use.reads_per_month * read_price(part.stored, name, region)
+                + (egress * part.stored.size_bytes / sizes.size_bytes if sizes.size_bytes else 0),
                 upload=request_price(part.requests, name, region),
             )
             for part in parts
@@ -275,15 +321,21 @@ def _unread(sizes: SizeTotals, region: RegionPrices) -> Decimal:
     return frequent + Decimal(sizes.large_bytes) / GB * region.intelligent_tiers["AIA"]
 
 
-def _assumed(region: RegionPrices, sizes: SizeTotals) -> tuple[str, ...]:
-    irrelevant = ("egress.",) if sizes.size_bytes > FIRST_TIER_BYTES else ("egress.", "storage.STANDARD.")
+def _assumed(region: RegionPrices, sizes: SizeTotals, use: Use) -> tuple[str, ...]:
+    irrelevant = () if use.egress_of(sizes.size_bytes) else ("egress.",)
+    if sizes.size_bytes <= FIRST_TIER_BYTES:
+        irrelevant = (*irrelevant, "storage.STANDARD.")
     return tuple(text for name, text in region.assumed.items() if not name.startswith(irrelevant))
 
 
-def _left_out(region: RegionPrices) -> tuple[str, ...]:
-    if not region.is_fallback:
-        return _LEFT_OUT
-    return (f"{region.requested}'s own prices: the book lacks them, {region.name}'s are shown.", *_LEFT_OUT)
+def _left_out(region: RegionPrices, use: Use) -> tuple[str, ...]:
+    sentences = [_EGRESS if use.egress_bytes or use.egress_bytes is None else _NO_EGRESS, *_LEFT_OUT]
+    if not use.reads_per_month:
+        sentences.insert(0, _NO_READS)
+    if region.is_fallback:
+        own = f"{region.requested}'s own prices: the book lacks them, {region.name}'s are shown."
+        sentences.insert(0, own)
+    return tuple(sentences)
 
 
 def _plain(value: object) -> object:

@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from creative_s3.core.costs.costs import RequestCounts, list_requests, measure, request_price
-from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.costs.bills import Bill, bill_of
+from creative_s3.core.costs.costs import RequestCounts, list_requests, measure
+from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.layout import object_tags
-from creative_s3.core.migration.estimates import MigrationEstimate, estimate_migration
+from creative_s3.core.migration.estimates import UNUSED, MigrationEstimate, Use, estimate_migration
 from creative_s3.core.migration.planning import MigrationPlan, Reason
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from creative_s3.settings import S3Config
 
-_FIELD_OF_OPERATION: Mapping[str, str] = {
-    "PutObject": "put",
-    "CreateMultipartUpload": "create_multipart",
-    "UploadPart": "upload_part",
-    "CompleteMultipartUpload": "complete_multipart",
-    "ListObjectsV2": "list",
-    "ListMultipartUploads": "list",
-    "ListParts": "list",
-    "HeadObject": "head",
-    "HeadBucket": "head",
-    "GetObject": "get",
-    "CopyObject": "copy",
-    "DeleteObject": "delete",
-    "AbortMultipartUpload": "delete",
+
+_OPERATIONS: Mapping[str, str] = {
+    "put": "PutObject",
+    "create_multipart": "CreateMultipartUpload",
+    "upload_part": "UploadPart",
+    "complete_multipart": "CompleteMultipartUpload",
+    "list": "ListObjectsV2",
+    "head": "HeadObject",
+    "get": "GetObject",
 }
 
 
-def price_plan(plan: MigrationPlan, config: S3Config) -> MigrationEstimate:
+def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> MigrationEstimate:
     """Price what a plan would send and what storing everything costs in each storage class.
 
     Counts the listing, the uploads with their parts, and the published index.
+
+    Args:
+        plan: The plan.
+        config: Its region and storage class.
+        use: How the objects will be used each month.
     """
     stored = [
         operation for operation in plan.operations if operation.reason not in {Reason.MISSING, Reason.REFUSED}
     ]
-    tags = max((len(object_tags(operation.asset)) for operation in stored), default=0)
+    tags = sum(len(object_tags(operation.asset)) for operation in stored)
     already_there = sum(1 for operation in stored if operation.reason is not Reason.NEW)
     writes_index = bool(plan.uploads)
     return estimate_migration(
@@ -51,22 +52,26 @@ def price_plan(plan: MigrationPlan, config: S3Config) -> MigrationEstimate:
             part_size_bytes=PART_BYTES,
             multipart_threshold_bytes=MULTIPART_FROM_BYTES,
         ),
-        region=load_bundled().region(config.region),
+        region=current_book().region(config.region),
         storage_class=config.storage_class,
-        tags_per_object=tags,
+        tags_per_object=Decimal(tags) / len(stored) if stored else Decimal(0),
         besides=RequestCounts(list=list_requests(already_there), get=1, put=1 if writes_index else 0),
+        use=use,
     )
 
 
-def counts_of(requests: Mapping[str, int]) -> RequestCounts:
-    """Return requests by S3 operation name as the price book counts them; unknown operations count as GET."""
-    counts = dict.fromkeys(_FIELD_OF_OPERATION.values(), 0)
-    for operation, number in requests.items():
-        counts[_FIELD_OF_OPERATION.get(operation, "get")] += number
-    return RequestCounts(**counts)
+def planned_bill(estimate: MigrationEstimate) -> Bill:
+    """Return the bill of what a plan sends, for the class that the settings name."""
+    counts = estimate.total.requests
+    return Bill(
+        requests={name: number for field, name in _OPERATIONS.items() if (number := getattr(counts, field))},
+        price=estimate.current.upload,
+        region=estimate.prices_region,
+        as_of=estimate.prices_as_of,
+        currency=estimate.currency,
+    )
 
 
-def price_requests(requests: Mapping[str, int], config: S3Config) -> Decimal:
-    """Return what the requests of a run cost, in dollars."""
-    region = load_bundled().region(config.region)
-    return request_price(counts_of(requests), config.storage_class, region)
+def sent_bill(requests: Mapping[str, int], config: S3Config) -> Bill:
+    """Price what a run sent, by S3 operation name, for the class that the settings name."""
+    return bill_of({config.storage_class: requests}, current_book().region(config.region))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core import files
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.costs.costs import measure, request_price, storage_price
-from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.layout import key_of, object_metadata, object_tags, owner_of
 from creative_s3.core.migration.execution import proved_object
@@ -355,7 +355,7 @@ def _is_text(value: str) -> bool:
 
 
 def _cost(size_bytes: int, storage_class: str, connection: Connection) -> Cost:
-    prices = load_bundled().region(connection.region)
+    prices = current_book().region(connection.region)
     (totals,) = measure(
         [("", size_bytes, True)],
         part_size_bytes=PART_BYTES,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.ledger import Ledger, Moved
 from creative_s3.core.catalog.usage import DOWNLOADS
-from creative_s3.core.costs.pricing import GB, load_bundled, money
+from creative_s3.core.costs.price_store import current_book
+from creative_s3.core.costs.pricing import GB, money
 from creative_s3.core.events import Emit, Failed, PhaseStarted, Skipped, TotalsKnown, ignore
 from creative_s3.core.faults import ends_run
 from creative_s3.core.files import sweep_partials
@@ -317,7 +318,7 @@ def archived(stored: StoredObject, connection: Connection) -> ArchivedError:
 
 
 def _restore_terms(stored: StoredObject, region: str) -> str:
-    prices = load_bundled().region(region)
+    prices = current_book().region(region)
     options = prices.classes[stored.storage_class].restores if stored.storage_class in prices.classes else {}
     standard = options.get("Standard")
     if standard is None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import catalog_path
 from creative_s3.core.catalog.usage import RunRecord
-from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.lock import exclusive
 from creative_s3.core.tiers.demotion import Demoter
@@ -108,7 +108,7 @@ class TierManager:
         self._clock = clock
         self._movements = Movements(catalog.database)
         self._fates: Fates | None = None
-        self.terms: Mapping[str, ReturnTerms] = return_terms(load_bundled().region(store.connection.region))
+        self.terms: Mapping[str, ReturnTerms] = return_terms(current_book().region(store.connection.region))
 
     @property
     def fates(self) -> Fates:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from creative_s3.core.aws import translate
-from creative_s3.core.costs.pricing import GB, load_bundled
+from creative_s3.core.costs.price_store import current_book
+from creative_s3.core.costs.pricing import GB
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.objects import is_archived
 from creative_s3.errors import CreativeS3Error, ItemError, TemporaryError, UsageError
@@ -197,7 +198,7 @@ def _restore_of(stored: StoredObject, option: str, region: str) -> Restore:
 
 
 def _terms(stored: StoredObject, option: str, region: str) -> RestorePrice | None:
-    classes = load_bundled().region(region).classes
+    classes = current_book().region(region).classes
     if stored.storage_class not in classes:
         return None
     return classes[stored.storage_class].restores.get(OPTIONS[option])
