@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from creative_s3.cli import bucket_policy, bucket_versions
+from creative_s3.cli import bucket_events, bucket_init, bucket_policy, bucket_replication, bucket_versions
 from creative_s3.cli.bucket_changes import DryRun, Yes, apply_plan
 from creative_s3.cli.options import AWS, command, group
 from creative_s3.cli.output import Report
@@ -20,8 +20,9 @@ _PARTS = "versioning|encryption|acceleration|ownership|public-access|tls|unfinis
 
 
 def register(root: typer.Typer) -> None:
-    """Add the group to the root."""
+    """Add the group to the root, and `init` beside it."""
     root.add_typer(app)
+    bucket_init.register(root)
 
 
 @command(
@@ -182,3 +183,5 @@ def write_settings(run: Run, values: dict[str, str]) -> tuple[str, ...]:
 
 bucket_policy.register(app)
 bucket_versions.register(app)
+bucket_replication.register(app)
+bucket_events.register(app)

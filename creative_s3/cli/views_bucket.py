@@ -36,9 +36,9 @@ def changes(planned: Iterable[Change], left_out: Sequence[tuple[Part, str]] = ()
     parts: list[RenderableType] = []
     for change in planned:
         if not change.is_needed:
-            parts.append(_line("✓", "green", change.aspect.label, "is so already"))
+            parts.append(_line("✓", "green", _named(change), "is so already"))
             continue
-        parts.append(_line("~", "bold yellow", change.aspect.label, "would change"))
+        parts.append(_line("~", "bold yellow", _named(change), "would change"))
         parts += [Padding(_diff_line(line), (0, 0, 0, 4), expand=False) for line in change.diff]
         if change.kept:
             parts.append(Padding(Text(f"stays: {_some(change.kept)}", style="dim"), (0, 0, 0, 4)))
@@ -55,14 +55,14 @@ def results(
     parts: list[RenderableType] = []
     for one in done:
         mark, style, words = _MARKS[one.outcome.value]
-        parts.append(_line(mark, style, one.change.aspect.label, words))
+        parts.append(_line(mark, style, _named(one.change), words))
         if one.outcome.value == "different":
             from creative_s3.core.bucket.changes import difference
 
             lines = difference(one.found, one.change.after)
             parts += [Padding(_diff_line(line), (0, 0, 0, 4), expand=False) for line in lines]
     for change, error in failed:
-        parts.append(_line("✗", "bold red", change.aspect.label, error.message))
+        parts.append(_line("✗", "bold red", _named(change), error.message))
         if error.hint:
             parts.append(Padding(Text(f"→ {printable(error.hint)}", style="cyan"), (0, 0, 0, 4)))
     parts += [_line("–", "dim", part.value, reason) for part, reason in left_out]  # noqa: RUF001 - the en dash is the mark
@@ -131,6 +131,10 @@ def facts(rows: Mapping[str, str]) -> RenderableType:
 def moment(at: datetime | None) -> str:
     """Return a time to the second, in UTC."""
     return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _named(change: Change) -> str:
+    return change.aspect.label if change.bucket is None else f"{change.aspect.label} of {change.bucket}"
 
 
 def _line(mark: str, style: str, name: str, words: str) -> Text:

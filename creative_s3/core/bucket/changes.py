@@ -51,6 +51,7 @@ class Change:
         after: As it shall be.
         kept: What others configured and stays, in words; for a person.
         warnings: What it means, in words.
+        bucket: The bucket, where it is another one than the connection's.
     """
 
     aspect: Aspect
@@ -58,6 +59,7 @@ class Change:
     after: Document
     kept: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    bucket: str | None = None
 
     @property
     def is_needed(self) -> bool:
@@ -107,17 +109,17 @@ def carry_out(
     """
     if not change.is_needed:
         return Done(change, Outcome.UNCHANGED, change.before)
-    present = configurations.read(connection, change.aspect)
+    present = configurations.read(connection, change.aspect, bucket=change.bucket)
     if present != change.before:
         raise PreconditionFailedError(
             f"{change.aspect.label}: somebody else has changed it meanwhile, nothing was written",
-            item=connection.bucket,
+            item=change.bucket or connection.bucket,
             hint="run the same command again: it plans from what is there now",
         )
-    configurations.write(connection, change.aspect, change.after)
+    configurations.write(connection, change.aspect, change.after, bucket=change.bucket)
     ends_s = time.monotonic() + limit_s
     while True:
-        found = configurations.read(connection, change.aspect)
+        found = configurations.read(connection, change.aspect, bucket=change.bucket)
         if _is_as_wanted(found or {}, change):
             return Done(change, Outcome.PROVED, found)
         if time.monotonic() >= ends_s:

@@ -60,10 +60,12 @@ def read(connection: Connection, aspect: Aspect, *, bucket: str | None = None) -
         if way.member is None
         else answer[way.member]
     )
+    if aspect is Aspect.NOTIFICATION:
+        _lower_filter_names(found)
     return found or None
 
 
-def write(connection: Connection, aspect: Aspect, document: Document) -> None:
+def write(connection: Connection, aspect: Aspect, document: Document, *, bucket: str | None = None) -> None:
     """Replace a configuration as a whole.
 
     Raises:
@@ -73,7 +75,7 @@ def write(connection: Connection, aspect: Aspect, document: Document) -> None:
     """
     way = WAYS[aspect]
     connection.require(way.capability)
-    bucket = connection.bucket
+    name = bucket or connection.bucket
     more: dict[str, Any] = {}
     value: object = document
     if aspect is Aspect.POLICY:
@@ -83,9 +85,17 @@ def write(connection: Connection, aspect: Aspect, document: Document) -> None:
         # Without it, S3 gives an old bucket the newer default (AWS: PutBucketLifecycleConfiguration).
         more = {_MINIMUM: document[_MINIMUM]} if document.get(_MINIMUM) else {}
     try:
-        getattr(connection.client, way.write)(Bucket=bucket, **{way.argument: value}, **more)
+        getattr(connection.client, way.write)(Bucket=name, **{way.argument: value}, **more)
     except Exception as error:
-        raise _explained(error, connection, bucket, way.write_action) from error
+        raise _explained(error, connection, name, way.write_action) from error
+
+
+def _lower_filter_names(found: Document) -> None:
+    """Write the names of filters as S3 takes them: it answers ``Prefix`` to what was put as ``prefix``."""
+    for entries in found.values():
+        for entry in entries if isinstance(entries, list) else ():
+            for rule in entry.get("Filter", {}).get("Key", {}).get("FilterRules", ()):
+                rule["Name"] = str(rule.get("Name", "")).lower()
 
 
 def _explained(error: BaseException, connection: Connection, bucket: str, action: str) -> Exception:
