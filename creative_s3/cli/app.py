@@ -18,6 +18,7 @@ from creative_s3.cli import (
     assets,
     bucket,
     catalog,
+    cdn,
     config,
     demo,
     doctor,
@@ -222,6 +223,7 @@ tiers.register(app)
 bucket.register(app)
 lifecycle.register(app)
 catalog.register(app)
+cdn.register(app)
 local.register(app)
 config.register(app)
 doctor.register(app)

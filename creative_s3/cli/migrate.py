@@ -1,4 +1,4 @@
-"""The `migrate` group: estimate, plan, upload, validate."""
+"""The `migrate` group: estimate, plan, upload, validate; `history` is in `migrate_history`."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from creative_s3.cli import migrate_history
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from creative_s3.core.migration.migration import S3MigrationManager
     from creative_s3.core.migration.planning import MigrationPlan
 
-app = group("migrate", "Move the cache to S3: estimate, plan, upload, validate.")
+app = group("migrate", "Move the cache to S3: estimate, plan, upload, validate, look back.")
 
 EngineOption = Annotated[
     str,
@@ -34,6 +35,7 @@ UnindexedOption = Annotated[
 
 def register(root: typer.Typer) -> None:
     """Add the group to the root, and the guide's own commands beside it."""
+    migrate_history.register(app)
     root.add_typer(app)
     shortcut(root, "upload", upload)
     shortcut(root, "validate", validate)
@@ -147,6 +149,7 @@ def plan(
         ("See what would happen and what it costs", "creative-s3 migrate upload --dry-run"),
         ("Do it, without being asked", "creative-s3 migrate upload --yes"),
         ("Another cache, another bucket", "creative-s3 migrate upload --cache-dir cache --bucket my-assets"),
+        ("Then tell CloudFront what was replaced", "creative-s3 migrate upload --invalidate"),
     ),
 )
 def upload(
@@ -161,14 +164,23 @@ def upload(
         bool,
         typer.Option("--strict", help="A missing file ends the run with exit code 3.", show_default=False),
     ] = False,
+    invalidate: Annotated[
+        bool,
+        typer.Option(
+            "--invalidate",
+            help="Then tell CloudFront to forget exactly what was replaced.",
+            show_default=False,
+        ),
+    ] = False,
     engine: EngineOption = "auto",
 ) -> Report:
     """Upload what is new or changed, prove every object by its checksum, then publish the index.
 
     The plan and its price come first; at a terminal you are asked. Objects of others are never replaced.
-    Running it again sends only what is not proved yet.
+    Running it again sends only what is not proved yet. With --invalidate, CloudFront is told afterwards to
+    forget what was replaced; new objects are in no cache yet.
     """
-    from creative_s3.cli import views
+    from creative_s3.cli import invalidating, views
     from creative_s3.core.costs.pricing import amount_text
     from creative_s3.core.migration.plan_costs import planned_bill, price_plan, sent_bill
     from creative_s3.errors import ExitCode
@@ -180,6 +192,7 @@ def upload(
     priced = price_plan(made, run.config)
     planned = planned_bill(priced)
     warnings = views.notices(made)
+    foreseen = invalidating.foresee(run, made) if invalidate else None
     stops = ExitCode.ITEMS_FAILED if strict and _missing(made) else ExitCode.OK
     if dry_run:
         return Report(
@@ -189,8 +202,13 @@ def upload(
                 "price": amount_text(priced.current.upload),
                 "bill": planned.to_dict(),
                 "operations": [operation.to_dict() for operation in made.operations],
+                **({"invalidation": foreseen.proposal.to_dict()} if foreseen else {}),
             },
-            human=lambda: _stacked(views.operations(made), views.plan_summary(made, priced)),
+            human=lambda: _stacked(
+                views.operations(made),
+                views.plan_summary(made, priced),
+                *([foreseen.view()] if foreseen else []),
+            ),
             lines=(operation.key for operation in made.uploads),
             warnings=(*views.replacements(made), *warnings),
             exit_code=stops,
@@ -200,6 +218,8 @@ def upload(
         )
     if made.uploads:
         run.output.show(lambda: views.plan_summary(made, priced))
+        if foreseen:
+            run.output.show(foreseen.view)
         for warning in views.replacements(made):
             run.output.warn(warning)
         question = f"Upload {count(made.total_files, 'file')} ({size(made.total_size_bytes)}) to s3://{made.bucket}{_at(run)}?"
@@ -214,6 +234,7 @@ def upload(
         report = manager.execute_migration(made)
     # What was asked to make the plan belongs to its price, and so to what was sent.
     sent = sent_bill(Counter(looked) + Counter(report.requests), run.config)
+    told = invalidating.announce(run, report) if invalidate else None
     return Report(
         data={
             "dry_run": False,
@@ -229,6 +250,9 @@ def upload(
             "sent": sent.to_dict(),
             "proofs": dict(report.proofs),
             "conflicts": list(report.conflicts),
+            "run": report.run,
+            "replaced": list(report.replaced),
+            **({"invalidation": told.to_dict()} if told else {}),
             "failures": [
                 {
                     "item": failure.item,
@@ -240,17 +264,21 @@ def upload(
                 for failure in report.failures
             ],
         },
-        human=lambda: views.upload_report(report, sent, planned),
+        human=lambda: _stacked(views.upload_report(report, sent, planned), *([told.view()] if told else [])),
         lines=(operation.key for operation in made.uploads),
-        exit_code=report.exit_code(strict=strict),
+        exit_code=report.exit_code(strict=strict) or (told.exit_code if told else ExitCode.OK),
         warnings=(
             *warnings,
+            *(told.warnings if told else ()),
             *(f"two machines changed index entry {name}: the newer one counts" for name in report.conflicts),
         ),
         next_steps=(
             (run.again + "  # tries the failed ones again",)
             if report.failures
-            else ("creative-s3 migrate validate  # proves it once more, independently",)
+            else (
+                *(told.next_steps if told else ()),
+                "creative-s3 migrate validate  # proves it once more, independently",
+            )
         ),
     )
 

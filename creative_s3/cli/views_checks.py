@@ -36,6 +36,7 @@ _HEADINGS: Final = {
     "bucket": "Bucket",
     "set-up": "Set-up of the bucket",
     "local": "This machine",
+    "cdn": "Distribution",
 }
 _PROGRAMS: Final = (
     "aws ",

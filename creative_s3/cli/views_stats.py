@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from creative_s3.core.catalog.runs import RunRecord
     from creative_s3.core.catalog.statistics import Holding, LibraryStatistics, Week
-    from creative_s3.core.catalog.usage import RunRecord
     from creative_s3.core.storage.inventory import Inventory
 
 _SHOWN = 5

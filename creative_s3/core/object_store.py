@@ -147,7 +147,15 @@ class ObjectStore:
             )
         return stored, content
 
-    def write(self, key: str, content: bytes, *, content_type: str, if_match: str | None) -> StoredObject:
+    def write(
+        self,
+        key: str,
+        content: bytes,
+        *,
+        content_type: str,
+        if_match: str | None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> StoredObject:
         """Write a small object, conditionally, its checksum checked by the server.
 
         Args:
@@ -155,6 +163,7 @@ class ObjectStore:
             content: The whole content.
             content_type: The media type.
             if_match: The ETag of the object to replace; None to create.
+            metadata: User metadata, ASCII.
 
         Raises:
             PreconditionFailedError: Another writer was faster.
@@ -172,6 +181,7 @@ class ObjectStore:
                 Body=content,
                 ContentType=content_type,
                 ChecksumCRC64NVME=crc,
+                Metadata=dict(metadata or {}),
                 **arguments,
             )
         except Exception as error:

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from creative_s3.cli import views_stats
 from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.catalog.statistics import CampaignSize, Holding, LibraryStatistics, Week
-from creative_s3.core.catalog.usage import HITS, MISSES, Access, RunRecord, Tally
+from creative_s3.core.catalog.usage import HITS, MISSES, Access, Tally
 from tests.cli.inside import Inside
 from tests.cli.probe import run
 

@@ -9,11 +9,13 @@ import pytest
 
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.ledger import Ledger, Moved
-from creative_s3.core.catalog.usage import DOWNLOADS, UPLOADS, RunRecord, Tally
+from creative_s3.core.catalog.usage import DOWNLOADS, UPLOADS, Tally
 from creative_s3.errors import BucketNotFoundError, ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from creative_s3.core.catalog.runs import RunRecord
 
 SIDE = "aws|my-bucket|creative-assets"
 
@@ -27,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 def runs(path: Path) -> list[RunRecord]:
     with Catalog(path, bucket=SIDE) as catalog:
-        return catalog.usage.runs(10)
+        return catalog.runs.last(10)
 
 
 def totals(path: Path) -> dict[str, Tally]:

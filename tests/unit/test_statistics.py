@@ -11,6 +11,7 @@ import pytest
 from creative_s3.core.catalog.asset_rows import AssetRecord
 from creative_s3.core.catalog.catalog import NOWHERE, Catalog
 from creative_s3.core.catalog.database import Database
+from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.catalog.statistics import (
     CampaignSize,
     Holding,
@@ -19,7 +20,7 @@ from creative_s3.core.catalog.statistics import (
     library_statistics,
     statistics_of,
 )
-from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS, RunRecord, Tally
+from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS, Tally
 from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from creative_s3.errors import RefusedError
 
@@ -168,7 +169,7 @@ def test_remote_copies_count_in_this_bucket_or_in_any(catalog: Catalog) -> None:
 
 def test_the_last_runs_come_newest_first(catalog: Catalog) -> None:
     for number in range(12):
-        catalog.usage.add_run(
+        catalog.runs.end(
             RunRecord("migrate upload", SIDE, NOW.isoformat(), 1.5, 0, number, 10, 0, {"PutObject": number})
         )
     runs = numbers(catalog).to_dict()["last_runs"]

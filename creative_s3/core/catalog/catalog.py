@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
+from creative_s3.core.catalog.announcements import Announcements
 from creative_s3.core.catalog.asset_table import AssetTable
 from creative_s3.core.catalog.database import Database, numbers
 from creative_s3.core.catalog.journal import Journal
+from creative_s3.core.catalog.runs import Runs
 from creative_s3.core.catalog.usage import Usage
 from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
 from creative_s3.errors import CreativeS3Error
@@ -84,7 +86,9 @@ class Catalog:
 
     Attributes:
         assets: The assets.
-        usage: Accesses, counters and runs.
+        usage: Accesses and counters.
+        runs: What each command moved and changed.
+        announcements: What CloudFront was told.
         journal: What is still to be written into index.json.
 
     Raises:
@@ -98,6 +102,8 @@ class Catalog:
         self.database = Database(path, read_only=read_only, timeout_s=timeout_s)
         self.assets = AssetTable(self.database)
         self.usage = Usage(self.database)
+        self.runs = Runs(self.database, bucket)
+        self.announcements = Announcements(self.database, bucket)
         self.journal = Journal(self.database)
 
     def __enter__(self) -> Self:

@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import Catalog
-from creative_s3.core.catalog.usage import RunRecord, Tally
+from creative_s3.core.catalog.runs import RunRecord
+from creative_s3.core.catalog.usage import Tally
 from creative_s3.errors import CreativeS3Error, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from decimal import Decimal
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -34,6 +36,10 @@ class Moved:
         failed: Items that failed.
         exit_code: What the run ends with unless an error ends it.
         requests: Requests sent, by S3 operation name.
+        price: What they cost, in dollars; None where nobody reckoned.
+        created: Objects stored under keys that had none.
+        replaced: Objects stored in place of other content.
+        failures: How many items failed for which reason, by the error's code.
     """
 
     files: int = 0
@@ -41,6 +47,10 @@ class Moved:
     failed: int = 0
     exit_code: ExitCode = ExitCode.OK
     requests: Mapping[str, int] = field(default_factory=dict)
+    price: Decimal | None = None
+    created: int = 0
+    replaced: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 class Ledger:
@@ -60,10 +70,8 @@ class Ledger:
         self._write({what: tally} if tally.times else {}, None, at or datetime.now(UTC))
 
     @contextmanager
-    def run(
-        self, command: str, moved: Callable[[], Moved], *, counts_as: str | None = None
-    ) -> Iterator[None]:
-        """Record what happens within as a run, however it ends.
+    def run(self, command: str, moved: Callable[[], Moved], *, counts_as: str | None = None) -> Iterator[int]:
+        """Record what happens within as a run, however it ends; yield its number, 0 if it has none.
 
         Args:
             command: Such as ``assets download``.
@@ -71,9 +79,10 @@ class Ledger:
             counts_as: Which of the counts, such as `core.catalog.usage.DOWNLOADS`, gets it too.
         """
         started_at, began_s = datetime.now(UTC), time.monotonic()
+        number = self._begin(command, started_at)
         ended_by: BaseException | None = None
         try:
-            yield
+            yield number
         except BaseException as error:
             ended_by = error
             raise
@@ -89,9 +98,24 @@ class Ledger:
                 size_bytes=done.size_bytes,
                 failed=done.failed,
                 requests=dict(done.requests),
+                number=number,
+                price=None if done.price is None else str(done.price),
+                created=done.created,
+                replaced=done.replaced,
+                failures=dict(done.failures),
             )
             tally = Tally(done.files, done.size_bytes)
             self._write({counts_as: tally} if counts_as and done.files else {}, record, started_at)
+
+    def _begin(self, command: str, at: datetime) -> int:
+        if not self._path.is_file():
+            return 0
+        try:
+            with Catalog(self._path, bucket=self._bucket, timeout_s=_PATIENCE_S) as catalog:
+                return catalog.runs.begin(command, at)
+        except CreativeS3Error as error:
+            _log.debug("the beginning of the run was not written: %s", error)
+            return 0
 
     def _write(self, tallies: Mapping[str, Tally], run: RunRecord | None, at: datetime) -> None:
         if not self._path.is_file() or not (tallies or run):
@@ -103,7 +127,7 @@ class Ledger:
             ):
                 catalog.usage.record({}, tallies, at=at)
                 if run:
-                    catalog.usage.add_run(run)
+                    catalog.runs.end(run)
         except CreativeS3Error as error:
             _log.debug("the statistics were not written: %s", error)
 

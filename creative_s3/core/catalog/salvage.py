@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.catalog.runs import NOT_ENDED
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 _TIMEOUT_S = 2.0
+_LATER = {"token": "''", "price": "NULL", "created": "0", "replaced": "0", "failures": "'{}'"}
+"""Columns of a later version than the first, and their defaults in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def salvage(path: Path) -> Salvage:
         with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT_S)) as database:
             database.text_factory = lambda raw: raw.decode("utf-8", "replace")
             for table, (order, checks) in TABLES.items():
-                columns = ", ".join(checks)
+                columns = ", ".join(_columns(database, table, checks))
                 found, is_whole = _read(database, columns, table, order)
                 rows[table] = [row for row in found if _is_well_formed(row, tuple(checks.values()))]
                 if not is_whole or len(rows[table]) < len(found):
@@ -60,6 +64,15 @@ def salvage(path: Path) -> Salvage:
         cold={row[0]: row[1] or 0 for row in cold if _is_well_formed(row, (_text, _number_or_none, _yes))},
         incomplete=tuple(dict.fromkeys(incomplete)),
     )
+
+
+def _columns(database: sqlite3.Connection, table: str, wanted: Iterable[str]) -> list[str]:
+    """Return the columns to read; for one that an older version's catalog lacks, what it begins with."""
+    try:
+        there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+    except sqlite3.Error:
+        there = set()
+    return [_LATER.get(name, name) if there and name not in there else name for name in wanted]
 
 
 def _read(
@@ -100,6 +113,10 @@ def _number_or_none(value: object) -> bool:
     return value is None or _number(value)
 
 
+def _exit_code(value: object) -> bool:
+    return type(value) is int and value >= NOT_ENDED
+
+
 def _yes(value: object) -> bool:
     return value == 1
 
@@ -138,11 +155,32 @@ TABLES: Mapping[str, tuple[str, Mapping[str, Callable[[object], bool]]]] = {
             "bucket": _text,
             "started_at": _moment,
             "duration_s": _seconds,
-            "exit_code": _number,
+            "exit_code": _exit_code,
             "files": _number,
             "bytes": _number,
             "failed": _number,
             "requests": _json_object,
+            "token": _text,
+            "price": _text_or_none,
+            "created": _number,
+            "replaced": _number,
+            "failures": _json_object,
+        },
+    ),
+    "change": (
+        "bucket, run, key",
+        {"bucket": _text, "run": _number, "key": _text, "replaced": _number, "invalidation": _text_or_none},
+    ),
+    "invalidation": (
+        "reference",
+        {
+            "reference": _text,
+            "bucket": _text,
+            "distribution": _text,
+            "token": _text,
+            "paths": _text,
+            "planned_at": _moment,
+            "id": _text_or_none,
         },
     ),
     "journal": (

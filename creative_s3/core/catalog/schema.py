@@ -183,7 +183,42 @@ _LIBRARY = """
         WHERE section = 'products'
 """
 
-MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY)
+# run: exit_code is -1 until a run has ended. change: what a run stored, and the token of the invalidation
+# that told the CDN of it. invalidation: what CloudFront is to be told; it may not have arrived without an id.
+# invalidation_paths: how many paths an invalidation had, which never changes.
+_HISTORY = """
+    ALTER TABLE run ADD COLUMN token TEXT NOT NULL DEFAULT '';
+    ALTER TABLE run ADD COLUMN price TEXT;
+    ALTER TABLE run ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE run ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE run ADD COLUMN failures TEXT NOT NULL DEFAULT '{}';
+    CREATE TABLE change (
+        bucket TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        replaced INTEGER NOT NULL,
+        invalidation TEXT,
+        PRIMARY KEY (bucket, run, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX change_pending ON change (bucket) WHERE replaced AND invalidation IS NULL;
+    CREATE TABLE invalidation (
+        reference TEXT PRIMARY KEY,
+        bucket TEXT NOT NULL,
+        distribution TEXT NOT NULL,
+        token TEXT NOT NULL,
+        paths TEXT NOT NULL,
+        planned_at TEXT NOT NULL,
+        id TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE invalidation_paths (
+        distribution TEXT NOT NULL,
+        id TEXT NOT NULL,
+        paths INTEGER NOT NULL,
+        PRIMARY KEY (distribution, id)
+    ) WITHOUT ROWID
+"""
+
+MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 ASSET_INDEXES = {

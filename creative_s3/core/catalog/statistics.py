@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
 from creative_s3.core.catalog.intake import take_in
-from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS, Access, RunRecord, Tally
+from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS, Access, Tally
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.models import Kind
 from creative_s3.core.workspace import Workspace
@@ -21,6 +21,8 @@ from creative_s3.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from creative_s3.core.catalog.runs import RunRecord
 
 WEEKS = 26
 _TOP = 10
@@ -188,7 +190,7 @@ class LibraryStatistics:
                 for week in self.weeks
             ],
             "most_used": [{"cache_key": name, **asdict(access)} for name, access in self.most_used],
-            "last_runs": [{**asdict(run), "requests": dict(run.requests)} for run in self.runs],
+            "last_runs": [run.to_dict() for run in self.runs],
         }
 
 
@@ -240,7 +242,7 @@ def library_statistics(
         tallies=catalog.usage.totals(),
         weeks=_growth(catalog, today or datetime.now(UTC).date(), weeks),
         most_used=tuple(catalog.usage.most_used(_TOP)),
-        runs=tuple(catalog.usage.runs(_TOP)),
+        runs=tuple(catalog.runs.last(_TOP)),
     )
 
 

@@ -1,13 +1,12 @@
-"""Accesses, daily counters and runs: what the catalog knows of how the assets are used."""
+"""Accesses and daily counters: what the catalog knows of how assets are used; runs: `catalog.runs`."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from creative_s3.core.catalog.database import Database
@@ -36,33 +35,6 @@ class Access:
 
     uses: int
     last_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """A run that moved something.
-
-    Attributes:
-        command: Such as ``migrate upload``.
-        bucket: The remote side.
-        started_at: ISO 8601, UTC.
-        duration_s: Wall time.
-        exit_code: What it ended with.
-        files: Files moved and proved.
-        size_bytes: Their size.
-        failed: Items that failed.
-        requests: Requests sent, by S3 operation name.
-    """
-
-    command: str
-    bucket: str
-    started_at: str
-    duration_s: float
-    exit_code: int
-    files: int
-    size_bytes: int
-    failed: int
-    requests: Mapping[str, int]
 
 
 class Usage:
@@ -120,32 +92,3 @@ class Usage:
             (limit,),
         )
         return [(cache_key, Access(uses, last_at)) for cache_key, uses, last_at in rows]
-
-    def add_run(self, run: RunRecord) -> None:
-        """Record a run that has ended."""
-        with self._database.transaction() as database:
-            database.execute(
-                "INSERT INTO run"
-                " (command, bucket, started_at, duration_s, exit_code, files, bytes, failed, requests)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    run.command,
-                    run.bucket,
-                    run.started_at,
-                    run.duration_s,
-                    run.exit_code,
-                    run.files,
-                    run.size_bytes,
-                    run.failed,
-                    json.dumps(dict(run.requests)),
-                ),
-            )
-
-    def runs(self, limit: int) -> list[RunRecord]:
-        """Return the last runs, the newest first."""
-        rows: Iterable[tuple[str, str, str, float, int, int, int, int, str]] = self._database.rows(
-            "SELECT command, bucket, started_at, duration_s, exit_code, files, bytes, failed, requests"
-            " FROM run ORDER BY id DESC LIMIT ?",
-            (limit,),
-        )
-        return [RunRecord(*row[:8], requests=json.loads(row[8])) for row in rows]

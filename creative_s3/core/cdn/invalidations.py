@@ -1,4 +1,4 @@
-"""Invalidations: telling CloudFront to fetch anew what it has cached; ``core.cdn.planning`` plans them."""
+"""One invalidation of paths that the caller names, as the guide has it; `core.cdn.sending` does many."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.core.aws import cloudfront_client, translate
+from creative_s3.core.cdn.cloudfront import CloudFront, distribution_id_of
 from creative_s3.core.cdn.planning import caller_reference, invalidation_paths
-from creative_s3.errors import AccessDeniedError, SettingsError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,45 +57,16 @@ def invalidate(
         CreativeS3Error: The request failed.
     """
     wanted = invalidation_paths(paths)
-    distribution_id = connection.config.cloudfront_distribution_id
-    if not distribution_id:
-        raise SettingsError(
-            "no CloudFront distribution is set",
-            item="CLOUDFRONT_DISTRIBUTION_ID",
-            hint="set CLOUDFRONT_DISTRIBUTION_ID in .env or the environment",
-        )
-    if not connection.is_aws:
-        raise UnsupportedError(
-            "CloudFront is a service of AWS, and the settings name another server; nothing was sent",
-            item=connection.endpoint_url,
-            hint="unset S3_ENDPOINT_URL, or leave the CDN alone",
-        )
+    distribution_id = distribution_id_of(connection)
     # botocore repeats a request whose answer was lost: with the same reference it is carried out once.
     reference = caller_reference(wanted, token or secrets.token_hex(16))
-    try:
-        with closing(cloudfront_client(connection)) as client:
-            answer = client.create_invalidation(
-                DistributionId=distribution_id,
-                InvalidationBatch={
-                    "Paths": {"Quantity": len(wanted), "Items": list(wanted)},
-                    "CallerReference": reference,
-                },
-            )
-    except Exception as error:
-        ours = translate(error, item=distribution_id, service="CloudFront")
-        if isinstance(ours, AccessDeniedError):
-            ours = AccessDeniedError(
-                "CloudFront denies access",
-                item=distribution_id,
-                hint="allow cloudfront:CreateInvalidation on this distribution",
-            )
-        raise ours from error
-    accepted = answer["Invalidation"]
+    with closing(CloudFront(connection)) as cloudfront:
+        accepted = cloudfront.create(distribution_id, wanted, reference)
     return InvalidationResult(
-        id=accepted["Id"],
-        status=accepted["Status"],
+        id=accepted.id,
+        status=accepted.status,
         paths=wanted,
         distribution_id=distribution_id,
         caller_reference=reference,
-        created_at=accepted.get("CreateTime"),
+        created_at=accepted.created_at,
     )

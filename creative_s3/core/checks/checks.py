@@ -29,6 +29,7 @@ class Group(StrEnum):
     BUCKET = "bucket"
     SETUP = "set-up"
     LOCAL = "local"
+    CDN = "cdn"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ class Execution:
         failures: What failed for good.
         proofs: How many objects were proved in which way.
         requests: Requests sent, by S3 operation name.
+        run: The number under which the catalog keeps what this run changes.
+        changed: Keys whose objects were replaced or made: key -> whether it was replaced.
     """
 
     def __init__(self, catalog: Catalog, *, storage_class: str, meter: ProgressMeter) -> None:
@@ -70,6 +72,8 @@ class Execution:
         self.failures: list[Failure] = []
         self.proofs: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
+        self.run = 0
+        self.changed: dict[str, bool] = {}
 
     def upload(self, engine: TransferEngine, operations: Sequence[Operation]) -> list[Operation]:
         """Send the files of `operations`; return those whose key another writer took meanwhile.
@@ -118,6 +122,9 @@ class Execution:
             failed=len(self.failures),
             exit_code=ExitCode.ITEMS_FAILED if self.failures else ExitCode.OK,
             requests=requests,
+            created=sum(not replaced for replaced in self.changed.values()),
+            replaced=sum(self.changed.values()),
+            failures=Counter(failure.error.code for failure in self.failures),
         )
 
     def _request(self, operation: Operation) -> Upload:
@@ -140,6 +147,7 @@ class Execution:
             self.uploaded += 1
             self._meter.uploaded(operation.key, operation.size_bytes)
             self.uploaded_bytes += operation.size_bytes
+            self.changed[operation.key] = operation.if_match is not None
         self.proofs[str(outcome.proof)] += 1
         self._waiting.append((operation, outcome, _signature(outcome)))
         if len(self._waiting) >= _COMMIT_ITEMS or time.monotonic() - self._committed_at > _COMMIT_S:
@@ -150,6 +158,11 @@ class Execution:
             proved_object(operation, outcome)
             for operation, outcome, _ in self._waiting
             if outcome.stored is not None and outcome.stored.crc64nvme is not None
+        ]
+        stored = [
+            (operation.key, operation.if_match is not None)
+            for operation, outcome, _ in self._waiting
+            if not outcome.already_there
         ]
         sent = [operation.size_bytes for operation, outcome, _ in self._waiting if not outcome.already_there]
         if proved:
@@ -167,6 +180,7 @@ class Execution:
                         if signature and outcome.stored and outcome.stored.crc64nvme
                     ],
                 )
+                self._catalog.runs.add_changes(self.run, stored)
                 tallies = {UPLOADS: Tally(len(sent), sum(sent))} if sent else {}
                 self._catalog.usage.record({}, tallies, at=datetime.now(UTC))
         self._waiting.clear()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from creative_s3.core.catalog.catalog import Catalog, ProvedObject, catalog_path, remote_side
-from creative_s3.core.catalog.ledger import Ledger
+from creative_s3.core.catalog.ledger import Ledger, Moved
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
@@ -18,6 +19,7 @@ from creative_s3.core.layout import owner_of
 from creative_s3.core.lock import exclusive
 from creative_s3.core.migration.execution import Execution
 from creative_s3.core.migration.matching import Matching
+from creative_s3.core.migration.plan_costs import price_requests
 from creative_s3.core.migration.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
 from creative_s3.core.migration.publication import assigned_keys, publish, published_findings
 from creative_s3.core.migration.remote import RemoteSurvey, list_remote
@@ -136,16 +138,20 @@ class S3MigrationManager:
             def requests() -> Counter[str]:
                 return Counter(storage.requests) - before + execution.requests
 
-            with Ledger(catalog.path, catalog.bucket).run(
-                "migrate upload", lambda: execution.moved(requests())
-            ):
+            def moved() -> Moved:
+                sent = requests()
+                return replace(execution.moved(sent), price=price_requests(sent, storage.connection.config))
+
+            with Ledger(catalog.path, catalog.bucket).run("migrate upload", moved) as execution.run:
                 if plan.uploads:
                     self._emit(PhaseStarted("uploading"))
                     self._emit(TotalsKnown(plan.total_files, plan.total_size_bytes))
                     self._upload(plan, execution, meter, include_unindexed=include_unindexed)
                 self._emit(PhaseStarted("publishing the index"))
                 survey = self._survey(include_unindexed=include_unindexed)
-                published, conflicts = publish(storage, survey, catalog, prefix=self.prefix)
+                published, conflicts = publish(
+                    storage, survey, catalog, prefix=self.prefix, run=execution.run
+                )
         meter.finish()
         return MigrationReport(
             plan=plan,
@@ -158,6 +164,8 @@ class S3MigrationManager:
             duration_s=time.monotonic() - started,
             requests=requests(),
             proofs=execution.proofs,
+            run=execution.run,
+            replaced=tuple(key for key, replaced in execution.changed.items() if replaced),
         )
 
     def validate_migration(self, *, deep: bool = False, include_unindexed: bool = False) -> ValidationReport:

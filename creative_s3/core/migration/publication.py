@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import platform
 import random
 import time
 from typing import TYPE_CHECKING
 
-from creative_s3.core.layout import parse_key
-from creative_s3.core.migration.publishing import format_published, keys_in, merge, parse_published, with_keys
+from creative_s3.core.layout import encode_text, parse_key
+from creative_s3.core.migration.publishing import (
+    MACHINE,
+    format_published,
+    keys_in,
+    merge,
+    parse_published,
+    with_keys,
+)
 from creative_s3.core.migration.remote import published_key
 from creative_s3.core.migration.validation import Finding, State
 from creative_s3.core.workspace import FileState
@@ -26,9 +34,16 @@ _ROUNDS = 10
 
 
 def publish(
-    store: ObjectStore, survey: LocalSurvey, catalog: Catalog, *, prefix: str
+    store: ObjectStore, survey: LocalSurvey, catalog: Catalog, *, prefix: str, run: int = 0
 ) -> tuple[bool, tuple[str, ...]]:
     """Merge our index into the published one; return whether it was written, and the conflicts.
+
+    Args:
+        store: The bucket.
+        survey: Our index.
+        catalog: What we published last; gets what we publish now.
+        prefix: What the keys begin with.
+        run: The number of the run that this belongs to; 0 for none.
 
     Raises:
         TemporaryError: Other machines keep writing it.
@@ -51,11 +66,15 @@ def publish(
                     format_published(merged.document),
                     content_type="application/json",
                     if_match=read[0].etag if read else None,
+                    metadata={MACHINE: encode_text(platform.node())},
                 )
         except PreconditionFailedError:
             time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - spreading retries, no secret
             continue
-        catalog.remember_published(merged.digests)
+        with catalog.database.transaction():
+            catalog.remember_published(merged.digests)
+            if written and run:
+                catalog.runs.add_changes(run, [(key, read is not None)])
         return written, merged.conflicts
     raise TemporaryError(
         "other machines keep writing the published index", item=key, hint="run the same command again"

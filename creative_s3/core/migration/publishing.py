@@ -35,6 +35,8 @@ KEY_FIELDS: Mapping[str, str] = {
     "cache_filename": "cache_s3_key",
 }
 """The field that names the object of each field that names a file."""
+MACHINE = "published-by"
+"""The metadata of the published index that names the machine which wrote it."""
 _TIMES = ("last_used", "updated_at", "accessed_at", "created_at")
 _KEY_NAMES = frozenset(KEY_FIELDS.values())
 _SETTLED_BY_TIME = _KEY_NAMES.union(_TIMES)

@@ -30,6 +30,8 @@ class MigrationReport:
         duration_s: From the first request to the last.
         requests: What was sent, by S3 operation name.
         proofs: How many objects were proved in which way.
+        run: The number under which `migrate history` has it; 0 if it was not recorded.
+        replaced: Keys under which other content was before.
     """
 
     plan: MigrationPlan
@@ -42,6 +44,8 @@ class MigrationReport:
     duration_s: float = 0.0
     requests: Mapping[str, int] = field(default_factory=dict)
     proofs: Mapping[str, int] = field(default_factory=dict)
+    run: int = 0
+    replaced: tuple[str, ...] = ()
 
     @property
     def success_rate(self) -> float:

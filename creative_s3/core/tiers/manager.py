@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import catalog_path
-from creative_s3.core.catalog.usage import RunRecord
+from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.lock import exclusive
@@ -352,10 +352,11 @@ class TierManager:
             files=report.demoted + report.promoted,
             size_bytes=report.demoted_bytes + report.promoted_bytes,
             failed=len(report.failures),
+            failures=Counter(item.error.code if item.error else "left" for item in report.failures),
             requests=report.requests,
         )
         try:
-            self._catalog.usage.add_run(run)
+            self._catalog.runs.end(run)
         except CreativeS3Error as error:
             _log.warning("the run is not in the statistics: %s", error.message)
 
