@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from creative_s3.cli import bucket_events, bucket_init, bucket_policy, bucket_replication, bucket_versions
+from creative_s3.cli import (
+    bucket_events,
+    bucket_init,
+    bucket_metrics,
+    bucket_policy,
+    bucket_replication,
+    bucket_versions,
+)
 from creative_s3.cli.bucket_changes import DryRun, Yes, apply_plan
 from creative_s3.cli.options import AWS, command, group
 from creative_s3.cli.output import Report
@@ -21,6 +28,7 @@ _PARTS = "versioning|encryption|acceleration|ownership|public-access|tls|unfinis
 
 def register(root: typer.Typer) -> None:
     """Add the group to the root, and `init` beside it."""
+    bucket_metrics.register(app)
     root.add_typer(app)
     bucket_init.register(root)
 

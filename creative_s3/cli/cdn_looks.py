@@ -134,7 +134,8 @@ def cost(run: Run, *, distribution: DistributionOption = None) -> Report:
     """
     from creative_s3.cli import views_cdn as views
     from creative_s3.core.cdn.cdn import open_cdn
-    from creative_s3.core.costs.pricing import amount_text, load_bundled
+    from creative_s3.core.costs.price_store import current_book
+    from creative_s3.core.costs.pricing import amount_text
 
     with run.live() as live, open_cdn(run.connection(), distribution_id=distribution, emit=live.emit) as cdn:
         month = cdn.month
@@ -147,7 +148,7 @@ def cost(run: Run, *, distribution: DistributionOption = None) -> Report:
             "free_left": month.free_left,
             "price_per_path": amount_text(month.fee.price),
             "price": amount_text(month.price),
-            "prices_as_of": load_bundled().as_of,
+            "prices_as_of": current_book().as_of,
         },
         human=lambda: views.month(month, cdn.distribution_id),
         lines=(f"{name} {paths}" for name, paths in month.paths.items()),

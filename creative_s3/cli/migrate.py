@@ -148,7 +148,6 @@ def plan(
     examples=(
         ("See what would happen and what it costs", "creative-s3 migrate upload --dry-run"),
         ("Do it, without being asked", "creative-s3 migrate upload --yes"),
-        ("Another cache, another bucket", "creative-s3 migrate upload --cache-dir cache --bucket my-assets"),
         ("Then tell CloudFront what was replaced", "creative-s3 migrate upload --invalidate"),
     ),
 )

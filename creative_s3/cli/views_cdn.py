@@ -11,7 +11,8 @@ from rich.text import Text
 
 from creative_s3.cli.text import count, printable
 from creative_s3.core.cdn.planning import PATH_LIMIT, WILDCARD_LIMIT
-from creative_s3.core.costs.pricing import load_bundled, money
+from creative_s3.core.costs.price_store import current_book
+from creative_s3.core.costs.pricing import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -204,7 +205,7 @@ def month(counted: MonthOfPaths, distribution_id: str) -> RenderableType:
             f"{money(counted.price)} until now; {count(counted.free_left)} of {count(fee.free)} free paths"
             f" are left, then {money(fee.price)} each{unsure}"
         ),
-        Text(f"Prices: AWS, {load_bundled().as_of}", style="dim"),
+        Text(f"Prices: AWS, {current_book().as_of}", style="dim"),
     )
 
 

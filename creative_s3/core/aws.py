@@ -36,6 +36,7 @@ __all__ = [
     "anonymous_client",
     "batch_client",
     "cloudfront_client",
+    "cloudwatch_client",
     "connect",
     "ends_run",
     "hurried_client",
@@ -223,6 +224,11 @@ def account_of(connection: Connection) -> str:
 def batch_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
     """Return a client for S3 Batch Operations; on AWS only, which the caller has to see to."""
     return _service_client(connection, "s3control")
+
+
+def cloudwatch_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """Return a client for CloudWatch in the bucket's region."""
+    return _service_client(connection, "cloudwatch")
 
 
 def _service_client(connection: Connection, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.costs.price_store import current_book
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class MonthOfPaths:
 
 def path_fee() -> Fee:
     """Return the price of an invalidated path, the same in all regions."""
-    return load_bundled().region("us-east-1").fees["invalidation_path"]
+    return current_book().region("us-east-1").fees["invalidation_path"]
 
 
 def count_month(

@@ -16,7 +16,7 @@ from creative_s3.core.cdn.collapsing import Tariff
 from creative_s3.core.cdn.planning import path_of_key
 from creative_s3.core.cdn.proposal import Proposal, propose_objects, propose_paths, token_of
 from creative_s3.core.cdn.sending import Accepted, Sender
-from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.layout import ASSET_FOLDERS
 from creative_s3.errors import ObjectNotFoundError, SettingsError, UnsupportedError, UsageError
@@ -87,7 +87,7 @@ class Cdn:
     @property
     def tariff(self) -> Tariff:
         """What paths cost now."""
-        region = load_bundled().region(self.connection.region)
+        region = current_book().region(self.connection.region)
         return Tariff(
             path=self.month.fee.price / self.month.fee.per,
             free=self.month.free_left,

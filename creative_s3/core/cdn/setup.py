@@ -177,7 +177,6 @@ def _access_control(cloudfront: CloudFront, distribution: Distribution, origin: 
 
 def _bucket_policy(connection: Connection, distribution: Distribution) -> Check:
     topic = Topic(Group.CDN, "bucket policy")
-    wanted = _statement(connection.bucket, distribution)
     try:
         policy = json.loads(connection.client.get_bucket_policy(Bucket=connection.bucket)["Policy"])
     except Exception as error:  # noqa: BLE001 - whatever comes is translated, or means that there is none
@@ -189,11 +188,9 @@ def _bucket_policy(connection: Connection, distribution: Distribution) -> Check:
     statements = statements if isinstance(statements, list) else [statements]
     if any(_allows(statement, connection.bucket, distribution) for statement in statements):
         return topic.ok(f"CloudFront may read the objects for {distribution.id} alone")
-    whole = {"Version": policy.get("Version", "2012-10-17"), "Statement": [*statements, wanted]}
-    document = shlex.quote(json.dumps(whole))
     return topic.problem(
         "it does not let this distribution read the objects",
-        f"aws s3api put-bucket-policy --bucket {connection.bucket} --policy {document}",
+        f"creative-s3 bucket policy cdn {distribution.id} --apply",
     )
 
 
@@ -221,17 +218,6 @@ def _allows(statement: Any, bucket: str, distribution: Distribution) -> bool:  #
 
 def _several(value: Any) -> list[Any]:  # noqa: ANN401 - JSON of others
     return value if isinstance(value, list) else [value]
-
-
-def _statement(bucket: str, distribution: Distribution) -> dict[str, Any]:
-    return {
-        "Sid": "CloudFrontReads",
-        "Effect": "Allow",
-        "Principal": {"Service": "cloudfront.amazonaws.com"},
-        "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::{bucket}/*",
-        "Condition": {"StringEquals": {"AWS:SourceArn": distribution.arn}},
-    }
 
 
 def _key(connection: Connection, distribution: Distribution) -> Check:
