@@ -19,7 +19,7 @@ from creative_s3.core.layout import owner_of
 from creative_s3.core.lock import exclusive
 from creative_s3.core.migration.execution import Execution
 from creative_s3.core.migration.matching import Matching
-from creative_s3.core.migration.plan_costs import price_requests
+from creative_s3.core.migration.plan_costs import sent_bill
 from creative_s3.core.migration.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
 from creative_s3.core.migration.publication import assigned_keys, publish, published_findings
 from creative_s3.core.migration.remote import RemoteSurvey, list_remote
@@ -140,7 +140,7 @@ class S3MigrationManager:
 
             def moved() -> Moved:
                 sent = requests()
-                return replace(execution.moved(sent), price=price_requests(sent, storage.connection.config))
+                return replace(execution.moved(sent), price=sent_bill(sent, storage.connection.config).price)
 
             with Ledger(catalog.path, catalog.bucket).run("migrate upload", moved) as execution.run:
                 if plan.uploads:
