@@ -12,17 +12,17 @@ import os
 import re
 import secrets
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creative_s3.core.faults import translate
-from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor
+from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor, crc64nvmes_of_parts
 from creative_s3.errors import FileChangedError, FileUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _MARK = ".creative-s3-"
 _PARTIAL = re.compile(r"^\..*\.creative-s3-([0-9a-f]{6})[0-9a-f]{2}\.part(?:\.[0-9A-Za-z]{1,16})?$")
@@ -68,19 +68,30 @@ def read(path: Path) -> tuple[Fingerprint, str]:
         FileUnreadableError: It cannot be opened or read, or is no regular file.
         FileChangedError: It changed while it was read.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        try:
-            before = _of(os.fstat(descriptor), path)
-            crc64nvme, size_bytes = crc64nvme_of_descriptor(descriptor)
-            after = _of(os.fstat(descriptor), path)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise translate(error, item=str(path)) from error
+    with _opened(path) as descriptor:
+        before = _of(os.fstat(descriptor), path)
+        crc64nvme, size_bytes = crc64nvme_of_descriptor(descriptor)
+        after = _of(os.fstat(descriptor), path)
     if before != after or size_bytes != before.size_bytes:
         raise changed(path)
     return before, crc64nvme
+
+
+def read_in_parts(path: Path, part_bytes: int) -> tuple[Fingerprint, str, tuple[str, ...]]:
+    """Read as `read` does; return the CRC64NVME of each part of so many bytes, too.
+
+    Raises:
+        FileVanishedError: It is gone.
+        FileUnreadableError: It cannot be opened or read, or is no regular file.
+        FileChangedError: It changed while it was read.
+    """
+    with _opened(path) as descriptor:
+        before = _of(os.fstat(descriptor), path)
+        crc64nvme, parts, size_bytes = crc64nvmes_of_parts(descriptor, part_bytes)
+        after = _of(os.fstat(descriptor), path)
+    if before != after or size_bytes != before.size_bytes:
+        raise changed(path)
+    return before, crc64nvme, parts
 
 
 def changed(path: Path) -> FileChangedError:
@@ -90,6 +101,19 @@ def changed(path: Path) -> FileChangedError:
         item=str(path),
         hint="run the same command again when nothing writes to it",
     )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open for reading without waiting for anybody; what the system refuses becomes ours."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise translate(error, item=str(path)) from error
 
 
 def _of(status: os.stat_result, path: Path) -> Fingerprint:

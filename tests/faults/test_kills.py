@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.core.transfers.flights import part_count
 from tests.faults.programme import Hold, Rule, Way
 from tests.faults.workshop import GET, KIB, PART, PUT, SIZE, a_cache, kill
 from tests.s3.moving import MULTIPART, leftovers
@@ -77,14 +78,15 @@ def test_an_upload_killed_within_a_multipart_upload_is_completed_by_a_rerun(inte
     assert interrupted.stored() == interrupted.cache.content
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a rerun sends large files anew and leaves the interrupted upload to doctor and a lifecycle rule",
-)
-def test_a_rerun_resumes_or_aborts_the_multipart_upload_of_a_killed_run(interrupted: Site) -> None:
+def test_a_rerun_continues_the_multipart_upload_of_a_killed_run(interrupted: Site) -> None:
+    before = len(interrupted.proxy.passed("UploadPart", status=200))
+
     assert interrupted.program("migrate", "upload").code == 0
 
     assert interrupted.unfinished() == []
+    assert not interrupted.proxy.passed("CreateMultipartUpload")[1:]
+    assert len(interrupted.proxy.passed("UploadPart", status=200)) == part_count(MULTIPART)
+    assert before >= 1
 
 
 def test_doctor_names_the_multipart_upload_of_a_killed_run(interrupted: Site) -> None:

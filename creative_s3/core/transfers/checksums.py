@@ -10,7 +10,7 @@ import base64
 import os
 from typing import TYPE_CHECKING
 
-from awscrt.checksums import crc64nvme
+from awscrt.checksums import combine_crc64nvme, crc64nvme
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ class Crc64:
     @property
     def base64(self) -> str:
         """S3's text form."""
-        return base64.b64encode(self._value.to_bytes(8, "big")).decode("ascii")
+        return _base64(self._value)
 
     @property
     def hex(self) -> str:
@@ -65,6 +65,22 @@ def crc64nvme_of_descriptor(descriptor: int) -> tuple[str, int]:
     return crc.base64, size_bytes
 
 
+def crc64nvmes_of_parts(descriptor: int, part_bytes: int) -> tuple[str, tuple[str, ...], int]:
+    """Read an open file to its end; return its CRC64NVME, that of each part, and the number of bytes read."""
+    parts: list[str] = []
+    whole = size_bytes = 0
+    while True:
+        part, left = 0, part_bytes
+        while left and (chunk := os.read(descriptor, min(CHUNK_BYTES, left))):
+            part = crc64nvme(chunk, part)
+            left -= len(chunk)
+        if left == part_bytes:
+            return _base64(whole), tuple(parts), size_bytes
+        size_bytes += part_bytes - left
+        whole = combine_crc64nvme(whole, part, part_bytes - left)
+        parts.append(_base64(part))
+
+
 def crc64_hex(text: str) -> str:
     """Return S3's text form as 16 hexadecimal digits.
 
@@ -75,3 +91,7 @@ def crc64_hex(text: str) -> str:
     if len(raw) != 8:  # noqa: PLR2004 - 64 bits
         raise ValueError(f"not the base64 of eight bytes: {text!r}")
     return raw.hex()
+
+
+def _base64(value: int) -> str:
+    return base64.b64encode(value.to_bytes(8, "big")).decode("ascii")

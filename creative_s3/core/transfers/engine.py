@@ -18,6 +18,7 @@ from creative_s3.core.transfers.choice import EngineName, open_engine
 from creative_s3.core.transfers.downloads import DownloadJob
 from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.jobs import Surroundings
+from creative_s3.core.transfers.multipart import MultipartSender
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof, Upload
 from creative_s3.core.transfers.runs import Run, Terms
 from creative_s3.core.transfers.uploads import UploadJob
@@ -74,7 +75,8 @@ class TransferEngine:
         parallel = connection.config.max_parallel_uploads
         self._tally = RequestTally()
         self._connection = connection
-        self._around = Surroundings(connection=connection, emit=emit, clock=clock)
+        self._multipart = MultipartSender(connection)
+        self._around = Surroundings(connection=connection, emit=emit, clock=clock, multipart=self._multipart)
         self._terms = Terms(
             engine=open_engine(engine, connection, tally=self._tally),
             pool=DaemonPool(min(max(4, parallel), _MOST_POOL_THREADS)),
@@ -126,6 +128,7 @@ class TransferEngine:
         self.cancel()
         for run in tuple(self._runs):
             run.abandon()
+        self._multipart.close()
         self._connection.client.meta.events.unregister("before-send.s3", unique_id=self._counter_id)
         if not any(run.is_stuck for run in self._runs):
             self._terms.engine.close()  # with a transfer stuck in it, closing would wait for that

@@ -57,6 +57,7 @@ class Flight:
         done: Called once, with the reply.
         if_none_match: ``*`` to create only.
         if_match: The ETag that the object must have.
+        part_crc64nvmes: Of each part of an upload in parts, in S3's text form.
         answer: What S3 said, as soon as it has.
         begun: Whether the transfer reached the client.
         moved: Set when bytes have moved, or when all is over.
@@ -69,6 +70,7 @@ class Flight:
     done: Callable[[Reply], None]
     if_none_match: str | None = None
     if_match: str | None = None
+    part_crc64nvmes: tuple[str, ...] = ()
     answer: Answer | None = None
     begun: bool = False
     moved: threading.Event = field(default_factory=threading.Event)
@@ -116,7 +118,11 @@ class RequestTally:
             return dict(self._counts)
 
 
+def part_bytes_of(size_bytes: int) -> int:
+    """Return the size of the parts of a multipart upload of `size_bytes`."""
+    return max(PART_BYTES, math.ceil(size_bytes / MAX_PARTS))
+
+
 def part_count(size_bytes: int) -> int:
     """Return how many parts a multipart upload of `size_bytes` has."""
-    part_bytes = max(PART_BYTES, math.ceil(size_bytes / MAX_PARTS))
-    return max(1, math.ceil(size_bytes / part_bytes))
+    return max(1, math.ceil(size_bytes / part_bytes_of(size_bytes)))

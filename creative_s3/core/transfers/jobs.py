@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
     from creative_s3.core.events import Emit
     from creative_s3.core.transfers.flights import Engine, Reply
+    from creative_s3.core.transfers.multipart import MultipartSender
     from creative_s3.core.transfers.outcomes import Download, Outcome, Upload
 
 
@@ -66,6 +67,7 @@ class Surroundings:
     connection: Connection
     emit: Emit
     clock: Callable[[], float]
+    multipart: MultipartSender
 
 
 class Job(ABC):

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from creative_s3.core import files, objects
 from creative_s3.core.faults import translate
 from creative_s3.core.models import StoredObject
-from creative_s3.core.transfers.flights import Flight
+from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, Flight, part_bytes_of
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
 from creative_s3.errors import (
@@ -36,6 +36,7 @@ class UploadJob(Job):
         super().__init__(request, around)
         self._before: files.Fingerprint | None = None
         self._crc64nvme = ""
+        self._parts: tuple[str, ...] = ()
         self._own: StoredObject | None = None  # what an earlier try of ours stored and proved
 
     @property
@@ -44,13 +45,23 @@ class UploadJob(Job):
         return self.request.size_bytes
 
     @property
+    def _is_large(self) -> bool:
+        """Whether it goes in parts."""
+        return self.request.size_bytes > MULTIPART_FROM_BYTES
+
+    @property
     def prepares_long(self) -> bool:
         """Whether the file is large."""
         return self.request.size_bytes > _READ_AT_ONCE_BYTES
 
     def prepare(self) -> Outcome | None:
         """Read the file; its checksum binds the upload to exactly this content."""
-        self._before, self._crc64nvme = files.read(self.request.path)
+        if self._is_large:
+            self._before, self._crc64nvme, self._parts = files.read_in_parts(
+                self.request.path, part_bytes_of(self.request.size_bytes)
+            )
+        else:
+            self._before, self._crc64nvme = files.read(self.request.path)
         if self._before.size_bytes != self.request.size_bytes:
             raise FileChangedError(
                 f"the file has {self._before.size_bytes} bytes, the plan saw {self.request.size_bytes}",
@@ -72,7 +83,10 @@ class UploadJob(Job):
             done=done,
             if_none_match=None if if_match else "*",
             if_match=if_match,
+            part_crc64nvmes=self._parts,
         )
+        if self._is_large:
+            return self.around.multipart.put(flight, self._arguments())
         return engine.put(flight, self._arguments())
 
     def settle_at_once(self, reply: Reply) -> Outcome | None:
