@@ -258,8 +258,6 @@ class _Sending:
 
     def _pass(self, size_bytes: int) -> None:
         self._go_on()
-        if self._error is not None:
-            raise StoppedError
         if self._sender.pass_on is not None:
             self._sender.pass_on(size_bytes)
 
