@@ -16,6 +16,7 @@ _NO_BODY = frozenset({204, 304})
 _BUCKET_READS = {
     "list-type": "ListObjectsV2",
     "uploads": "ListMultipartUploads",
+    "lifecycle": "GetBucketLifecycleConfiguration",
     "versioning": "GetBucketVersioning",
 }
 _OF_OBJECTS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
