@@ -27,6 +27,7 @@ from creative_s3.cli import (
     log,
     migrate,
     options,
+    status,
     stops,
     tiers,
 )
@@ -226,6 +227,7 @@ catalog.register(app)
 cdn.register(app)
 local.register(app)
 config.register(app)
+status.register(app)
 doctor.register(app)
 demo.register(app)
 

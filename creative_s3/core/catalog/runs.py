@@ -114,19 +114,25 @@ class Runs:
         self._database = database
         self._bucket = bucket
 
-    def begin(self, command: str, at: datetime) -> int:
-        """Record that a run begins; return its number."""
+    def begin(self, command: str, at: datetime, *, bucket: str | None = None) -> int:
+        """Record that a run begins, in the catalog's bucket or another; return its number."""
         with self._database.transaction() as database:
             added = database.execute(
                 "INSERT INTO run (command, bucket, started_at, duration_s, exit_code, files, bytes, failed,"
                 " requests, token) VALUES (?, ?, ?, 0, ?, 0, 0, 0, '{}', ?)",
-                (command, self._bucket, at.isoformat(timespec="seconds"), NOT_ENDED, secrets.token_hex(8)),
+                (
+                    command,
+                    bucket or self._bucket,
+                    at.isoformat(timespec="seconds"),
+                    NOT_ENDED,
+                    secrets.token_hex(8),
+                ),
             )
             return int(added.lastrowid or 0)
 
     def end(self, run: RunRecord) -> None:
         """Record how a run ended; one whose beginning was not recorded is added."""
-        number = run.number or self.begin(run.command, _time(run.started_at))
+        number = run.number or self.begin(run.command, _time(run.started_at), bucket=run.bucket)
         with self._database.transaction() as database:
             database.execute(
                 "UPDATE run SET duration_s=?, exit_code=?, files=?, bytes=?, failed=?, requests=?, price=?,"

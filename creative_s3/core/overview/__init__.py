@@ -1,0 +1,1 @@
+"""Overview: cache, bucket, runs and team on one screen."""
