@@ -1,7 +1,8 @@
-"""The CRT engine: s3transfer's manager over the AWS Common Runtime, built directly to honour the endpoint.
+"""The CRT engine: the AWS Common Runtime's S3 client, given our requests directly.
 
-s3transfer accepts no conditions on a write and shows no answer's headers. Both are added at its own seams:
-the request serializer (`core.transfers.crt_serializer`) and the client that it is given.
+s3transfer's manager around the same client calls Python for every chunk that arrives and keeps books for each
+transfer that `runs` keeps already (see docs/decisions.md). What is s3transfer's here is the way of making
+requests (`crt_serializer`); the client itself is made in `crt_client`.
 """
 
 from __future__ import annotations
@@ -10,19 +11,14 @@ import math
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import awscrt.auth
-import awscrt.exceptions
-import awscrt.io
-import awscrt.s3
-from botocore.credentials import RefreshableCredentials
-from s3transfer.crt import CRTTransferManager
-from s3transfer.manager import TransferConfig
+from awscrt.exceptions import AwsCrtError
+from awscrt.s3 import S3RequestType
 
-from creative_s3.core.aws import CONNECT_TIMEOUT_S, no_credentials, translate
 from creative_s3.core.objects import bare_etag, bare_version
 from creative_s3.core.transfers.classic import ClassicEngine
+from creative_s3.core.transfers.crt_client import CrtCredentials, crt_client
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
 from creative_s3.core.transfers.flights import (
     MULTIPART_FROM_BYTES,
@@ -35,15 +31,14 @@ from creative_s3.core.transfers.flights import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from s3transfer.subscribers import BaseSubscriber
+    from collections.abc import Callable, Iterable, Mapping
 
     from creative_s3.core.aws import Connection
 
-_RETRIES = 3
 _GRACE_S = 2.0
-_TRANSFERS_PER_MANAGER = 256
+_WHOLE_UP_TO_BYTES = 1 << 20
+"""Larger objects are asked for by ranges, which the client writes to disk in larger pieces. An answer to a
+range has no checksum of the object, so they cost one HEAD more where the checksum is not known."""
 
 
 class CrtEngine:
@@ -56,23 +51,14 @@ class CrtEngine:
         self._fallback: ClassicEngine | None = None
         self._bucket = connection.bucket
         self._tally = tally
-        self._flights: dict[int, Flight] = {}
-        self._credentials = _CrtCredentials(connection)
-        self._serializer = LeanSerializer(connection, self._flights)
-        self._client = _ObservedCrtClient(
-            _crt_client(connection, self._credentials), self._flights, self._credentials
-        )
-        self._config = TransferConfig(
-            multipart_threshold=MULTIPART_FROM_BYTES,
-            multipart_chunksize=PART_BYTES,
-            max_request_concurrency=connection.config.max_parallel_uploads,
-        )
-        self._manager = self._new_manager()
-        self._submitted = 0
+        self._credentials = CrtCredentials(connection)
+        self._serializer = LeanSerializer(connection)
+        self._client = crt_client(connection, self._credentials)
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Begin an upload."""
-        if not _is_utf8(flight):
+        path = _as_text(flight)
+        if path is None:
             return self._classic().put(flight, arguments)
         is_multipart = flight.size_bytes > MULTIPART_FROM_BYTES
         if is_multipart:
@@ -81,34 +67,75 @@ class CrtEngine:
             self._tally.add("CompleteMultipartUpload")
         else:
             self._tally.add("PutObject")
-        future = self._next_manager().upload(
-            str(flight.path),
-            self._bucket,
-            flight.key,
-            extra_args=dict(arguments),
-            subscribers=cast("list[BaseSubscriber]", [flight]),
+        exchange = _Exchange(flight, self._credentials)
+        request = self._client.make_request(
+            type=S3RequestType.PUT_OBJECT,
+            request=self._serializer.request(
+                "put_object", flight.key, {**arguments, "ContentLength": flight.size_bytes}, flight
+            ),
+            send_filepath=path,
+            multipart_upload_threshold=MULTIPART_FROM_BYTES,
+            on_headers=exchange.on_headers,
+            on_progress=exchange.on_progress if is_multipart else None,
+            on_done=exchange.on_done,
         )
-        cancel = _begun(flight, future)
+        cancel: Callable[[], None] = request.cancel
         return partial(_cancel_multipart, flight, cancel, time.monotonic()) if is_multipart else cancel
 
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
-        if not _is_utf8(flight):
+        path = _as_text(flight)
+        if path is None:
             return self._classic().get(flight)
-        self._tally.add("GetObject", max(1, math.ceil(flight.size_bytes / PART_BYTES)))
-        future = self._next_manager().download(
-            self._bucket,
-            flight.key,
-            str(flight.path),
-            extra_args={"ChecksumMode": "ENABLED"},
-            subscribers=cast("list[BaseSubscriber]", [flight]),
+        if flight.size_bytes <= _WHOLE_UP_TO_BYTES:
+            return self._get_whole(flight, path)
+        if flight.wants_checksum:
+            return _Looked(self, flight, path).begin()
+        return self.get_ranges(flight, path)
+
+    def head(self, flight: Flight, exchange: _Exchange) -> Callable[[], None]:
+        """Ask for the object's checksum."""
+        self._tally.add("HeadObject")
+        request = self._client.make_request(
+            type=S3RequestType.DEFAULT,
+            operation_name="HeadObject",
+            request=self._serializer.request("head_object", flight.key, {"ChecksumMode": "ENABLED"}, flight),
+            on_headers=exchange.on_headers,
+            on_done=exchange.on_done,
         )
-        return _begun(flight, future)
+        cancel: Callable[[], None] = request.cancel
+        return cancel
+
+    def get_ranges(self, flight: Flight, path: str, *, crc64nvme: str | None = None) -> Callable[[], None]:
+        """Fetch an object by ranges, several at once; its checksum is known or given."""
+        self._tally.add("GetObject", max(1, math.ceil(flight.size_bytes / PART_BYTES)))
+        exchange = _Exchange(flight, self._credentials, crc64nvme=crc64nvme, is_whole=False)
+        return self._fetch(flight, path, exchange, S3RequestType.GET_OBJECT)
 
     def close(self) -> None:
         """End the fallback's threads; the native client ends by itself when nothing refers to it."""
         if self._fallback is not None:
             self._fallback.close()
+
+    def _get_whole(self, flight: Flight, path: str) -> Callable[[], None]:
+        """Fetch an object by one plain request, whose answer has the object's checksum."""
+        self._tally.add("GetObject")
+        return self._fetch(flight, path, _Exchange(flight, self._credentials), S3RequestType.DEFAULT)
+
+    def _fetch(
+        self, flight: Flight, path: str, exchange: _Exchange, kind: S3RequestType
+    ) -> Callable[[], None]:
+        request = self._client.make_request(
+            type=kind,
+            operation_name="GetObject",
+            request=self._serializer.request("get_object", flight.key, {"ChecksumMode": "ENABLED"}, flight),
+            recv_filepath=path,
+            on_headers=exchange.on_headers,
+            on_progress=exchange.on_progress if flight.size_bytes > PART_BYTES else None,
+            on_done=exchange.on_done,
+        )
+        cancel: Callable[[], None] = request.cancel
+        return cancel
 
     def _classic(self) -> ClassicEngine:
         """Return the engine for what the Common Runtime cannot open."""
@@ -116,35 +143,98 @@ class CrtEngine:
             self._fallback = ClassicEngine(self._connection)
         return self._fallback
 
-    def _new_manager(self) -> CRTTransferManager:
-        return CRTTransferManager(self._client, self._serializer, config=self._config)
 
-    def _next_manager(self) -> CRTTransferManager:
-        """Renew the manager now and then: it remembers every transfer that it made."""
-        self._submitted += 1
-        if self._submitted % _TRANSFERS_PER_MANAGER == 0:
-            self._manager = self._new_manager()
-        return self._manager
+class _Exchange:
+    """What one request's callbacks note and pass on.
+
+    They come from native threads; an exception there would be lost.
+    """
+
+    __slots__ = ("_answer", "_crc64nvme", "_credentials", "_flight", "_is_whole")
+
+    def __init__(
+        self,
+        flight: Flight,
+        credentials: CrtCredentials,
+        *,
+        crc64nvme: str | None = None,
+        is_whole: bool = True,
+    ) -> None:
+        self._flight = flight
+        self._credentials = credentials
+        self._crc64nvme = crc64nvme
+        self._is_whole = is_whole
+        self._answer: Answer | None = None
+
+    def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
+        self._answer = _answer_of(headers, is_whole=self._is_whole, crc64nvme=self._crc64nvme)
+
+    def on_progress(self, progress: int, **_: Any) -> None:  # noqa: ANN401
+        self._flight.moved.set()
+        self._flight.progress(progress)
+
+    def on_done(self, error: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401
+        self._flight.moved.set()
+        self._flight.done(self.reply(error))
+
+    def reply(self, error: BaseException | None) -> Reply:
+        """Return the end of the request in our words."""
+        if isinstance(error, AwsCrtError) and error.name.startswith("AWS_AUTH_"):
+            error = self._credentials.failure or error
+        return Reply(answer=self._answer, error=error)
 
 
-def _is_utf8(flight: Flight) -> bool:
-    """Tell whether the path is text: the Common Runtime takes no other bytes."""
-    try:
-        str(flight.path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+class _Looked(_Exchange):
+    """A download of which the checksum has to be asked for first."""
 
+    __slots__ = ("_cancel", "_engine", "_is_cancelled", "_lock", "_path")
 
-def _begun(flight: Flight, future: Any) -> Callable[[], None]:  # noqa: ANN401 - s3transfer's future
-    """Report a transfer that was refused before it reached the client; return what cancels it."""
-    if not flight.begun:
+    def __init__(self, engine: CrtEngine, flight: Flight, path: str) -> None:
+        super().__init__(flight, engine._credentials)  # noqa: SLF001 - the engine's own
+        self._engine = engine
+        self._path = path
+        self._lock = threading.Lock()
+        self._is_cancelled = False
+        self._cancel: Callable[[], None] | None = None
+
+    def begin(self) -> Callable[[], None]:
+        """Ask; return what cancels whatever is under way."""
+        with self._lock:
+            self._cancel = self._engine.head(self._flight, self)
+        return self.cancel
+
+    def cancel(self) -> None:
+        """Cancel the look or the download."""
+        with self._lock:
+            self._is_cancelled = True
+            cancel = self._cancel
+        if cancel is not None:
+            cancel()
+
+    def on_done(self, error: BaseException | None = None, **details: Any) -> None:  # noqa: ANN401
+        if error is not None:
+            super().on_done(error, **details)
+            return
+        crc64nvme = self._answer.crc64nvme if self._answer else None
         try:
-            future.result()
-        except Exception as error:  # noqa: BLE001 - the reply carries it on
-            flight.done(Reply(error=error))
-    cancel: Callable[[], None] = future.cancel
-    return cancel
+            with self._lock:
+                self._cancel = self._engine.get_ranges(self._flight, self._path, crc64nvme=crc64nvme)
+                is_cancelled = self._is_cancelled
+        except Exception as caught:  # noqa: BLE001 - the reply carries it on
+            super().on_done(caught)
+            return
+        if is_cancelled:
+            self.cancel()
+
+
+def _as_text(flight: Flight) -> str | None:
+    """Return the path as text, or None: the Common Runtime takes no other bytes."""
+    path = str(flight.path)
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return None
+    return path
 
 
 def _cancel_multipart(flight: Flight, cancel: Callable[[], None], began_at: float) -> None:
@@ -165,108 +255,20 @@ def _cancel_multipart(flight: Flight, cancel: Callable[[], None], began_at: floa
         threading.Thread(target=wait, name="cancel-multipart", daemon=True).start()
 
 
-def _crt_client(connection: Connection, credentials: _CrtCredentials) -> awscrt.s3.S3Client:
-    """Make the native client: s3transfer's own factory takes no attempts, time-out or connection limit."""
-    endpoint_url: str = connection.client.meta.endpoint_url
-    tls = None
-    if endpoint_url.startswith("https://") and (
-        bundle := connection.session.get_config_variable("ca_bundle")
-    ):
-        options = awscrt.io.TlsContextOptions()
-        options.override_default_trust_store_from_path(ca_filepath=bundle)
-        tls = awscrt.io.ClientTlsContext(options).new_connection_options()
-    mode = awscrt.s3.S3RequestTlsMode
-    return awscrt.s3.S3Client(
-        region=connection.region,
-        credential_provider=credentials.provider,
-        tls_mode=mode.ENABLED if endpoint_url.startswith("https://") else mode.DISABLED,
-        tls_connection_options=tls,
-        part_size=PART_BYTES,
-        max_active_connections_override=connection.config.max_parallel_uploads,
-        retry_config=awscrt.s3.S3RetryConfig(max_retries=_RETRIES),
-        connect_timeout_ms=CONNECT_TIMEOUT_S * 1000,
-    )
-
-
-class _CrtCredentials:
-    """botocore's credentials for the Common Runtime, refreshed where they can be."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._source = connection.session.get_credentials()
-        self.failure: BaseException | None = None
-        if self._source is None:
-            raise no_credentials()
-        try:
-            frozen = self._frozen()
-        except Exception as error:
-            raise translate(error) from error
-        provider = awscrt.auth.AwsCredentialsProvider
-        if isinstance(self._source, RefreshableCredentials):
-            self.provider = provider.new_delegate(self._frozen)
-        else:
-            self.provider = provider.new_static(
-                frozen.access_key_id, frozen.secret_access_key, frozen.session_token
-            )
-
-    def _frozen(self) -> awscrt.auth.AwsCredentials:
-        try:
-            frozen = self._source.get_frozen_credentials()  # type: ignore[union-attr]
-        except Exception as error:
-            self.failure = error  # the Common Runtime reports only that its delegate failed
-            raise
-        return awscrt.auth.AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
-
-
-class _ObservedCrtClient:
-    """The native client, with each transfer's headers and end reported to its flight.
-
-    The callbacks come from native threads; an exception there would be lost, so they only note and pass on.
-    """
-
-    def __init__(
-        self, client: awscrt.s3.S3Client, flights: dict[int, Flight], credentials: _CrtCredentials
-    ) -> None:
-        self._client = client
-        self._flights = flights
-        self._credentials = credentials
-
-    def make_request(self, **arguments: Any) -> awscrt.s3.S3Request:  # noqa: ANN401 - awscrt's signature
-        flight = self._flights.pop(id(arguments["request"]))
-        manager_done = arguments["on_done"]
-        is_download = bool(arguments.get("recv_filepath"))
-        # The answer to the first part of a large download may carry that part's checksum.
-        is_whole = not is_download or flight.size_bytes <= PART_BYTES
-
-        def on_headers(headers: list[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
-            flight.answer = _answer_of({name.lower(): value for name, value in headers}, is_whole=is_whole)
-
-        def on_progress(progress: int, **_: Any) -> None:  # noqa: ANN401
-            flight.moved.set()
-            flight.progress(progress)
-
-        def on_done(error: BaseException | None, **details: Any) -> None:  # noqa: ANN401
-            flight.moved.set()
-            manager_done(error=error, **details)  # first: it gives a download its name
-            if isinstance(error, awscrt.exceptions.AwsCrtError) and error.name.startswith("AWS_AUTH_"):
-                error = self._credentials.failure or error
-            flight.done(Reply(answer=flight.answer, error=error))
-
-        if is_download:
-            arguments["checksum_config"] = None  # the whole file is compared afterwards, without another HEAD
-            if (
-                is_whole
-            ):  # as one plain request; as a GetObject it would ask for a range, which has no checksum
-                arguments |= {"type": awscrt.s3.S3RequestType.DEFAULT, "operation_name": "GetObject"}
-        arguments |= {"on_headers": on_headers, "on_done": on_done, "on_progress": on_progress}
-        request = self._client.make_request(**arguments)
-        flight.begun = True
-        return request
-
-
-def _answer_of(headers: Mapping[str, str], *, is_whole: bool) -> Answer:
-    is_full = is_whole and headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
-    return Answer(
-        etag=bare_etag(headers.get("etag")),
-        version_id=bare_version(headers.get("x-amz-version-id")),
-        crc64nvme=headers.get("x-amz-checksum-crc64nvme") if is_full else None,
-    )
+def _answer_of(headers: Iterable[tuple[str, str]], *, is_whole: bool, crc64nvme: str | None) -> Answer:
+    """Read an answer's headers; those of a range say nothing of the object's checksum."""
+    etag = version_id = None
+    is_full = is_whole
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "etag":
+            etag = value
+        elif lower == "x-amz-version-id":
+            version_id = value
+        elif lower == "x-amz-checksum-crc64nvme" and is_whole:
+            crc64nvme = value
+        elif lower == "x-amz-checksum-type":
+            is_full = value == "FULL_OBJECT"
+    if is_whole and not is_full:
+        crc64nvme = None
+    return Answer(etag=bare_etag(etag), version_id=bare_version(version_id), crc64nvme=crc64nvme)

@@ -29,58 +29,65 @@ _HEADERS = {
     "Tagging": "x-amz-tagging",
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "ChecksumCRC64NVME": "x-amz-checksum-crc64nvme",
 }
 """Arguments that are one header each (AWS API reference, "PutObject")."""
-_PLAIN = {"put_object": {"ContentLength", "ContentMD5"}, "get_object": {"ChecksumMode"}}
-"""Arguments that the pattern has, too."""
-_USUAL = {
-    "put_object": frozenset({*_HEADERS, "Metadata", *_PLAIN["put_object"]}),
-    "get_object": frozenset(_PLAIN["get_object"]),
+_NO_MD5 = {"ContentMD5": "override-to-be-removed"}
+"""s3transfer's word to its serializer: botocore's MD5 is not wanted."""
+_PLAIN = {
+    "put_object": {"ContentLength", "ContentMD5"},
+    "get_object": {"ChecksumMode"},
+    "head_object": {"ChecksumMode"},
 }
+"""Arguments that the pattern has, too."""
+_USUAL = {name: frozenset(plain) for name, plain in _PLAIN.items()}
+_USUAL["put_object"] |= {*_HEADERS, "Metadata"}
 
 
 class LeanSerializer(BotocoreCRTRequestSerializer):
-    """Serializes requests, adds the conditions, and notes each request for the client.
+    """Makes requests, unsigned, with the conditions of their flights.
 
     Args:
         connection: Where to.
-        flights: Takes each request's flight, by the request's identity.
     """
 
-    def __init__(self, connection: Connection, flights: dict[int, Flight]) -> None:
+    def __init__(self, connection: Connection) -> None:
         super().__init__(connection.session, dict(connection.client_options))
-        self._flights = flights
-        self._patterns: dict[tuple[str, str], _Pattern] = {}
+        self._bucket = connection.bucket
+        self._patterns: dict[str, _Pattern] = {}
 
-    def serialize_http_request(self, transfer_type: str, future: Any) -> Any:  # noqa: ANN401 - s3transfer's
-        """Return the request of a transfer, unsigned."""
-        call = future.meta.call_args
-        request = self._lean(transfer_type, call.bucket, call.key, call.extra_args)
-        if request is None:
-            request = super().serialize_http_request(transfer_type, future)
-        (flight,) = call.subscribers
+    def request(
+        self, operation: str, key: str, arguments: Mapping[str, Any], flight: Flight
+    ) -> awscrt.http.HttpRequest:
+        """Return a request.
+
+        Args:
+            operation: boto3's name of it, such as ``put_object``.
+            key: The object's key.
+            arguments: boto3's other parameters; of a body only its length.
+            flight: Has the conditions.
+        """
+        if _USUAL[operation].issuperset(arguments) and _is_plain(key):
+            pattern = self._patterns.get(operation)
+            if pattern is None:
+                plain = {name: arguments[name] for name in _PLAIN[operation] if name in arguments}
+                pattern = self._patterns[operation] = _Pattern(
+                    self._botocores(operation, _PATTERN_KEY, plain)
+                )
+            request = pattern.request(key, arguments)
+        else:
+            request = self._botocores(operation, key, arguments)
         if flight.if_none_match:
             request.headers.set("If-None-Match", flight.if_none_match)
         if flight.if_match:
             request.headers.set("If-Match", f'"{flight.if_match}"')
-        self._flights[id(request)] = flight
         return request
 
-    def _lean(
-        self, transfer_type: str, bucket: str, key: str, arguments: Mapping[str, Any]
-    ) -> awscrt.http.HttpRequest | None:
-        if not _USUAL.get(transfer_type, frozenset()).issuperset(arguments) or not _is_plain(key):
-            return None
-        pattern = self._patterns.get((transfer_type, bucket))
-        if pattern is None:
-            plain = {name: arguments[name] for name in _PLAIN[transfer_type] if name in arguments}
-            pattern = self._patterns[transfer_type, bucket] = self._pattern(transfer_type, bucket, plain)
-        return pattern.request(key, arguments)
-
-    def _pattern(self, transfer_type: str, bucket: str, plain: Mapping[str, Any]) -> _Pattern:
-        call = SimpleNamespace(bucket=bucket, key=_PATTERN_KEY, extra_args=dict(plain))
+    def _botocores(self, operation: str, key: str, arguments: Mapping[str, Any]) -> awscrt.http.HttpRequest:
+        extra = dict(arguments) | (_NO_MD5 if operation == "put_object" else {})
+        call = SimpleNamespace(bucket=self._bucket, key=key, extra_args=extra)
         transfer: Any = SimpleNamespace(meta=SimpleNamespace(call_args=call))
-        return _Pattern(super().serialize_http_request(transfer_type, transfer))
+        return self.serialize_http_request(operation, transfer)
 
 
 class _Pattern:

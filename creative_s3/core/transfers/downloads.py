@@ -93,6 +93,7 @@ class DownloadJob(Job):
             progress=self.meter.add,
             done=done,
             if_match=stored.etag,
+            wants_checksum=stored.crc64nvme is None,
         )
         return engine.get(flight)
 

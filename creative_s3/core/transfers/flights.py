@@ -1,6 +1,6 @@
 """One transfer under way, in the words that both engines share: what is sent, what S3 answers.
 
-How bytes move is in `crt_engine` and `classic_engine`; what a transfer is for is known to neither.
+How bytes move is in `crt` and `classic`; what a transfer is for is known to neither.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Flight:
         if_none_match: ``*`` to create only.
         if_match: The ETag that the object must have.
         part_crc64nvmes: Of each part of an upload in parts, in S3's text form.
+        wants_checksum: Whether a download's answer shall have the object's checksum; an upload's always has.
         answer: What S3 said, as soon as it has.
-        begun: Whether the transfer reached the client.
         moved: Set when bytes have moved, or when all is over.
     """
 
@@ -71,8 +71,8 @@ class Flight:
     if_none_match: str | None = None
     if_match: str | None = None
     part_crc64nvmes: tuple[str, ...] = ()
+    wants_checksum: bool = True
     answer: Answer | None = None
-    begun: bool = False
     moved: threading.Event = field(default_factory=threading.Event)
 
     def conditions(self) -> dict[str, str]:
