@@ -69,9 +69,25 @@ def read(path: Path) -> tuple[Fingerprint, str]:
         FileChangedError: It changed while it was read.
     """
     with _opened(path) as descriptor:
-        before = _of(os.fstat(descriptor), path)
-        crc64nvme, size_bytes = crc64nvme_of_descriptor(descriptor)
-        after = _of(os.fstat(descriptor), path)
+        return _read(path, descriptor)
+
+
+def read_and_sync(path: Path) -> tuple[Fingerprint, str]:
+    """Read a file as `read` does, and make exactly that content durable.
+
+    Raises:
+        CreativeS3Error: As for `read`; also where it cannot be made durable.
+    """
+    with _opened(path) as descriptor:
+        found = _read(path, descriptor)
+        os.fsync(descriptor)
+    return found
+
+
+def _read(path: Path, descriptor: int) -> tuple[Fingerprint, str]:
+    before = _of(os.fstat(descriptor), path)
+    crc64nvme, size_bytes = crc64nvme_of_descriptor(descriptor)
+    after = _of(os.fstat(descriptor), path)
     if before != after or size_bytes != before.size_bytes:
         raise changed(path)
     return before, crc64nvme
@@ -166,6 +182,14 @@ def sync(path: Path) -> None:
 
 def install_new(partial: Path, destination: Path) -> bool:
     """Give `partial` its final name unless something has that name: then change nothing and return False."""
+    if not name_new(partial, destination):
+        return False
+    sync_folder(destination.parent)
+    return True
+
+
+def name_new(partial: Path, destination: Path) -> bool:
+    """Do as `install_new`, but leave it to the caller to make the name durable with `sync_folder`."""
     try:
         os.link(partial, destination)
     except FileExistsError:
@@ -174,15 +198,19 @@ def install_new(partial: Path, destination: Path) -> bool:
         if error.errno not in _NO_LINKS:
             raise
         return _install_without_links(partial, destination)
-    partial.unlink()
-    _sync(destination.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.unlink(partial)  # noqa: PTH108 - for each of many small files, and pathlib costs more than the system
     return True
 
 
 def install_over(partial: Path, destination: Path) -> None:
     """Give `partial` its final name in place of whatever file has it."""
     partial.replace(destination)
-    _sync(destination.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(destination.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def write_lines(destination: Path, values: Iterable[object]) -> None:

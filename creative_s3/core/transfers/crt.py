@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ class CrtEngine:
         if flight.size_bytes <= _WHOLE_UP_TO_BYTES:
             return self._get_whole(flight, path)
         if flight.wants_checksum:
-            return _Looked(self, flight, path).begin()
+            return _Look(self, flight, path).begin()
         return self.get_ranges(flight, path)
 
     def head(self, flight: Flight, exchange: _Exchange) -> Callable[[], None]:
@@ -106,10 +107,10 @@ class CrtEngine:
         cancel: Callable[[], None] = request.cancel
         return cancel
 
-    def get_ranges(self, flight: Flight, path: str, *, crc64nvme: str | None = None) -> Callable[[], None]:
-        """Fetch an object by ranges, several at once; its checksum is known or given."""
+    def get_ranges(self, flight: Flight, path: str, *, looked: Answer | None = None) -> Callable[[], None]:
+        """Fetch an object by ranges, several at once; `looked` is what HEAD said, where that was asked."""
         self._tally.add("GetObject", max(1, math.ceil(flight.size_bytes / PART_BYTES)))
-        exchange = _Exchange(flight, self._credentials, crc64nvme=crc64nvme, is_whole=False)
+        exchange = _Ranges(flight, self._credentials, looked)
         return self._fetch(flight, path, exchange, S3RequestType.GET_OBJECT)
 
     def close(self) -> None:
@@ -150,24 +151,15 @@ class _Exchange:
     They come from native threads; an exception there would be lost.
     """
 
-    __slots__ = ("_answer", "_crc64nvme", "_credentials", "_flight", "_is_whole")
+    __slots__ = ("_credentials", "_flight", "answer")
 
-    def __init__(
-        self,
-        flight: Flight,
-        credentials: CrtCredentials,
-        *,
-        crc64nvme: str | None = None,
-        is_whole: bool = True,
-    ) -> None:
+    def __init__(self, flight: Flight, credentials: CrtCredentials) -> None:
         self._flight = flight
         self._credentials = credentials
-        self._crc64nvme = crc64nvme
-        self._is_whole = is_whole
-        self._answer: Answer | None = None
+        self.answer: Answer | None = None
 
     def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
-        self._answer = _answer_of(headers, is_whole=self._is_whole, crc64nvme=self._crc64nvme)
+        self.answer = _answer_of(headers)
 
     def on_progress(self, progress: int, **_: Any) -> None:  # noqa: ANN401
         self._flight.moved.set()
@@ -181,10 +173,24 @@ class _Exchange:
         """Return the end of the request in our words."""
         if isinstance(error, AwsCrtError) and error.name.startswith("AWS_AUTH_"):
             error = self._credentials.failure or error
-        return Reply(answer=self._answer, error=error)
+        return Reply(answer=self.answer, error=error)
 
 
-class _Looked(_Exchange):
+class _Ranges(_Exchange):
+    """A download by ranges: an answer to one of them says nothing of the object's checksum."""
+
+    __slots__ = ("_looked",)
+
+    def __init__(self, flight: Flight, credentials: CrtCredentials, looked: Answer | None) -> None:
+        super().__init__(flight, credentials)
+        self._looked = looked
+
+    def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
+        answer = _answer_of(headers)
+        self.answer = self._looked or replace(answer, crc64nvme=None, is_telling=False)
+
+
+class _Look(_Exchange):
     """A download of which the checksum has to be asked for first."""
 
     __slots__ = ("_cancel", "_engine", "_is_cancelled", "_lock", "_path")
@@ -215,10 +221,9 @@ class _Looked(_Exchange):
         if error is not None:
             super().on_done(error, **details)
             return
-        crc64nvme = self._answer.crc64nvme if self._answer else None
         try:
             with self._lock:
-                self._cancel = self._engine.get_ranges(self._flight, self._path, crc64nvme=crc64nvme)
+                self._cancel = self._engine.get_ranges(self._flight, self._path, looked=self.answer)
                 is_cancelled = self._is_cancelled
         except Exception as caught:  # noqa: BLE001 - the reply carries it on
             super().on_done(caught)
@@ -255,20 +260,17 @@ def _cancel_multipart(flight: Flight, cancel: Callable[[], None], began_at: floa
         threading.Thread(target=wait, name="cancel-multipart", daemon=True).start()
 
 
-def _answer_of(headers: Iterable[tuple[str, str]], *, is_whole: bool, crc64nvme: str | None) -> Answer:
-    """Read an answer's headers; those of a range say nothing of the object's checksum."""
-    etag = version_id = None
-    is_full = is_whole
+def _answer_of(headers: Iterable[tuple[str, str]]) -> Answer:
+    etag = version_id = crc64nvme = None
+    is_full = True
     for name, value in headers:
-        lower = name.lower()
-        if lower == "etag":
-            etag = value
-        elif lower == "x-amz-version-id":
-            version_id = value
-        elif lower == "x-amz-checksum-crc64nvme" and is_whole:
-            crc64nvme = value
-        elif lower == "x-amz-checksum-type":
-            is_full = value == "FULL_OBJECT"
-    if is_whole and not is_full:
-        crc64nvme = None
-    return Answer(etag=bare_etag(etag), version_id=bare_version(version_id), crc64nvme=crc64nvme)
+        match name.lower():
+            case "etag":
+                etag = value
+            case "x-amz-version-id":
+                version_id = value
+            case "x-amz-checksum-crc64nvme":
+                crc64nvme = value
+            case "x-amz-checksum-type":
+                is_full = value == "FULL_OBJECT"
+    return Answer(bare_etag(etag), bare_version(version_id), crc64nvme if is_full else None)

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from creative_s3.core.models import StoredObject
     from creative_s3.core.transfers.flights import Engine
+    from creative_s3.core.transfers.jobs import Folders
 
+_READ_TOGETHER_BYTES = 4 << 20
 _NO_CHECKSUM = "S3 holds no checksum of this object, so that only its size was compared"
 
 
@@ -49,8 +51,8 @@ class DownloadJob(Job):
 
     @property
     def prepares_long(self) -> bool:
-        """Always: it may ask S3, and compares with a file that is there already."""
-        return True
+        """Whether S3 has to be asked, or a file that is there already has to be read."""
+        return not self._is_known or (not self.request.replace and os.path.lexists(self.request.path))
 
     def prepare(self) -> Outcome | None:
         """Look at the object, at the destination and at the room on the disk."""
@@ -65,7 +67,8 @@ class DownloadJob(Job):
         try:
             if not self.request.replace and (outcome := self._compared(already_there=True)):
                 return outcome
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not os.path.isdir(path.parent):  # noqa: PTH112 - for each of many small files
+                path.parent.mkdir(parents=True, exist_ok=True)
             free_bytes = shutil.disk_usage(path.parent).free
         except OSError as error:
             raise translate(error, item=str(path)) from error
@@ -101,10 +104,15 @@ class DownloadJob(Job):
         """Never: proving reads the file, and fsync waits for the disk."""
         return None
 
-    def settle(self, reply: Reply) -> Outcome:
+    @property
+    def settles_long(self) -> bool:
+        """Whether the file is large."""
+        return self.size_bytes > _READ_TOGETHER_BYTES
+
+    def settle(self, reply: Reply, folders: Folders) -> Outcome:
         """Prove what arrived and give it its name, or leave nothing behind."""
         try:
-            return self._settle(reply)
+            return self._settle(reply, folders)
         finally:
             self.abandon()
 
@@ -112,11 +120,20 @@ class DownloadJob(Job):
         """Remove the temporary file."""
         if self._partial is not None:
             self._partial.unlink(missing_ok=True)
+            self._partial = None
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether enough is known of the object: LIST does not tell whether an archived one is restored."""
+        stored = self._stored
+        return stored is not None and (
+            stored.metadata is not None or stored.storage_class not in objects.ARCHIVE_CLASSES
+        )
 
     def _known(self) -> StoredObject:
         """Return the object, asking S3 when LIST's words are not enough."""
         stored = self._stored
-        if stored is None or (stored.metadata is None and stored.storage_class in objects.ARCHIVE_CLASSES):
+        if stored is None or not self._is_known:
             stored = objects.head(self.around.connection, self.request.key)
             if stored is None:
                 raise ObjectNotFoundError(
@@ -127,23 +144,23 @@ class DownloadJob(Job):
             self._stored = stored
         return stored
 
-    def _settle(self, reply: Reply) -> Outcome:
+    def _settle(self, reply: Reply, folders: Folders) -> Outcome:
         stored, partial, path = self._known(), self._partial, self.request.path
         assert partial is not None  # noqa: S101 - send comes first
         if reply.error is not None:
             raise self._failure(reply.error) from reply.error
         if reply.answer and stored.crc64nvme is None and reply.answer.etag == stored.etag:
             self._crc64nvme = reply.answer.crc64nvme
-        proof = self._proof(partial)
+            self._has_none = reply.answer.crc64nvme is None and reply.answer.is_telling
+        proof = self._proof(partial, files.read_and_sync)
         if proof is None:
             raise ChecksumMismatchError(
                 "what arrived is not what S3 holds", item=self.request.key, hint="run the same command again"
             )
         try:
-            files.sync(partial)
             if self.request.replace:
-                files.install_over(partial, path)
-            elif not files.install_new(partial, path):
+                partial.replace(path)
+            elif not files.name_new(partial, path):
                 outcome = self._compared(already_there=True)  # another process was faster
                 if outcome is None:
                     raise TemporaryError(
@@ -152,9 +169,13 @@ class DownloadJob(Job):
                 return outcome
         except OSError as error:
             raise translate(error, item=str(path)) from error
+        self._partial = None
+        folders.add(path.parent)
         return self._success(proof)
 
-    _crc64nvme: str | None = None  # from the answer, where the object was known from a LIST only
+    # From the answer, where the object was known from a LIST only.
+    _crc64nvme: str | None = None
+    _has_none = False
 
     def _failure(self, error: BaseException) -> CreativeS3Error:
         ours = translate(error, item=self.request.key, endpoint_url=self.around.connection.endpoint_url)
@@ -172,21 +193,23 @@ class DownloadJob(Job):
         path = self.request.path
         if not os.path.lexists(path):
             return None
-        proof = self._proof(path) if path.is_file() and not path.is_symlink() else None
+        proof = self._proof(path, files.read) if path.is_file() and not path.is_symlink() else None
         if proof in {None, Proof.UNVERIFIABLE}:
             raise WouldOverwriteError(
                 "a file with other content is already there", item=str(path), hint="use --force to replace it"
             )
         return self._success(proof, already_there=already_there)
 
-    def _proof(self, path: Path) -> Proof | None:
+    def _proof(self, path: Path, read: Callable[[Path], tuple[files.Fingerprint, str]]) -> Proof | None:
         """Compare a file with the object; None when it is different."""
         stored = self._known()
-        if path.stat().st_size != stored.size_bytes:
+        if os.stat(path).st_size != stored.size_bytes:  # noqa: PTH116 - for each of many small files
             return None
-        fingerprint, crc64nvme = files.read(path)
+        fingerprint, crc64nvme = read(path)
         expected = stored.crc64nvme or self._crc64nvme
-        if expected is None and stored.metadata is None:  # from a LIST: HEAD knows more
+        if (
+            expected is None and stored.metadata is None and not self._has_none
+        ):  # LIST said it: HEAD knows more
             seen = objects.head(self.around.connection, self.request.key)
             expected = seen.crc64nvme if seen and seen.etag == stored.etag else None
         self._fingerprint = fingerprint

@@ -30,11 +30,13 @@ class Answer:
         etag: Without quotes.
         version_id: None in an unversioned bucket.
         crc64nvme: Of the full object, as the server reports it in this answer; None where it does not.
+        is_telling: Whether the answer would have the object's checksum if there were one.
     """
 
     etag: str
     version_id: str | None
     crc64nvme: str | None
+    is_telling: bool = True
 
 
 @dataclass(frozen=True, slots=True)

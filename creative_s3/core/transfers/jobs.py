@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from creative_s3.core.events import Progressed
+from creative_s3.core.files import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from creative_s3.core.aws import Connection
     from creative_s3.core.events import Emit
@@ -58,6 +60,26 @@ class Meter:
             self._counted = total_bytes
         if rest:
             self._emit(Progressed(self._key, rest))
+
+
+class Folders:
+    """Folders that got new names which are still to become durable; one for a batch, and one thread."""
+
+    def __init__(self) -> None:
+        self._paths: set[Path] = set()
+
+    def add(self, folder: Path) -> None:
+        """Note a folder."""
+        self._paths.add(folder)
+
+    def sync(self) -> None:
+        """Make all of their names durable.
+
+        Raises:
+            OSError: One cannot be written.
+        """
+        for folder in self._paths:
+            sync_folder(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +135,14 @@ class Job(ABC):
     def settle_at_once(self, reply: Reply) -> Outcome | None:
         """Prove the result without waiting for anything; None when that is not possible."""
 
+    @property
     @abstractmethod
-    def settle(self, reply: Reply) -> Outcome:
-        """Prove the result with whatever it takes, or raise."""
+    def settles_long(self) -> bool:
+        """Whether `settle` may take long enough to hold up other items."""
+
+    @abstractmethod
+    def settle(self, reply: Reply, folders: Folders) -> Outcome:
+        """Prove the result with whatever it takes, or raise; it is durable when `folders` is."""
 
     @abstractmethod
     def abandon(self) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.events import Failed, Finished, Queued, Retried
 from creative_s3.core.faults import is_retryable, translate
+from creative_s3.core.transfers.jobs import Folders
 from creative_s3.core.transfers.outcomes import Outcome
 from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, FileChangedError, OutageError
 
@@ -36,6 +37,8 @@ _SETBACKS = 3
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 15.0
 _SAME_KEY_DELAY_S = 0.05
+_MOST_SETTLING = 512
+_BATCH_ITEMS = 64
 _MOST_WAITING = 1_000
 """While so many wait to be tried again, none is begun: a dead server must not fill the memory."""
 
@@ -77,6 +80,8 @@ class Run:
         self._waiting: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
         self._ready: deque[Outcome] = deque()
+        self._unsettled: list[tuple[Job, Reply]] = []
+        self._settling = 0
         self._is_cancelled = False
         self._is_stuck = False
         self._give_up_at: float | None = None
@@ -136,8 +141,12 @@ class Run:
             return
         if self._outage is not None:
             return
-        while len(self._active) < self._terms.limit and (job := self._next()):
+        while self._has_room() and (job := self._next()):
             self._begin(job)
+
+    def _has_room(self) -> bool:
+        """Tell whether another job may be begun: those that are being proved need no connection."""
+        return len(self._active) - self._settling < self._terms.limit and self._settling < _MOST_SETTLING
 
     def _next(self) -> Job | None:
         now = self._terms.clock()
@@ -171,7 +180,7 @@ class Run:
         """Return how long the iterating thread may sleep; None is until something arrives."""
         if self._give_up_at is not None:
             return max(0.0, self._give_up_at - self._terms.clock())
-        if self._waiting and len(self._active) < self._terms.limit:
+        if self._waiting and self._has_room():
             due_s = max(0.0, self._waiting[0][0] - self._terms.clock())
             return due_s if self._terms.tick is None else min(due_s, TICK_S)
         return None if self._terms.tick is None else TICK_S
@@ -186,7 +195,7 @@ class Run:
                     handler(job, value, error)
                 message = self._inbox.get_nowait()
         except Empty:
-            return
+            self._settle_aside()
 
     def _cancel_active(self) -> None:
         if self._give_up_at is None:
@@ -236,9 +245,33 @@ class Run:
             return
         outcome, error = _tried(partial(job.settle_at_once, reply))
         if outcome is None and error is None:
-            self._aside(job, partial(job.settle, reply), self._settled)
+            self._settling += 1
+            if job.settles_long:
+                self._terms.pool.submit(self._settle_batch, [(job, reply)])
+            else:
+                self._unsettled.append((job, reply))
         else:
             self._settled(job, outcome, error)
+
+    def _settle_aside(self) -> None:
+        """Have what arrived together proved together: their folders are made durable once."""
+        while self._unsettled:
+            self._terms.pool.submit(self._settle_batch, self._unsettled[:_BATCH_ITEMS])
+            del self._unsettled[:_BATCH_ITEMS]
+
+    def _settle_batch(self, batch: list[tuple[Job, Reply]]) -> None:
+        folders = Folders()
+        results = [(job, *_tried(partial(job.settle, reply, folders))) for job, reply in batch]
+        try:
+            folders.sync()
+        except OSError as failure:
+            results = [(job, None, error or failure) for job, _, error in results]
+        for job, outcome, error in results:
+            self._inbox.put((self._settled_aside, job, outcome, error))
+
+    def _settled_aside(self, job: Job, outcome: Outcome | None, error: BaseException | None) -> None:
+        self._settling -= 1
+        self._settled(job, outcome, error)
 
     def _settled(self, job: Job, outcome: Outcome | None, error: BaseException | None) -> None:
         if outcome is None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from creative_s3.core.transfers.flights import Answer, Engine, Reply
+    from creative_s3.core.transfers.jobs import Folders
 
 _READ_AT_ONCE_BYTES = 4 << 20
 """Smaller files are read where they are submitted: handing them to a thread costs more than the reading."""
@@ -97,7 +98,12 @@ class UploadJob(Job):
         self._check_unchanged()
         return self._success(self._own, Proof.CHECKSUM)
 
-    def settle(self, reply: Reply) -> Outcome:
+    @property
+    def settles_long(self) -> bool:
+        """Always: it asks S3."""
+        return True
+
+    def settle(self, reply: Reply, folders: Folders) -> Outcome:  # noqa: ARG002 - an upload makes no names
         """Settle a refusal or a failure, or ask S3 for the proof that its answer lacked."""
         if reply.error is not None:
             error = translate(
