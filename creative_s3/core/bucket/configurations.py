@@ -7,6 +7,7 @@ read in full is never written, and an answer that is none of S3's is not taken f
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from creative_s3.core.bucket.aspects import Way
 
 _MINIMUM = "TransitionDefaultMinimumObjectSize"
+_MOTO_ROOT = re.compile("GetBucket[A-Za-z]+Response")
+"""How moto begins some answers; no listing begins so."""
 _NOT_OURS = frozenset({"ResponseMetadata", "RequestCharged"})
 
 
@@ -127,13 +130,14 @@ def _check_whole(body: bytes, way: Way, connection: Connection, bucket: str) -> 
     """Return when the answer is S3's, and botocore knows every part of it."""
     names = _element_names(body)
     title = NAMES[way.capability]
-    if not names or names[0] != way.root:
+    root = names[0] if names else ""
+    if root != way.root and not _MOTO_ROOT.fullmatch(root):
         raise UnsupportedError(
             f"{title}: the server answers with something else, so nothing was sent",
             item=connection.endpoint_url or bucket,
             hint="creative-s3 bucket check  # says what this server has",
         )
-    unknown = sorted(set(names) - known_names(connection, way.read) - {way.root})
+    unknown = sorted(set(names) - known_names(connection, way.read) - {root})
     if unknown:
         raise RefusedError(
             f"{title}: the bucket's configuration has a part that this version does not know ({unknown[0]}),"
