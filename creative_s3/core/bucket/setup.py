@@ -197,13 +197,13 @@ def kept_rules(before: Document | None, after: Document) -> tuple[str, ...]:
     )
 
 
-def set_up(connection: Connection, plan: SetupPlan, *, limit_s: float = PROOF_LIMIT_S) -> SetupResult:
+def set_up(connection: Connection, plan: SetupPlan, *, limit_s: float | None = None) -> SetupResult:
     """Carry out a plan, one part after the other; one that fails does not stop the others."""
     done: list[Done] = []
     failed: list[tuple[Change, CreativeS3Error]] = []
     for change in plan.needed:
         try:
-            done.append(carry_out(connection, change, limit_s=limit_s))
+            done.append(carry_out(connection, change, limit_s=PROOF_LIMIT_S if limit_s is None else limit_s))
         except CreativeS3Error as error:
             failed.append((change, error))
     return SetupResult(tuple(done), tuple(failed))

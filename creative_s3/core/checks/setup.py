@@ -98,7 +98,7 @@ def lifecycle(found: Document | None, *, is_versioned: bool) -> Check:
     if is_versioned and not old:
         return LIFECYCLE.warning(
             "no rule removes old versions: each is kept, and paid for, as long as the bucket is",
-            "creative-s3 lifecycle --help  # rules for old versions",
+            "creative-s3 lifecycle set --noncurrent-expire 90",
         )
     return LIFECYCLE.ok(
         "a rule removes unfinished uploads" + (", and one old versions" if is_versioned else "")
