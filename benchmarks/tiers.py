@@ -1,7 +1,7 @@
 """The tiers at a hundred thousand assets: `tiers status` and the plan of `tiers manage`, as whole commands.
 
-Run it with ``python -m benchmarks.tiers``. Half of the assets have a file on local disk, all are known as proved in
-S3. The bucket is on the embedded server; it is asked for its lifecycle rules only.
+Run it with ``python -m benchmarks.tiers``. Half of the assets have a file on local disk, all are known as
+proved in S3. The bucket is on the embedded server; it is asked for its lifecycle rules only.
 """
 
 from __future__ import annotations

@@ -106,13 +106,20 @@ _DEMOTE = Need(
     objects=("s3:GetObject", "s3:GetObjectTagging"),
     kms=_DECRYPT,
 )
+_HISTORY = Need(
+    bucket=("s3:ListBucket", "s3:ListBucketVersions"),
+    objects=("s3:GetObject", "s3:GetObjectVersion"),
+    kms=_DECRYPT,
+)
 _LIFECYCLE = Need(
     bucket=(
         "s3:GetBucketVersioning",
         "s3:GetLifecycleConfiguration",
         "s3:ListBucket",
         "s3:PutLifecycleConfiguration",
-    )
+    ),
+    objects=("s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging"),
+    kms=_ENCRYPT,
 )
 _NOTHING = Need()
 
@@ -121,6 +128,8 @@ NEEDS: Mapping[str, Need] = {
     "migrate plan": Need(bucket=_LIST, objects=_READ, kms=_DECRYPT),
     "migrate upload": Need(bucket=(*_LIST, "s3:ListBucketMultipartUploads"), objects=_PUT, kms=_ENCRYPT),
     "migrate validate": _FETCH,
+    "migrate history": _HISTORY,
+    "status": _HISTORY,
     "assets list": _LOOK,
     "assets show": Need(bucket=_LIST, objects=("s3:GetObject", "s3:GetObjectTagging"), kms=_DECRYPT),
     "assets download": _FETCH,
@@ -220,6 +229,8 @@ DAILY = (
     "migrate plan",
     "migrate upload",
     "migrate validate",
+    "migrate history",
+    "status",
     "assets list",
     "assets show",
     "assets download",
