@@ -136,6 +136,7 @@ def download(
             replace_files=force,
             engine=engine,
             ledger=Ledger(catalog_path(run.config.cache_dir), side),
+            looked=storage.requests,
             emit=live.emit,
         )
     if alone and report.misses:

@@ -10,7 +10,7 @@ from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
-from creative_s3.errors import CreativeS3Error
+from creative_s3.errors import CreativeS3Error, UsageError
 
 if TYPE_CHECKING:
     from creative_s3.core.catalog.statistics import LibraryStatistics
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         settings=(*AWS, *CACHE),
         examples=(
             ("What there is, in S3 and on local disk, and how it is used", f"{PROGRAM} assets stats"),
+            ("What the bucket costs a month, and what costs most", f"{PROGRAM} assets stats --cost"),
             ("The library alone, without a request to S3", f"{PROGRAM} assets stats --local"),
             (
                 "The hit rate, for a script",
@@ -44,6 +45,14 @@ def stats(
     local: Annotated[
         bool, typer.Option("--local", help="Only the library: send nothing to S3.", show_default=False)
     ] = False,
+    cost: Annotated[
+        bool,
+        typer.Option(
+            "--cost",
+            help="What the bucket costs a month, old versions and unfinished uploads included.",
+            show_default=False,
+        ),
+    ] = False,
 ) -> Report:
     """Count objects and bytes by kind and storage class, and say how the library is used.
 
@@ -55,6 +64,10 @@ def stats(
     from creative_s3.cli import views_stats
     from creative_s3.core.catalog.catalog import NOWHERE
 
+    if cost:
+        if local:
+            raise UsageError("--local asks nobody, and --cost asks S3", item="--local")
+        return _cost(run)
     counted, side, obstacle = (None, NOWHERE, None) if local else _in_bucket(run)
     if obstacle and run.output.look.quiet and not run.output.look.json:
         raise obstacle  # the bucket's lines are what a script waits for, and not the library's
@@ -82,6 +95,38 @@ def stats(
         lines=_lines(counted, numbers),
         warnings=warnings,
         next_steps=(obstacle.hint,) if obstacle and obstacle.hint else (),
+    )
+
+
+def _cost(run: Run) -> Report:
+    """Price what is in the bucket today; anything that cannot be read is named and left out."""
+    from creative_s3.cli import views_bucket_cost as views
+    from creative_s3.core.costs.price_store import current_book
+    from creative_s3.core.events import PhaseStarted
+    from creative_s3.core.storage.bucket_cost import CostTally
+    from creative_s3.core.storage.hidden_bytes import hidden_bytes
+    from creative_s3.core.storage.manager import S3StorageManager
+
+    run.config.require_bucket()
+    storage, prefix = S3StorageManager(connection=run.connection()), run.config.prefix
+    inside = f"{prefix}/" if prefix else ""
+    tally = CostTally(prefix)
+    with run.live() as live:
+        live.emit(PhaseStarted("listing the bucket"))
+        for _ in tally.through(storage.objects(inside)):
+            pass
+        hidden = hidden_bytes(storage, inside)
+    found = tally.cost(current_book().region(run.config.region), hidden)
+    where = f"s3://{storage.bucket}/{inside}"
+    return Report(
+        data={"bucket": storage.bucket, "prefix": prefix, "cost": found.to_dict()},
+        human=lambda: views.bucket_cost(found, where),
+        lines=(
+            f"{name} {part.objects} {part.size_bytes} {part.monthly:.6f}"
+            for name, part in found.kinds.items()
+        ),
+        warnings=hidden.problems,
+        next_steps=views.advice(found),
     )
 
 

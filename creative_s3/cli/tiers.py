@@ -63,7 +63,11 @@ def status(
     Changes nothing. Without --deep, one request is sent, for the bucket's lifecycle rules. Exit code 7 means
     that the object of a cold asset is gone.
     """
+    from rich.console import Group
+
+    from creative_s3.cli import views_costs
     from creative_s3.cli import views_tiers as views
+    from creative_s3.core.costs.price_store import current_book
     from creative_s3.core.lifecycle.fates import Fates
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.library import open_tiers
@@ -71,6 +75,7 @@ def status(
     from creative_s3.errors import CreativeS3Error, ExitCode
 
     policy = _policy(cold_days, limit, min_free)
+    region = current_book().region(run.config.region)
     store = S3StorageManager(connection=run.connection())
     warnings: tuple[str, ...] = ()
     with run.live() as live, open_tiers(store, emit=live.emit) as tiers:
@@ -88,7 +93,7 @@ def status(
         found = status_of(survey, tiers.plan(policy, survey), fates, listing=listing)
     return Report(
         data={"bucket": store.bucket, "prefix": run.config.prefix, **found.to_dict()},
-        human=lambda: views.status(found),
+        human=lambda: Group(views.status(found), views_costs.returning(region)),
         lines=(f"{one.kind} {one.hot.files} {one.cold.files}" for one in found.kinds),
         exit_code=ExitCode.DIFFERENT if found.lost else ExitCode.OK,
         warnings=warnings,
@@ -160,8 +165,11 @@ def manage(
     Pinned, open, changed and unproved files stay, and so does everything outside the cache directory. `tiers
     undo` brings back what went.
     """
+    from creative_s3.cli import views_costs
     from creative_s3.cli import views_tiers as views
+    from creative_s3.core.costs.price_store import current_book
     from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.tiers.bills import planned_moves, sent_moves
     from creative_s3.core.tiers.library import open_tiers
     from creative_s3.core.tiers.report import intended
 
@@ -176,11 +184,14 @@ def manage(
             return tiers_files.explained(run, plan, survey, explain)
         tiers.check_bucket()
     refusal = _refusal(plan, allowed, keep_expiring=keep_expiring)
+    region = current_book().region(run.config.region)
+    moves = ((move.action, move.file) for move in (*plan.demotions, *plan.promotions))
+    bill = planned_moves(moves, region, sent=store.requests)
     if dry_run:
         report = intended(plan)
         return Report(
-            data={**report.to_dict(), "plan": _plan_data(plan)},
-            human=lambda: views.plan(plan),
+            data={**report.to_dict(), "plan": _plan_data(plan), "bill": bill.to_dict()},
+            human=lambda: views_costs.with_plan(views.plan(plan), bill),
             lines=(item.file.cache_keys[0] for item in report.settled),
             exit_code=refusal.exit_code if refusal else report.exit_code,
             warnings=(f"would be refused: {refusal.message}; {refusal.hint}",) if refusal else (),
@@ -189,13 +200,19 @@ def manage(
     if refusal:
         raise refusal
     if plan.demotions:
-        run.output.show(lambda: views.plan(plan))
+        run.output.show(lambda: views_costs.with_plan(views.plan(plan), bill))
         run.confirm(_question(plan), assume_yes=yes)
     with run.live() as live, open_tiers(store, accepted=accepted, engine=engine, emit=live.emit) as tiers:
         report = tiers.apply(plan)
+    sent = sent_moves(report, region)
     return Report(
-        data={**report.to_dict(), "plan": _plan_data(plan)},
-        human=lambda: views.report(report),
+        data={
+            **report.to_dict(),
+            "plan": _plan_data(plan),
+            "bill": bill.to_dict(),
+            "sent": sent.to_dict(),
+        },
+        human=lambda: views_costs.with_comparison(views.report(report), sent, bill),
         lines=(item.file.cache_keys[0] for item in report.settled if item.done),
         exit_code=report.exit_code,
         warnings=(*report.warnings, *_shortfall(plan)),

@@ -68,36 +68,51 @@ def restore(
     in their class, and the copies go away after some days. With --wait, the assets are brought back to
     local disk as soon as they can be read.
     """
+    from creative_s3.cli import views_costs
     from creative_s3.cli import views_tiers as views
+    from creative_s3.core.costs.price_store import current_book
     from creative_s3.core.storage.manager import S3StorageManager
-    from creative_s3.core.tiers.restoring import RestoreState, await_restores, plan_restores, request_restores
+    from creative_s3.core.tiers.bills import planned_restores
+    from creative_s3.core.tiers.restoring import (
+        OPTIONS,
+        RestoreState,
+        await_restores,
+        plan_restores,
+        request_restores,
+    )
     from creative_s3.errors import ExitCode
 
     names, warnings = selected_names(run, keys, selection)
     store = S3StorageManager(connection=run.connection())
     found, missing = plan_restores(store, _keys(store, names), option=tier.lower())
     needed = [one for one in found if one.state is RestoreState.NEEDED]
-    data = {
+    region = current_book().region(run.config.region)
+    bill = planned_restores(needed, region, option=OPTIONS[tier.lower()], days=days)
+    data: dict[str, object] = {
         "bucket": store.bucket,
         "tier": tier.lower(),
         "days": days,
         "objects": [_plain(one) for one in found],
+        "bill": bill.to_dict(),
         "failed": [
             {"key": key, "code": error.code, "message": error.message, "hint": error.hint}
             for key, error in missing.items()
         ],
     }
     if needed and not dry_run:
-        run.output.show(lambda: views.restores(found, missing, days))
+        run.output.show(lambda: views_costs.with_plan(views.restores(found, missing, days), bill))
         total = size(sum(one.stored.size_bytes for one in needed))
         run.confirm(
             f"Restore {count(len(needed), 'object')} ({total}) for {views.restore_price(needed)}?",
             assume_yes=yes,
         )
-    errors = dict(missing)
+    errors, sent = dict(missing), bill
     if not dry_run:
         results = request_restores(store, needed, days=days, option=tier.lower())
         errors |= {one.restore.stored.key: one.error for one in results if one.error}
+        accepted = [one.restore for one in results if not one.error]
+        sent = planned_restores(accepted, region, option=OPTIONS[tier.lower()], days=days)
+        data["sent"] = sent.to_dict()
     asked = [one for one in found if one.stored.key not in errors]
     if wait and not dry_run:
         await_restores(
@@ -112,7 +127,13 @@ def restore(
     code = codes.pop() if everything and len(codes) == 1 else ExitCode.ITEMS_FAILED
     return Report(
         data={"dry_run": dry_run, **data, "requested": 0 if dry_run else len(needed)},
-        human=lambda: views.restores(found, errors, days, done=not dry_run, is_back=wait and not dry_run),
+        human=lambda: (
+            views_costs.with_plan(views.restores(found, errors, days), bill)
+            if dry_run
+            else views_costs.with_comparison(
+                views.restores(found, errors, days, done=True, is_back=wait), sent, bill
+            )
+        ),
         lines=(one.stored.key for one in asked),
         exit_code=code if errors else ExitCode.OK,
         warnings=warnings,

@@ -3,8 +3,8 @@
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
 import shlex
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,11 +16,12 @@ from creative_s3.cli.selections import selected_names, selecting
 from creative_s3.cli.text import PROGRAM, count, size
 
 if TYPE_CHECKING:
+    from creative_s3.core.costs.bills import Bill
     from creative_s3.core.search.selection import Selection
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.report import TierReport
     from creative_s3.core.tiers.survey import TierSurvey
-    from creative_s3.core.tiers.tiers import TierFile, TierPlan
+    from creative_s3.core.tiers.tiers import Move, TierFile, TierPlan
 
 Keys = Annotated[
     list[str] | None,
@@ -105,6 +106,7 @@ def demote(
     matter, everything else does: see `tiers manage`. What is not demoted is told, and ends with exit code
     3, or 8 if a lifecycle rule stands against all of it.
     """
+    from creative_s3.core.costs.pricing import money
     from creative_s3.core.tiers.library import open_tiers
     from creative_s3.core.tiers.policy import asked
     from creative_s3.core.tiers.tiers import Action
@@ -118,17 +120,19 @@ def demote(
             files = tuple(file for file in files if file.is_hot)
         moves = asked(files, Action.DEMOTE, tiers.terms)
     hot = [file for file in files if file.is_hot]
+    bill = _bill(run, moves, store.requests)
     if dry_run:
-        return _asked_report(run, moves, warnings)
+        return _asked_report(run, moves, bill, warnings)
     if hot:
         total = size(sum(file.size_bytes for file in hot))
         run.confirm(
-            f"Remove {count(len(hot), 'file')} ({total}) from local disk, after each is proved in S3?",
+            f"Remove {count(len(hot), 'file')} ({total}) from local disk, after each is proved in S3"
+            f" ({count(bill.number, 'request')}, {money(bill.total)})?",
             assume_yes=yes,
         )
     with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
         report = tiers.demote(files)
-    return _report(run, report, warnings)
+    return _report(run, report, bill, warnings)
 
 
 @selecting
@@ -155,10 +159,12 @@ def promote(
         files = _found(names, tiers.look())
         if selection is not None:
             files = tuple(file for file in files if not file.is_hot)
+        moves = asked(files, Action.PROMOTE, tiers.terms)
+        bill = _bill(run, moves, {})
         if dry_run:
-            return _asked_report(run, asked(files, Action.PROMOTE, tiers.terms), warnings)
+            return _asked_report(run, moves, bill, warnings)
         report = tiers.promote(files)
-    return _report(run, report, warnings)
+    return _report(run, report, bill, warnings)
 
 
 def undo(
@@ -180,12 +186,14 @@ def undo(
     from creative_s3.core.tiers.tiers import Action
 
     with run.live() as live, open_tiers(_store(run), engine=engine, emit=live.emit) as tiers:
+        paths = tiers.undoable_paths(number)
+        files = [file for file in tiers.look().files if file.file_path in paths and not file.is_hot]
+        moves = asked(files, Action.PROMOTE, tiers.terms)
+        bill = _bill(run, moves, {})
         if dry_run:
-            paths = tiers.undoable_paths(number)
-            files = [file for file in tiers.look().files if file.file_path in paths and not file.is_hot]
-            return _asked_report(run, asked(files, Action.PROMOTE, tiers.terms))
+            return _asked_report(run, moves, bill)
         report = tiers.undo(number)
-    return _report(run, report)
+    return _report(run, report, bill)
 
 
 def explained(run: Run, plan: "TierPlan", survey: "TierSurvey", names: Sequence[str]) -> Report:
@@ -225,8 +233,19 @@ def _store(run: Run) -> "S3StorageManager":
     return S3StorageManager(connection=run.connection())
 
 
-def _asked_report(run: Run, moves: Sequence[Any], warnings: Sequence[str] = ()) -> Report:
+def _bill(run: Run, moves: "Sequence[Move]", sent: Mapping[str, int]) -> "Bill":
+    """Price what moving files will send; what has nothing to move sends nothing."""
+    from creative_s3.core.costs.price_store import current_book
+    from creative_s3.core.tiers.bills import planned_moves
+    from creative_s3.core.tiers.tiers import Action
+
+    real = ((move.action, move.file) for move in moves if move.file.is_hot == (move.action is Action.DEMOTE))
+    return planned_moves(real, current_book().region(run.config.region), sent=sent)
+
+
+def _asked_report(run: Run, moves: "Sequence[Move]", bill: "Bill", warnings: Sequence[str] = ()) -> Report:
     """Show what a command would do with files that were named."""
+    from creative_s3.cli import views_costs
     from creative_s3.cli import views_tiers as views
     from creative_s3.core.tiers.reasons import held_because
 
@@ -242,17 +261,23 @@ def _asked_report(run: Run, moves: Sequence[Any], warnings: Sequence[str] = ()) 
                 }
                 for move in moves
             ],
+            "bill": bill.to_dict(),
         },
-        human=lambda: views.asked(moves),
+        human=lambda: views_costs.with_plan(views.asked(moves), bill),
         lines=(move.file.cache_keys[0] for move in moves),
         warnings=warnings,
         next_steps=(f"{again}  # does it",) if moves else (),
     )
 
 
-def _report(run: Run, report: "TierReport", warnings: Sequence[str] = ()) -> Report:
+def _report(run: Run, report: "TierReport", bill: "Bill", warnings: Sequence[str] = ()) -> Report:
+    from creative_s3.cli import views_costs
     from creative_s3.cli import views_tiers as views
+    from creative_s3.core.costs.price_store import current_book
+    from creative_s3.core.tiers.bills import sent_moves
     from creative_s3.errors import CreativeS3Error
+
+    sent = sent_moves(report, current_book().region(run.config.region))
 
     if run.output.look.quiet and not run.output.look.json:
         for item in report.failures:
@@ -266,8 +291,8 @@ def _report(run: Run, report: "TierReport", warnings: Sequence[str] = ()) -> Rep
     else:
         steps = ()
     return Report(
-        data=report.to_dict(),
-        human=lambda: views.report(report),
+        data={**report.to_dict(), "bill": bill.to_dict(), "sent": sent.to_dict()},
+        human=lambda: views_costs.with_comparison(views.report(report), sent, bill),
         lines=(item.file.cache_keys[0] for item in report.settled if item.done),
         exit_code=report.exit_code,
         warnings=(*warnings, *report.warnings),

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from creative_s3.cli.text import count, duration, printable, size
+from creative_s3.cli.views_costs import compared
 from creative_s3.core.costs.pricing import money
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ def retrieval(report: RetrievalReport, *, alone: bool) -> RenderableType:
         parts.append(
             Text(f"· {count(len(report.markers), 'folder marker')} skipped: they hold nothing", style="dim")
         )
+    if report.sent.number:
+        parts.append(compared(report.sent, report.planned))
     if report.misses:
         parts += [
             Text(f"✗ {count(len(report.misses), 'object')} failed", style="red"),

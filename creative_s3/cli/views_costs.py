@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.text import Text
 
 from creative_s3.cli.text import count
 from creative_s3.core.costs.pricing import money
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from creative_s3.core.costs.bills import Bill
     from creative_s3.core.costs.pricing import RegionPrices
 
@@ -30,6 +33,21 @@ def compared(sent: Bill, plan: Bill) -> Text:
         f"{money(sent.total)} for {count(sent.number, 'request')}; "
         f"planned were {money(plan.total)} for {plan.number:,}",
     )
+
+
+def with_plan(shown: RenderableType, bill: Bill) -> RenderableType:
+    """Put a plan's price under what it does."""
+    return Group(shown, Text(), planned(bill))
+
+
+def with_comparison(shown: RenderableType, sent: Bill, plan: Bill) -> RenderableType:
+    """Put what was sent under what a run did; nothing where nothing was sent."""
+    return Group(shown, compared(sent, plan)) if sent.number else shown
+
+
+def returning(region: RegionPrices) -> Text:
+    """Say which prices the return of a file has."""
+    return Text(f"Prices: {prices_of(region)}, with transfer to the internet", style="dim")
 
 
 def prices_of(prices: Bill | RegionPrices) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from creative_s3.cli.text import count, printable, size
-from creative_s3.core.costs.pricing import load_bundled, money
+from creative_s3.core.costs.pricing import money
 from creative_s3.core.tiers.reasons import days, evidence_of, explain, held_because, why
 from creative_s3.core.tiers.report import count_by_hold
 from creative_s3.core.tiers.status import Risk
@@ -97,7 +97,7 @@ def asked(moves: Sequence[Move]) -> RenderableType:
         else:
             said = f"would come back, for {money(move.price)}"
         lines.append(_because(said))
-    return Group(*lines, *_more(len(moves)), _prices())
+    return Group(*lines, *_more(len(moves)))
 
 
 def explained(made: TierPlan, files: Sequence[TierFile]) -> RenderableType:
@@ -229,12 +229,11 @@ def restores(
     if needed and not done:
         lines.append(
             Text(
-                f"In all {restore_price(needed)}, and STANDARD storage for the copies during"
-                f" {count(days_readable, 'day')}",
+                f"The copies can be read for {count(days_readable, 'day')}; their storage is priced, too",
                 style="dim",
             )
         )
-    return Group(*lines, *_more(len(shown)), _prices())
+    return Group(*lines, *_more(len(shown)))
 
 
 def restore_price(needed: Sequence[Restore]) -> str:
@@ -304,13 +303,7 @@ def _room(made: TierPlan, *, unindexed: int = 0) -> RenderableType:
         lines.append(
             Text(f"{size(made.shortfall_bytes)} more would have to go, and nothing else may.", "yellow")
         )
-    if made.demotions or made.promotions:
-        lines.append(_prices())
     return Group(*lines)
-
-
-def _prices() -> Text:
-    return Text(f"Prices: AWS, {load_bundled().as_of}, with transfer to the internet", style="dim")
 
 
 def _line(file: TierFile) -> Text:

@@ -263,3 +263,26 @@ def test_a_plain_locale_gets_an_ascii_chart(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.isascii()
     assert "#" in done.stdout.split("New assets a week")[1]
+
+
+def test_the_cost_of_the_bucket_names_region_date_and_what_is_left_out(cli: Inside) -> None:
+    assert cli("upload", "--yes", "-q").code == 0
+    result = cli("assets", "stats", "--cost")
+    assert result.code == 0
+    for text in (
+        "This bucket costs",
+        "AWS us-east-1, prices of 2026-09-29",
+        "Not in these figures:",
+        "Campaign",
+    ):
+        assert text in result.out
+    data = cli("stats", "--cost", "--json").data["cost"]
+    assert float(data["monthly"]) == pytest.approx(
+        sum(float(kind["monthly"]) for kind in data["by_kind"].values())
+    )
+    lines = cli("stats", "--cost", "-q").out.splitlines()
+    assert {line.split()[0] for line in lines} == set(data["by_kind"])
+
+
+def test_the_cost_cannot_be_known_without_asking(cli: Inside) -> None:
+    assert cli("stats", "--cost", "--local").code == 2

@@ -115,7 +115,7 @@ def test_the_plan_is_shown_with_every_reason(tiers: Inside) -> None:
     result = tiers("tiers", "manage", "--dry-run")
     assert "Goes: 3 files" in result.out
     assert "not used for 100 days, no use recorded; comes back at once for" in result.out
-    assert "Prices: AWS, 20" in result.out
+    assert "AWS us-east-1, prices of 20" in result.out
     assert "tiers manage  # carries out exactly this plan" in result.err
 
 

@@ -236,6 +236,18 @@ def storage_price(sizes: SizeTotals, storage_class: str, region: RegionPrices) -
     )
 
 
+def storage_share(part: SizeTotals, whole: SizeTotals, storage_class: str, region: RegionPrices) -> Decimal:
+    """Give some objects their share of a month of storage: volume tiers are filled by all in proportion."""
+    prices, standard = region.of(storage_class), region.of("STANDARD")
+    own, all_own = billed_bytes(part, prices), billed_bytes(whole, prices)
+    share = region.fees["monitoring"].cost(own.monitored_objects)
+    if all_own.own_bytes:
+        share += prices.storage_price(all_own.own_bytes) * own.own_bytes / all_own.own_bytes
+    if all_own.standard_bytes:
+        share += standard.storage_price(all_own.standard_bytes) * own.standard_bytes / all_own.standard_bytes
+    return share
+
+
 def read_price(sizes: SizeTotals, storage_class: str, region: RegionPrices) -> Decimal:
     """Price reading every object once: GET, retrieval, and for an archive class the Standard restore.
 

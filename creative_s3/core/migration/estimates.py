@@ -19,6 +19,7 @@ from creative_s3.core.costs.costs import (
     read_price,
     request_price,
     storage_price,
+    storage_share,
 )
 from creative_s3.core.costs.pricing import FIRST_TIER_BYTES, GB, amount_text
 
@@ -292,7 +293,7 @@ def _class_estimate(  # noqa: PLR0913 - the same, for one class
         kinds=tuple(
             KindCost(
                 kind=part.kind,
-                monthly=_share(part.stored, sizes, prices, region)
+                monthly=storage_share(part.stored, sizes, name, region)
                 + region.fees["tags"].cost(part.stored.objects * tags_per_object)
                 + use.reads_per_month * read_price(part.stored, name, region)
                 + (egress * part.stored.size_bytes / sizes.size_bytes if sizes.size_bytes else 0),
@@ -301,18 +302,6 @@ def _class_estimate(  # noqa: PLR0913 - the same, for one class
             for part in parts
         ),
     )
-
-
-def _share(part: SizeTotals, whole: SizeTotals, prices: ClassPrices, region: RegionPrices) -> Decimal:
-    """Give a kind its share of storage and monitoring: volume tiers are filled by all kinds in proportion."""
-    own, all_own = billed_bytes(part, prices), billed_bytes(whole, prices)
-    standard = region.of("STANDARD")
-    share = region.fees["monitoring"].cost(own.monitored_objects)
-    if all_own.own_bytes:
-        share += prices.storage_price(all_own.own_bytes) * own.own_bytes / all_own.own_bytes
-    if all_own.standard_bytes:
-        share += standard.storage_price(all_own.standard_bytes) * own.standard_bytes / all_own.standard_bytes
-    return share
 
 
 def _unread(sizes: SizeTotals, region: RegionPrices) -> Decimal:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections import Counter, defaultdict
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.ledger import Ledger, Moved
 from creative_s3.core.catalog.usage import DOWNLOADS
+from creative_s3.core.costs.bills import Bill, bill_of
+from creative_s3.core.costs.fetching import fetching, fetching_extras
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.costs.pricing import GB, money
 from creative_s3.core.events import Emit, Failed, PhaseStarted, Skipped, TotalsKnown, ignore
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
+    from creative_s3.core.costs.pricing import RegionPrices
     from creative_s3.core.models import StoredObject
     from creative_s3.core.search.finder import Finder
     from creative_s3.core.storage.manager import S3StorageManager
@@ -91,6 +95,8 @@ class RetrievalReport:
         markers: Keys of "folders", skipped.
         engine: The transfer engine that was used.
         duration_s: From the first request to the last.
+        planned: The bill of fetching the selected objects.
+        sent: The bill of what was sent.
     """
 
     retrieved: tuple[Retrieved, ...]
@@ -98,6 +104,8 @@ class RetrievalReport:
     markers: tuple[str, ...]
     engine: str
     duration_s: float
+    planned: Bill = field(default_factory=Bill)
+    sent: Bill = field(default_factory=Bill)
 
     @property
     def fetched(self) -> tuple[Retrieved, ...]:
@@ -137,6 +145,8 @@ class RetrievalReport:
             ],
             "engine": self.engine,
             "duration_s": round(self.duration_s, 3),
+            "bill": self.planned.to_dict(),
+            "sent": self.sent.to_dict(),
         }
 
 
@@ -196,6 +206,7 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
     replace_files: bool = False,
     engine: EngineName = "auto",
     ledger: Ledger | None = None,
+    looked: Mapping[str, int] | None = None,
     emit: Emit = ignore,
 ) -> RetrievalReport:
     """Download the selected objects, each proved before its file gets its name.
@@ -207,12 +218,14 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
         replace_files: Whether files with other content may be replaced.
         engine: Which transfer engine.
         ledger: Takes down the run; None for nobody.
+        looked: Requests that the selection took, by S3 operation name: they are in the bills.
         emit: Takes events.
 
     Raises:
         CreativeS3Error: No object can be fetched any more (no valid credentials, for example).
     """
     started = time.monotonic()
+    prices = current_book().region(connection.region)
     retrieved: list[Retrieved] = []
     misses = list(selection.misses)
     emit(PhaseStarted("downloading"))
@@ -239,6 +252,8 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
             markers=selection.markers,
             engine=transfers.name,
             duration_s=time.monotonic() - started,
+            planned=_planned(selection, looked or {}, prices),
+            sent=_sent(selection, retrieved, Counter(looked or {}) + Counter(transfers.requests), prices),
         )
 
     with (
@@ -255,6 +270,39 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
             else:
                 misses.append(_miss(outcome, connection))
     return report()
+
+
+def _planned(selection: Selection, looked: Mapping[str, int], prices: RegionPrices) -> Bill:
+    """Price what fetching a selection sends, with retrieval and the way out to the internet."""
+    requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    requests["STANDARD"].update(looked)
+    for stored in selection.objects:
+        requests[stored.storage_class].update(fetching(stored.size_bytes, looks=0))
+    sizes = ((stored.storage_class, stored.size_bytes) for stored in selection.objects)
+    return bill_of(requests, prices, extras=fetching_extras(sizes, prices))
+
+
+def _sent(
+    selection: Selection, retrieved: Sequence[Retrieved], sent: Mapping[str, int], prices: RegionPrices
+) -> Bill:
+    """Price what was sent, as requests on the classes of the selected objects."""
+    classes = {stored.key: stored.storage_class for stored in selection.objects}
+    fetched = [item for item in retrieved if not item.already_there]
+    extras = fetching_extras(((classes[item.key], item.size_bytes) for item in fetched), prices)
+    return bill_of(_attributed(selection, sent), prices, extras=extras)
+
+
+def _attributed(selection: Selection, sent: Mapping[str, int]) -> Mapping[str, Mapping[str, int]]:
+    """Give requests to the classes that explain them; the rest to STANDARD."""
+    left = Counter(sent)
+    requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for stored in selection.objects:
+        for operation, number in fetching(stored.size_bytes, looks=0).items():
+            taken = min(number, left[operation])
+            requests[stored.storage_class][operation] += taken
+            left[operation] -= taken
+    requests["STANDARD"].update(left)
+    return requests
 
 
 def _moved(report: RetrievalReport, requests: Mapping[str, int]) -> Moved:
