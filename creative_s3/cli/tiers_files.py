@@ -239,7 +239,11 @@ def _bill(run: Run, moves: "Sequence[Move]", sent: Mapping[str, int]) -> "Bill":
     from creative_s3.core.tiers.bills import planned_moves
     from creative_s3.core.tiers.tiers import Action
 
-    real = ((move.action, move.file) for move in moves if move.file.is_hot == (move.action is Action.DEMOTE))
+    real = (
+        (move.action, move.file)
+        for move in moves
+        if move.file.hold is None and move.file.is_hot == (move.action is Action.DEMOTE)
+    )
     return planned_moves(real, current_book().region(run.config.region), sent=sent)
 
 

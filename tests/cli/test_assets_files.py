@@ -273,6 +273,19 @@ def test_a_link_in_the_place_of_a_file_is_replaced_by_force_and_never_written_th
     assert not (here.cwd / "a.png").is_symlink()
 
 
+def test_a_download_compares_what_was_sent_with_what_was_planned(
+    here: Inside, stocked: dict[str, bytes]
+) -> None:
+    result = here("assets", "download", "--prefix", f"{PREFIX}/", "-o", "down", "--json")
+    assert result.code == 0
+    # One LIST, and a GET for each object that is not empty.
+    fetched = sum(key.startswith(PREFIX) and bool(content) for key, content in stocked.items())
+    assert result.data["bill"]["requests"] == {"GetObject": fetched, "ListObjectsV2": 1}
+    assert result.data["sent"]["requests"] == result.data["bill"]["requests"]
+    shown = here("assets", "download", "--prefix", f"{PREFIX}/", "-o", "again")
+    assert "planned were" in shown.out
+
+
 def test_a_download_leaves_no_temporary_files(here: Inside, stocked: dict[str, bytes]) -> None:
     assert here("download", "--prefix", "", "--output", "out").code == 0
     assert len(files(here.cwd)) == len(stocked)

@@ -111,6 +111,17 @@ def test_the_dry_run_is_what_is_done(tiers: Inside, cache: ACache) -> None:
     cache.check_nothing_is_lost()
 
 
+def test_the_report_compares_what_was_sent_with_the_plan(tiers: Inside) -> None:
+    planned = tiers("tiers", "manage", "--dry-run", "--json").data["bill"]
+    done = tiers("tiers", "manage", "--yes", "--json").data
+    assert done["bill"] == planned
+    assert done["sent"]["requests"] == planned["requests"]
+    assert done["sent"]["total"] == planned["total"]
+    back = tiers("tiers", "undo", "--json").data
+    assert back["sent"]["requests"] == back["bill"]["requests"] == {"GetObject": 3, "HeadObject": 3}
+    assert set(back["bill"]["extras"]) == {"transfer to the internet"}
+
+
 def test_the_plan_is_shown_with_every_reason(tiers: Inside) -> None:
     result = tiers("tiers", "manage", "--dry-run")
     assert "Goes: 3 files" in result.out
