@@ -120,8 +120,8 @@ def change_class(
     """
     from creative_s3.cli import views_class as views
     from creative_s3.core.costs.price_store import current_book
-    from creative_s3.core.storage.class_changes import split_archived
     from creative_s3.core.storage.class_plan import plan_class_change
+    from creative_s3.core.storage.class_selection import split_archived
     from creative_s3.core.storage.manager import S3StorageManager
 
     target, region = str(to), current_book().region(run.config.region)

@@ -1,13 +1,13 @@
 """The `migrate` group: estimate, plan, upload, validate; `history` is in `migrate_history`."""
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from creative_s3.cli import migrate_history
+from creative_s3.cli.migrate_data import plan_data, problem_data, stacked
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -96,7 +96,7 @@ def estimate(
         plan = manager.create_migration_plan(include_unindexed=include_unindexed)
     made = price_plan(plan, run.config, use=use)
     return Report(
-        data={"plan": _plan_data(plan), "estimate": made.to_dict()},
+        data={"plan": plan_data(plan), "estimate": made.to_dict()},
         human=lambda: views_estimate.estimate(made, plan),
         lines=(f"{entry.storage_class} {entry.monthly:.6f}" for entry in made.classes),
         warnings=(*warning, *views.notices(plan)),
@@ -133,7 +133,7 @@ def plan(
         write_lines(output, (operation.to_dict() for operation in made.operations))
         run.output.note(f"{count(len(made.operations), 'operation')} written to {output}")
     return Report(
-        data={**_plan_data(made), "operations": [operation.to_dict() for operation in made.operations]},
+        data={**plan_data(made), "operations": [operation.to_dict() for operation in made.operations]},
         human=None if output else lambda: views.operations(made, limit=None, unchanged=True),
         lines=(operation.key for operation in made.uploads),
         warnings=views.notices(made),
@@ -197,13 +197,13 @@ def upload(
         return Report(
             data={
                 "dry_run": True,
-                **_plan_data(made),
+                **plan_data(made),
                 "price": amount_text(priced.current.upload),
                 "bill": planned.to_dict(),
                 "operations": [operation.to_dict() for operation in made.operations],
                 **({"invalidation": foreseen.proposal.to_dict()} if foreseen else {}),
             },
-            human=lambda: _stacked(
+            human=lambda: stacked(
                 views.operations(made),
                 views.plan_summary(made, priced),
                 *([foreseen.view()] if foreseen else []),
@@ -237,7 +237,7 @@ def upload(
     return Report(
         data={
             "dry_run": False,
-            **_plan_data(made),
+            **plan_data(made),
             "uploaded": report.uploaded,
             "uploaded_bytes": report.uploaded_bytes,
             "confirmed": report.confirmed,
@@ -263,7 +263,7 @@ def upload(
                 for failure in report.failures
             ],
         },
-        human=lambda: _stacked(views.upload_report(report, sent, planned), *([told.view()] if told else [])),
+        human=lambda: stacked(views.upload_report(report, sent, planned), *([told.view()] if told else [])),
         lines=(operation.key for operation in made.uploads),
         exit_code=report.exit_code(strict=strict) or (told.exit_code if told else ExitCode.OK),
         warnings=(
@@ -328,7 +328,7 @@ def validate(
             "deep": report.deep,
             "counts": {str(state): number for state, number in report.counts.items()},
             "findings": [finding.to_dict() for finding in report.remarkable],
-            "problems": [_problem_data(problem) for problem in report.problems],
+            "problems": [problem_data(problem) for problem in report.problems],
             "unindexed": [name for name, _ in report.unindexed],
             "requests": dict(report.requests or {}),
         },
@@ -399,43 +399,7 @@ def _at(run: Run) -> str:
     return f" at {run.config.endpoint_url}" if run.config.endpoint_url else " on AWS"
 
 
-def _plan_data(made: "MigrationPlan") -> Mapping[str, Any]:
-    return {
-        "bucket": made.bucket,
-        "prefix": made.prefix,
-        "compared": made.compared,
-        "counts": {str(reason): number for reason, number in made.counts.items()},
-        "upload_files": made.total_files,
-        "upload_bytes": made.total_size_bytes,
-        "kinds": {
-            str(kind): {"files": files, "size_bytes": size_bytes}
-            for kind, (files, size_bytes) in sorted(made.by_kind().items())
-        },
-        "problems": [_problem_data(problem) for problem in made.problems],
-        "unindexed": [name for name, _ in made.unindexed],
-        "unusable": [{"path": name, "reason": reason} for name, reason in made.unusable],
-    }
-
-
-def _problem_data(problem: Any) -> Mapping[str, str]:  # noqa: ANN401 - an IndexProblem, imported only when needed
-    return {
-        "kind": str(problem.kind),
-        "entry": problem.item,
-        "reason": problem.reason,
-    }
-
-
 def _missing(made: "MigrationPlan") -> int:
     from creative_s3.core.migration.planning import Reason
 
     return made.counts[Reason.MISSING]
-
-
-def _stacked(*parts: Any) -> Any:  # noqa: ANN401 - rich renderables
-    from rich.console import Group
-    from rich.text import Text
-
-    separated: list[Any] = []
-    for part in parts:
-        separated += [part, Text("")]
-    return Group(*separated[:-1])

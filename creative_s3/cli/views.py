@@ -71,6 +71,7 @@ def table(*columns: str, right: Sequence[str] = (), title: str | None = None) ->
 
 def plan_summary(plan: MigrationPlan, estimate: MigrationEstimate) -> RenderableType:
     """Show what a plan would do in a few lines: by kind, what stays, what it costs."""
+    from creative_s3.cli.views_costs import not_in_it
     from creative_s3.core.costs.pricing import money
     from creative_s3.core.migration.planning import Reason
 
@@ -102,7 +103,7 @@ def plan_summary(plan: MigrationPlan, estimate: MigrationEstimate) -> Renderable
         Text(""),
         Text.assemble(("Plan   ", "bold"), " · ".join(words) or "nothing"),
     ]
-    lines.append(price)
+    lines += [price, not_in_it()]
     return Group(*lines)
 
 

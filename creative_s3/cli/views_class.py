@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -40,9 +41,12 @@ def plan(made: ClassPlan, region: RegionPrices) -> RenderableType:
         shown.add_row(printable(name), f"{number:,}", size(size_bytes), made.target)
     parts: list[RenderableType] = [shown, Text("")]
     largest = sorted(made.changes, key=lambda stored: -stored.size_bytes)[:_SHOWN]
-    listed = table("Size", "Key", right=("Size",))
+    # Keys of one prefix are told by their ends.
+    common = commonprefix([stored.key for stored in made.changes]).rpartition("/")[0]
+    listed = table("Size", f"Key below {printable(common)}/" if common else "Key", right=("Size",))
     for stored in largest:
-        listed.add_row(size(stored.size_bytes), printable(stored.key), style="dim")
+        short = stored.key.removeprefix(f"{common}/") if common else stored.key
+        listed.add_row(size(stored.size_bytes), printable(short), style="dim")
     parts.append(listed)
     if len(made.changes) > _SHOWN:
         parts.append(Text(f"and {count(len(made.changes) - _SHOWN)} smaller ones", style="dim"))

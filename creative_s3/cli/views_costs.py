@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from creative_s3.cli.text import count
+from creative_s3.core.costs.bills import LEFT_OUT
 from creative_s3.core.costs.pricing import money
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def planned(bill: Bill) -> Text:
     return text.append(f"  ({prices_of(bill)})", style="dim")
 
 
+def not_in_it() -> Text:
+    """Say what is in no bill."""
+    return Text(f"Not in it: {' '.join(LEFT_OUT)}", style="dim")
+
+
 def compared(sent: Bill, plan: Bill) -> Text:
     """Say what a run really sent and cost, beside its plan."""
     return Text.assemble(
@@ -37,7 +43,7 @@ def compared(sent: Bill, plan: Bill) -> Text:
 
 def with_plan(shown: RenderableType, bill: Bill) -> RenderableType:
     """Put a plan's price under what it does."""
-    return Group(shown, Text(), planned(bill))
+    return Group(shown, Text(), planned(bill), not_in_it())
 
 
 def with_comparison(shown: RenderableType, sent: Bill, plan: Bill) -> RenderableType:

@@ -42,6 +42,11 @@ FIELD_OF_OPERATION: Mapping[str, str] = MappingProxyType(
     }
 )
 """How the price book counts each operation; one that is not named here counts as a GET."""
+LEFT_OUT = (
+    "Requests repeated after errors.",
+    "Taxes, discounts, credits and the free tier.",
+)
+"""What is in no bill, in plain sentences."""
 RESTORE = "RestoreObject"
 """Priced by its retrieval option and not here: see ``pricing.RestorePrice``."""
 
@@ -87,6 +92,7 @@ class Bill:
             "region": self.region,
             "prices_as_of": self.as_of,
             "currency": self.currency,
+            "left_out": list(LEFT_OUT),
         }
 
 

@@ -298,8 +298,7 @@ def _trimmed(amount: Decimal) -> str:
 
 def _tiered(tiers: tuple[Tier, ...], gb: Decimal) -> Decimal:
     total = Decimal(0)
-    ends = [tier.from_gb for tier in tiers[1:]]
-    for tier, end in zip(tiers, [*ends, None], strict=True):
+    for tier, end in zip(tiers, [*(tier.from_gb for tier in tiers[1:]), None], strict=True):
         upper = gb if end is None else min(gb, end)
         if upper > tier.from_gb:
             total += (upper - tier.from_gb) * tier.price

@@ -34,12 +34,11 @@ from creative_s3.core.objects import from_answer, is_archived, read_back
 from creative_s3.core.storage.class_plan import (
     COPY_LIMIT_BYTES,
     COPY_PART_BYTES,
-    Refused,
     copy_part_bytes,
 )
+from creative_s3.core.storage.class_selection import archived
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import (
-    ArchivedError,
     ChecksumMismatchError,
     CreativeS3Error,
     ItemError,
@@ -48,7 +47,7 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from creative_s3.core.models import StoredObject
     from creative_s3.core.object_store import ObjectStore
@@ -349,39 +348,6 @@ def change_classes(
         else:
             emit(Progressed(key, result.before.size_bytes))
             emit(Finished(key, result.before.size_bytes))
-
-
-def split_archived(
-    store: ObjectStore, objects: Iterable[StoredObject], *, workers: int
-) -> tuple[list[StoredObject], list[Refused]]:
-    """Separate what can be copied from what has to be restored first; a LIST does not say what was restored.
-
-    Args:
-        store: The bucket.
-        objects: From LIST or HEAD.
-        workers: How many HEADs at once.
-    """
-    found: dict[str, StoredObject] = {stored.key: stored for stored in objects}
-    doubtful = [key for key, stored in found.items() if is_archived(stored) and stored.metadata is None]
-    looks = zip(doubtful, in_order(store.head, doubtful, workers=workers), strict=True)
-    found |= {key: looked for key, looked in looks if looked is not None}
-    ready = [stored for stored in found.values() if not is_archived(stored)]
-    return ready, [Refused(one.key, archived(one)) for one in found.values() if is_archived(one)]
-
-
-def archived(stored: StoredObject) -> ArchivedError:
-    """Return the error for an object that has to be restored first."""
-    if 'ongoing-request="true"' in (stored.restore or ""):
-        return ArchivedError(
-            f"it is archived ({stored.storage_class}) and being restored",
-            item=stored.key,
-            hint="run the same command again when it is restored",
-        )
-    return ArchivedError(
-        f"it is archived ({stored.storage_class}) and has to be restored before it can be copied",
-        item=stored.key,
-        hint=f"creative-s3 tiers restore {shlex.quote(stored.key)}",
-    )
 
 
 def _is_md5(answer: Mapping[str, Any], stored: StoredObject) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,14 @@ from creative_s3.core.aws import translate
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.faults import ends_run
 from creative_s3.core.layout import parse_key
+from creative_s3.core.lookahead import in_order
 from creative_s3.core.migration.remote import published_key
+from creative_s3.core.objects import is_archived
 from creative_s3.core.slugs import slug_or_unspecified
+from creative_s3.core.storage.class_plan import Refused
 from creative_s3.errors import (
     AccessDeniedError,
+    ArchivedError,
     CreativeS3Error,
     ObjectNotFoundError,
     RefusedError,
@@ -20,7 +25,7 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from creative_s3.core.models import Kind, StoredObject
@@ -136,3 +141,36 @@ def keeps_versions(store: ObjectStore) -> bool:
             return False
         raise ours from error
     return bool(answer.get("Status") == "Enabled")
+
+
+def split_archived(
+    store: ObjectStore, objects: Iterable[StoredObject], *, workers: int
+) -> tuple[list[StoredObject], list[Refused]]:
+    """Separate what can be copied from what has to be restored first; a LIST does not say what was restored.
+
+    Args:
+        store: The bucket.
+        objects: From LIST or HEAD.
+        workers: How many HEADs at once.
+    """
+    found: dict[str, StoredObject] = {stored.key: stored for stored in objects}
+    doubtful = [key for key, stored in found.items() if is_archived(stored) and stored.metadata is None]
+    looks = zip(doubtful, in_order(store.head, doubtful, workers=workers), strict=True)
+    found |= {key: looked for key, looked in looks if looked is not None}
+    ready = [stored for stored in found.values() if not is_archived(stored)]
+    return ready, [Refused(one.key, archived(one)) for one in found.values() if is_archived(one)]
+
+
+def archived(stored: StoredObject) -> ArchivedError:
+    """Return the error for an object that has to be restored first."""
+    if 'ongoing-request="true"' in (stored.restore or ""):
+        return ArchivedError(
+            f"it is archived ({stored.storage_class}) and being restored",
+            item=stored.key,
+            hint="run the same command again when it is restored",
+        )
+    return ArchivedError(
+        f"it is archived ({stored.storage_class}) and has to be restored before it can be copied",
+        item=stored.key,
+        hint=f"creative-s3 tiers restore {shlex.quote(stored.key)}",
+    )
