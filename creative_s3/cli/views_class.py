@@ -42,7 +42,8 @@ def plan(made: ClassPlan, region: RegionPrices) -> RenderableType:
     parts: list[RenderableType] = [shown, Text("")]
     largest = sorted(made.changes, key=lambda stored: -stored.size_bytes)[:_SHOWN]
     # Keys of one prefix are told by their ends.
-    common = commonprefix([stored.key for stored in made.changes]).rpartition("/")[0]
+    common = commonprefix([stored.key for stored in made.changes])  # noqa: RUF071 - keys are no paths
+    common = common.rpartition("/")[0]
     listed = table("Size", f"Key below {printable(common)}/" if common else "Key", right=("Size",))
     for stored in largest:
         short = stored.key.removeprefix(f"{common}/") if common else stored.key

@@ -118,10 +118,13 @@ def test_an_archived_asset_is_restored_and_brought_back(aws: S3Client, cache: AC
     code, out, err = run("tiers", "restore", "a", "--dry-run")
     assert code == 0
     assert "GLACIER: needs a restore" in out
+    assert "for 1 request, of it retrieval" in out
+    assert "AWS us-east-1, prices of" in out
     assert "5 h" in out
     code, _, err = run("tiers", "restore", "a")
     assert (code, "--yes" in err) == (2, True)
     code, out, _ = run("tiers", "restore", "a", "--yes", "--wait", "--tier", "bulk", "--engine", "classic")
+    assert "for 1 request; planned were" in out
     assert code == 0, out
     assert cache.path("a").read_bytes() == cache.contents["a"]
 
