@@ -212,7 +212,11 @@ def manage(
             "bill": bill.to_dict(),
             "sent": sent.to_dict(),
         },
-        human=lambda: views_costs.with_comparison(views.report(report), sent, bill),
+        human=lambda: (
+            views_costs.with_comparison(views.report(report), sent, bill)
+            if report.settled
+            else views.report(report)
+        ),
         lines=(item.file.cache_keys[0] for item in report.settled if item.done),
         exit_code=report.exit_code,
         warnings=(*report.warnings, *_shortfall(plan)),

@@ -278,9 +278,13 @@ def test_a_download_compares_what_was_sent_with_what_was_planned(
 ) -> None:
     result = here("assets", "download", "--prefix", f"{PREFIX}/", "-o", "down", "--json")
     assert result.code == 0
-    # One LIST, and a GET for each object that is not empty.
-    fetched = sum(key.startswith(PREFIX) and bool(content) for key, content in stocked.items())
-    assert result.data["bill"]["requests"] == {"GetObject": fetched, "ListObjectsV2": 1}
+    # One LIST, a GET for each object that is not empty, and a HEAD for the one that is.
+    ours = [content for key, content in stocked.items() if key.startswith(PREFIX)]
+    assert result.data["bill"]["requests"] == {
+        "GetObject": sum(map(bool, ours)),
+        "HeadObject": ours.count(b""),
+        "ListObjectsV2": 1,
+    }
     assert result.data["sent"]["requests"] == result.data["bill"]["requests"]
     shown = here("assets", "download", "--prefix", f"{PREFIX}/", "-o", "again")
     assert "planned were" in shown.out

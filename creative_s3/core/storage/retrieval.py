@@ -277,7 +277,9 @@ def _planned(selection: Selection, looked: Mapping[str, int], prices: RegionPric
     requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
     requests["STANDARD"].update(looked)
     for stored in selection.objects:
-        requests[stored.storage_class].update(fetching(stored.size_bytes, looks=0))
+        # Nothing is fetched of an empty object, so that its checksum has to be asked for.
+        looks = 0 if stored.size_bytes else 1
+        requests[stored.storage_class].update(fetching(stored.size_bytes, looks=looks))
     sizes = ((stored.storage_class, stored.size_bytes) for stored in selection.objects)
     return bill_of(requests, prices, extras=fetching_extras(sizes, prices))
 
@@ -297,7 +299,7 @@ def _attributed(selection: Selection, sent: Mapping[str, int]) -> Mapping[str, M
     left = Counter(sent)
     requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for stored in selection.objects:
-        for operation, number in fetching(stored.size_bytes, looks=0).items():
+        for operation, number in fetching(stored.size_bytes).items():
             taken = min(number, left[operation])
             requests[stored.storage_class][operation] += taken
             left[operation] -= taken
