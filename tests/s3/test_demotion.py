@@ -222,6 +222,17 @@ def test_an_object_that_is_gone_keeps_its_file_here(cache: ACache, s3: S3Client)
     cache.check_nothing_is_lost()
 
 
+def test_a_bucket_that_has_none_of_the_objects_is_taken_for_another_one(cache: ACache, s3: S3Client) -> None:
+    """It is not empty: another asset's object is there, and the published index."""
+    for name in "abc":
+        s3.delete_object(Bucket=cache.connection.bucket, Key=cache.key(name))
+    with pytest.raises(RefusedError, match="not one has its object"):
+        cache.demote()
+    assert all(cache.path(name).exists() for name in cache.contents)
+    with cache.opened() as catalog:
+        assert Movements(catalog.database).pending() == []
+
+
 @pytest.mark.parametrize(
     ("metadata", "hold"),
     [({"cache-key": "somebody-else"}, Hold.SHARED_OBJECT), ({}, Hold.UNPROVED)],
@@ -497,6 +508,34 @@ def test_undo_brings_back_exactly_what_went_or_says_why_not(cache: ACache, s3: S
         by_key = {file.cache_keys[0]: file for file in tiers.look().files}
         assert tiers.promote([by_key["a"]]).promoted == 1
     assert cache.path("a").read_bytes() == b"another machine's"
+
+
+def test_undo_brings_back_the_version_that_went_where_the_bucket_keeps_versions(
+    cache: ACache, s3: S3Client
+) -> None:
+    bucket = cache.connection.bucket
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for name in "abc":
+        cache.path(name).write_bytes(cache.contents[name] + b" again")
+        cache.contents[name] += b" again"
+        cache.age(cache.path(name))
+    cache.upload()
+    before = cache.path("a").stat()
+    assert cache.demote().demoted == 3
+    put(s3, cache, "a", b"another machine's", ChecksumAlgorithm="CRC64NVME")
+    s3.delete_object(Bucket=bucket, Key=cache.key("b"))
+    with cache.tiers() as tiers:
+        report = tiers.undo()
+    assert (report.promoted, report.success) == (3, True), report.reasons
+    for name in "abc":
+        assert cache.path(name).read_bytes() == cache.contents[name]
+        assert not cache.is_cold(name)
+    assert cache.path("a").stat().st_mtime_ns == before.st_mtime_ns
+    assert not list(cache.root.rglob("*.part*"))
+    # What is current in S3 is somebody's own: it is no proof for this file, and is not touched.
+    cache.age(cache.path("a"))
+    cache.wait_until_settled()
+    assert hold_of(cache.demote("a"), "a") is Hold.CHANGED
 
 
 def test_what_somebody_put_in_the_place_meanwhile_is_not_replaced(cache: ACache) -> None:

@@ -26,13 +26,13 @@ from creative_s3.core.events import (
 )
 from creative_s3.core.faults import ends_run, translate
 from creative_s3.core.lookahead import in_order
-from creative_s3.core.tiers.leaving import StaysError, StrandedError, aside_name
+from creative_s3.core.tiers.leaving import ObjectGoneError, StaysError, StrandedError, aside_name
 from creative_s3.core.tiers.movements import Movement, Movements, Pending
 from creative_s3.core.tiers.reasons import why
 from creative_s3.core.tiers.replay import Ending, end, settle
 from creative_s3.core.tiers.report import Settled, done, failed, stayed
 from creative_s3.core.tiers.tiers import Action, Cause, Hold, Move
-from creative_s3.errors import CreativeS3Error, FileVanishedError, TemporaryError
+from creative_s3.errors import CreativeS3Error, FileVanishedError, RefusedError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 GROUP_FILES = 32
 """So few files to a transaction that the proof of the first is a moment old when it goes."""
 _GROUP_BYTES = 256 * 2**20
+_SUSPICIOUS = 3
+"""So many files, and none of their objects there: that is another bucket, or one that was emptied."""
 _PATIENCE = 5
 """So many temporary failures, each after all of its retries, end the run."""
 
@@ -107,8 +109,10 @@ class Demoter:
         """
         self._emit(PhaseStarted("demoting"))
         self._emit(TotalsKnown(len(moves), sum(move.file.size_bytes for move in moves)))
-        for group in _groups(moves):
+        for number, group in enumerate(_groups(moves)):
             tried = self._prove(group)
+            if not number:
+                self._check_bucket(tried)
             proved: list[_Tried] = []
             for one in tried:
                 if one.proved is not None:
@@ -117,6 +121,21 @@ class Demoter:
                     yield self._told(self._kept(one))
             for settled in self._remove(proved):
                 yield self._told(settled)
+
+    def _check_bucket(self, tried: Sequence[_Tried]) -> None:
+        """Make sure that the bucket is the one in which these files were proved: some objects must be there.
+
+        Raises:
+            RefusedError: None of them is.
+        """
+        if len(tried) >= _SUSPICIOUS and all(isinstance(one.stays, ObjectGoneError) for one in tried):
+            raise RefusedError(
+                f"of the first {len(tried)} files that are to go, not one has its object in the bucket"
+                " any more; nothing was removed",
+                item=f"s3://{self._prover.bucket}",
+                hint="check --bucket, --prefix and --endpoint-url (creative-s3 config); if the objects were"
+                " deleted: creative-s3 migrate upload",
+            )
 
     def _prove(self, group: Sequence[Move]) -> list[_Tried]:
         """Prove a group.

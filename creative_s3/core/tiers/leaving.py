@@ -51,6 +51,10 @@ class StaysError(Exception):
         self.detail = detail
 
 
+class ObjectGoneError(StaysError):
+    """The file has to stay: there is no object under its key any more."""
+
+
 class StrandedError(Exception):
     """The file could not be put back under its name: another one has it. It is aside, whole."""
 

@@ -22,13 +22,20 @@ from creative_s3.core.objects import is_archived
 from creative_s3.core.storage.placement import place_of
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.tiers.movements import Movement, Movements
+from creative_s3.core.tiers.older_versions import fetch_version, find_version
 from creative_s3.core.tiers.reasons import why
 from creative_s3.core.tiers.report import Settled, done, failed, stayed
 from creative_s3.core.tiers.tiers import Action, Hold, Move, TierFile
 from creative_s3.core.transfers.engine import TransferEngine
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
 from creative_s3.core.workspace import FileState, Signature
-from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, ItemError, WouldOverwriteError
+from creative_s3.errors import (
+    ChecksumMismatchError,
+    CreativeS3Error,
+    ItemError,
+    ObjectNotFoundError,
+    WouldOverwriteError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,12 +52,13 @@ _COMMIT_FILES = 50
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A file to fetch: where from and where to, or why not."""
+    """A file to fetch: where from and where to, or why not; `older` where another version is current now."""
 
     move: Move
     path: Path | None = None
     stored: StoredObject | None = None
     error: CreativeS3Error | None = None
+    older: Movement | None = None
 
 
 class Promoter:
@@ -117,7 +125,8 @@ class Promoter:
                 yield stayed(wanted.move, Hold.HERE)
             else:
                 ready.append(wanted)
-        yield from self._fetch(ready)
+        yield from self._fetch([wanted for wanted in ready if wanted.older is None])
+        yield from self._fetch_older([wanted for wanted in ready if wanted.older is not None])
 
     def _look(self, move: Move) -> _Wanted:
         """Find out where a file goes and what its object is now; one that is back already needs nothing."""
@@ -135,9 +144,24 @@ class Promoter:
                         hint=f"ls -ld {path}",
                     ),
                 )
-            return _Wanted(move, path, self._stored(move.file))
+            return self._current_or_older(move, path)
         except CreativeS3Error as error:
             return _Wanted(move, error=error)
+
+    def _current_or_older(self, move: Move, path: Path) -> _Wanted:
+        """Find a file's object; for an undo of what was overwritten or deleted since, the version that went.
+
+        Raises:
+            CreativeS3Error: There is none of them.
+        """
+        try:
+            return _Wanted(move, path, self._stored(move.file))
+        except (ItemError, ObjectNotFoundError):
+            known = self._exact.get(move.file.file_path)
+            older = find_version(self._store, known) if known is not None else None
+            if older is None:
+                raise
+            return _Wanted(move, path, older, older=known)
 
     def _stored(self, file: TierFile) -> StoredObject:
         """Ask for a file's object, and make sure that it is the file's.
@@ -155,9 +179,8 @@ class Promoter:
             raise archived(stored, self._store.connection)
         known = self._exact.get(file.file_path)
         if known is not None and not _is_same(stored, known):
-            version = f"; its version {known.version_id} had it" if known.version_id else ""
             raise ItemError(
-                f"the object was overwritten since the file was demoted{version}",
+                "the object was overwritten since the file was demoted",
                 item=key,
                 hint=f"take what is there now: creative-s3 tiers promote {file.cache_keys[0]}",
             )
@@ -197,6 +220,20 @@ class Promoter:
             finally:
                 self._commit(waiting)
                 self._store.count(transfers.requests)
+
+    def _fetch_older(self, ready: Sequence[_Wanted]) -> Iterator[Settled]:
+        waiting: list[tuple[Move, Outcome]] = []
+        for wanted in ready:
+            assert wanted.path is not None  # noqa: S101 - only those get here
+            assert wanted.stored is not None  # noqa: S101 - the same
+            assert wanted.older is not None  # noqa: S101 - the same
+            outcome = fetch_version(self._store, wanted.stored, wanted.path, known=wanted.older)
+            if outcome.error is not None:
+                yield failed(wanted.move, outcome.error)
+            else:
+                waiting.append((wanted.move, outcome))
+                self._commit(waiting)
+                yield done(wanted.move, self._now)
 
     def _unproved(self, move: Move, outcome: Outcome) -> CreativeS3Error | None:
         """Prove what S3 has no checksum of by what we know; return why that fails.

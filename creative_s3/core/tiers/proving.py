@@ -15,7 +15,7 @@ from creative_s3.core.aws import translate
 from creative_s3.core.catalog.catalog import ProvedObject
 from creative_s3.core.layout import owner_of
 from creative_s3.core.objects import ARCHIVE_CLASSES, from_answer, read_back
-from creative_s3.core.tiers.leaving import LeavingFile, StaysError
+from creative_s3.core.tiers.leaving import LeavingFile, ObjectGoneError, StaysError
 from creative_s3.core.tiers.tiers import Hold
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import AccessDeniedError, UnsupportedError
@@ -80,6 +80,11 @@ class Prover:
         self._fates = fates
         self._pins = pins
         self._accepted = frozenset(accepted)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._store.bucket
 
     def prove(self, file_path: str) -> ProvedFile:
         """Read a file and compare it with the objects of all of its assets.
@@ -171,7 +176,7 @@ class Prover:
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_FOUND:
                 store.missing(key)  # raises when there is not even the bucket
-                raise StaysError(Hold.UNPROVED, "there is no object under its key any more") from error
+                raise ObjectGoneError(Hold.UNPROVED, "there is no object under its key any more") from error
             raise translate(error, item=key, endpoint_url=store.connection.endpoint_url) from error
         except Exception as error:
             raise translate(error, item=key, endpoint_url=store.connection.endpoint_url) from error
