@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from creative_s3.cli import lifecycle_change, lifecycle_class, lifecycle_prices
+from creative_s3.cli import lifecycle_change, lifecycle_class, lifecycle_prices, lifecycle_simulate
 from creative_s3.cli.lifecycle_options import use_of
 from creative_s3.cli.options import AWS, CACHE, command, group
 from creative_s3.cli.output import Report
@@ -120,5 +120,6 @@ def export(
 
 
 lifecycle_change.register(app)
+lifecycle_simulate.register(app)
 lifecycle_class.register(app)
 lifecycle_prices.register(app)

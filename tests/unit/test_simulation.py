@@ -171,7 +171,8 @@ def test_an_object_of_15_january_2014_with_3_days_moves_at_midnight_of_the_19th(
     population, (read,) = population_of([thing], [rule(Transitions=[{"Days": 3, "StorageClass": "GLACIER"}])])
     simulator = Simulator(population, Setting(date(2014, 1, 16).toordinal(), 2, VIRGINIA))
     ((traits, _, _),) = simulator.groups
-    (move,) = simulator.courses(read)(traits).moves
+    courses = simulator.courses(read)
+    (move,) = courses.of(courses.fate(traits)).moves
     assert date_of(move.day) == date(2014, 1, 19)
 
 

@@ -109,7 +109,7 @@ def bills_of(usage: Usage, region: RegionPrices) -> tuple[MonthBill, ...]:
         for name in ("content", "objects", "billed", "tiers", "monitored", "read_objects", "read_bytes")
     }
     names = sorted(
-        {*measured["content"], *measured["billed"], *usage.transitions, *usage.early},
+        {*measured["objects"], *measured["billed"], *usage.transitions, *usage.early},
         key=lambda name: list(region.classes).index(name),
     )
     return tuple(

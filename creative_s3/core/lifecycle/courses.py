@@ -103,6 +103,18 @@ class Orders:
     noncurrent_expirations: tuple[Action, ...] = ()
     aborts: tuple[Action, ...] = ()
 
+    @property
+    def longest_days(self) -> int:
+        """The number of days after which every action that counts days is due."""
+        actions = (
+            *self.transitions,
+            *self.expirations,
+            *self.noncurrent_transitions,
+            *self.noncurrent_expirations,
+            *self.aborts,
+        )
+        return max((action.days or 0 for action in actions), default=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.layout import campaign_folders, folders_of
 from creative_s3.core.lifecycle.actions import Verb, read_all
 from creative_s3.core.lifecycle.bucket_rules import BucketRules, read
@@ -104,7 +104,7 @@ def plan_change(store: ObjectStore, change: Change, *, use: KnownUse, now: datet
     if not ours:
         return ChangePlan(change)
     config = store.connection.config
-    region = load_bundled().region(store.connection.region)
+    region = current_book().region(store.connection.region)
     holdings = take(store, Population(everything), prefixes=_prefixes(ours), use=use)
     left_out = holdings.left_out
     if use.problem is not None and any(_expires(rule) for rule in ours):

@@ -92,7 +92,7 @@ class Population:
         edges |= {scope.smaller_than for scope in scopes if scope.smaller_than is not None}
         self.edges = tuple(sorted(edge for edge in edges if edge > 0))
         self._bits = tuple((prefix, 1 << place) for place, prefix in enumerate(self.prefixes))
-        self._sizes: dict[Traits, array[int]] = {}
+        self._sizes: dict[tuple[int, int, str, int, int, bool, State, int, int], array[int]] = {}
 
     def add(  # noqa: PLR0913 - what a listing says of an object
         self,
@@ -112,7 +112,7 @@ class Population:
         for prefix, bit in self._bits:
             if key.startswith(prefix):
                 places |= bit
-        traits = Traits(
+        traits = (  # a plain tuple: naming its parts a million times takes a second
             places,
             bisect_right(self.edges, size_bytes),
             storage_class,
@@ -130,7 +130,9 @@ class Population:
 
     def groups(self) -> tuple[Group, ...]:
         """Return what there is so far."""
-        return tuple(Group(traits, len(sizes), sum(sizes), sizes) for traits, sizes in self._sizes.items())
+        return tuple(
+            Group(Traits(*traits), len(sizes), sum(sizes), sizes) for traits, sizes in self._sizes.items()
+        )
 
     def least_size(self, band: int) -> int:
         """Return the smallest size of a band; what holds for it holds for all sizes of the band."""

@@ -14,17 +14,18 @@ from creative_s3.core.lifecycle.bills import MonthBill, bills_of
 from creative_s3.core.lifecycle.courses import Course, Frame, Orders, course_of, orders_for
 from creative_s3.core.lifecycle.growth import SCALE, Growth, newcomers
 from creative_s3.core.lifecycle.months import Calendar, months_from
-from creative_s3.core.lifecycle.population import State
-from creative_s3.core.lifecycle.usage import Usage, is_small
+from creative_s3.core.lifecycle.population import State, Traits
+from creative_s3.core.lifecycle.usage import LONGEST_WAIT_DAYS, Usage, is_small
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from creative_s3.core.costs.pricing import RegionPrices
     from creative_s3.core.lifecycle.actions import ReadRule
-    from creative_s3.core.lifecycle.population import Group, Population, Traits
+    from creative_s3.core.lifecycle.population import Group, Population
 
-MOST_MONTHS = 360
+Fate = tuple[int, bool, str, int, int, State, int, int]
+"""What the rules order (a number), whether it is small, class, day stored, reads, state, since, newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +113,36 @@ class Simulator:
         scale = SCALE if self.setting.growth else 1
         usage = Usage(self.calendar, self.rules_of, scale=scale)
         courses = self.courses(rules)
-        for traits, objects, size_bytes in self.groups:
-            self._follow(usage, courses(traits), traits, objects * scale, size_bytes * scale)
+        self._follow(usage, courses, self.groups, scale)
         if self.setting.growth:
             arriving = newcomers(
                 self.groups, self.setting.growth, self.calendar.months, stored_as=self.setting.stored_as
             )
-            for traits, objects, size_bytes in arriving:
-                self._follow(usage, courses(traits), traits, objects, size_bytes)
+            self._follow(usage, courses, arriving, 1)
         return Scenario(name, bills_of(usage, self.setting.region))
 
     def courses(self, rules: Sequence[ReadRule]) -> Courses:
         """Return what finds the course of any traits under some rules."""
         return Courses(rules, self.population, self.frame, small_too=self.setting.moves_small_objects)
 
-    def _follow(self, usage: Usage, course: Course, traits: Traits, objects: int, size_bytes: int) -> None:
-        usage.follow(
-            course,
-            objects,
-            size_bytes,
-            is_small=is_small(self.population.least_size(traits.band)),
-            reads_per_year=traits.reads_per_year if traits.state is State.CURRENT else 0,
-        )
+    @staticmethod
+    def _follow(
+        usage: Usage, courses: Courses, groups: Iterable[tuple[Traits, int, int]], scale: int
+    ) -> None:
+        """Measure groups; those together that the rules treat alike, for they take one course."""
+        sums: dict[Fate, list[int]] = {}
+        for traits, objects, size_bytes in groups:
+            row = sums.setdefault(courses.fate(traits), [0, 0])
+            row[0] += objects
+            row[1] += size_bytes
+        for fate, (objects, size_bytes) in sums.items():
+            usage.follow(
+                courses.of(fate),
+                objects * scale,
+                size_bytes * scale,
+                is_small=fate[1],
+                reads_per_year=fate[4] if fate[5] is State.CURRENT else 0,
+            )
 
 
 class Courses:
@@ -143,21 +152,44 @@ class Courses:
         self, rules: Sequence[ReadRule], population: Population, frame: Frame, *, small_too: bool
     ) -> None:
         self._rules, self._population, self._frame, self._small_too = rules, population, frame, small_too
-        self._orders: dict[tuple[int, int], Orders] = {}
-        self._courses: dict[Traits, Course] = {}
+        self._orders: list[Orders] = []
+        self._numbers: dict[tuple[int, int], tuple[int, bool, int]] = {}
+        self._courses: dict[Fate, Course] = {}
 
-    def __call__(self, traits: Traits) -> Course:
-        """Return the course of objects with these traits."""
-        plain = traits._replace(reads_per_year=0, is_only_copy=False)
-        found = self._courses.get(plain)
+    def fate(self, traits: Traits) -> Fate:
+        """Return all that an object's course and price per byte depend on.
+
+        So long ago that every action is overdue and every minimum duration served is as good as any longer.
+        """
+        places, band, storage_class, stored_day, reads, _, state, since_day, newer = traits
+        number, small, floor = self._numbers.get((places, band)) or self._number(traits)
+        stored_day, since_day = max(stored_day, floor), max(since_day, floor)
+        return (number, small, storage_class, stored_day, reads, state, since_day, newer)
+
+    def of(self, fate: Fate) -> Course:
+        """Return the course of objects with this fate."""
+        found = self._courses.get(fate)
         if found is None:
-            place = (traits.places, traits.band)
-            orders = self._orders.get(place)
-            if orders is None:
-                orders = orders_for(self._rules, self._population, traits, small_too=self._small_too)
-                self._orders[place] = orders
-            found = self._courses[plain] = course_of(plain, orders, self._frame)
+            number, _, storage_class, stored_day, _, state, since_day, newer = fate
+            plain = Traits(
+                0, 0, storage_class, stored_day, state=state, since_day=since_day, newer_versions=newer
+            )
+            found = self._courses[fate] = course_of(plain, self._orders[number], self._frame)
         return found
+
+    def _number(self, traits: Traits) -> tuple[int, bool, int]:
+        """Number what the rules order for a place and a band; say whether sizes are small, and the floor."""
+        orders = orders_for(self._rules, self._population, traits, small_too=self._small_too)
+        if orders not in self._orders:
+            self._orders.append(orders)
+        number = (
+            self._orders.index(orders),
+            is_small(self._population.least_size(traits.band)),
+            self._frame.start
+            - max(orders.longest_days, LONGEST_WAIT_DAYS, *self._frame.minimum_days.values()),
+        )
+        self._numbers[traits.places, traits.band] = number
+        return number
 
 
 def merged(groups: Iterable[Group]) -> list[tuple[Traits, int, int]]:

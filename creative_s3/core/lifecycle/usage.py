@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 INTELLIGENT = "INTELLIGENT_TIERING"
 FREQUENT, INFREQUENT, INSTANT = "FA", "IA", "AIA"
 """INTELLIGENT_TIERING's own tiers, by the days without a read that lead there: 0, 30 and 90."""
+TIERS = (FREQUENT, INFREQUENT, INSTANT)
 _INFREQUENT_AFTER, _INSTANT_AFTER = 30, 90
+LONGEST_WAIT_DAYS = _INSTANT_AFTER
+"""After so many days in INTELLIGENT_TIERING more days make no difference."""
 DAYS_PER_YEAR = 365
 """The denominator of everything that reads are in: so many a year are a 365th of that on each day."""
 
@@ -82,7 +85,9 @@ class Usage:
             own = self._own(rules, objects, size_bytes, is_small=is_small)
             if stay.storage_class == INTELLIGENT and not is_small:
                 self.monitored.add(INTELLIGENT, first, end, objects)
-                self.tier(stay, own, reads_per_year)
+                for tier, since, until, share in tier_shares(stay, reads_per_year):
+                    place = max(since - self.start, 0), min(until, self.end) - self.start
+                    self.tiers.add(TIERS[tier], *place, own * share)
             else:
                 self.billed.add(stay.storage_class, first, end, own)
             if rules.standard_overhead_bytes:
@@ -105,24 +110,6 @@ class Usage:
     def _own(rules: ClassRules, objects: int, size_bytes: int, *, is_small: bool) -> int:
         content = objects * rules.minimum_bytes if is_small and rules.minimum_bytes else size_bytes
         return content + objects * rules.own_overhead_bytes
-
-    def tier(self, stay: Stay, own: int, reads_per_year: int) -> None:
-        """Spread billed bytes of INTELLIGENT_TIERING over its tiers.
-
-        Reads are spread evenly over objects and days, so that of objects read R times a year, R / 365 are
-        read on each day, and 1 - 30 R / 365 were not in the last 30 days.
-        """
-        first, end = max(stay.first, self.start) - self.start, min(stay.end, self.end) - self.start
-        colder = max(DAYS_PER_YEAR - _INFREQUENT_AFTER * reads_per_year, 0)
-        coldest = max(DAYS_PER_YEAR - _INSTANT_AFTER * reads_per_year, 0)
-        entered = stay.entered - self.start
-        infrequent_from = min(max(entered + _INFREQUENT_AFTER, first), end)
-        instant_from = min(max(entered + _INSTANT_AFTER, first), end)
-        self.tiers.add(FREQUENT, first, infrequent_from, own * DAYS_PER_YEAR)
-        self.tiers.add(FREQUENT, infrequent_from, end, own * (DAYS_PER_YEAR - colder))
-        self.tiers.add(INFREQUENT, infrequent_from, instant_from, own * colder)
-        self.tiers.add(INFREQUENT, instant_from, end, own * (colder - coldest))
-        self.tiers.add(INSTANT, instant_from, end, own * coldest)
 
 
 class _Daily:
@@ -151,6 +138,25 @@ def _monthly(changes: list[int], calendar: Calendar) -> list[tuple[int, int]]:
             total += amount
         months.append((total, amount))
     return months
+
+
+def tier_shares(stay: Stay, reads_per_year: int) -> tuple[tuple[int, int, int, int], ...]:
+    """Return how a stay in INTELLIGENT_TIERING is spread: tier (a place in `TIERS`), first, end, share.
+
+    The share is in 365ths. Reads are spread evenly over objects and days, so that of objects read R times a
+    year, R / 365 are read on each day, and 1 - 30 R / 365 were not in the last 30 days.
+    """
+    colder = max(DAYS_PER_YEAR - _INFREQUENT_AFTER * reads_per_year, 0)
+    coldest = max(DAYS_PER_YEAR - _INSTANT_AFTER * reads_per_year, 0)
+    infrequent_from = min(max(stay.entered + _INFREQUENT_AFTER, stay.first), stay.end)
+    instant_from = min(max(stay.entered + _INSTANT_AFTER, stay.first), stay.end)
+    return (
+        (0, stay.first, infrequent_from, DAYS_PER_YEAR),
+        (0, infrequent_from, stay.end, DAYS_PER_YEAR - colder),
+        (1, infrequent_from, instant_from, colder),
+        (1, instant_from, stay.end, colder - coldest),
+        (2, instant_from, stay.end, coldest),
+    )
 
 
 def is_small(band_least: int) -> bool:
