@@ -102,9 +102,9 @@ def export(
     present = read(store)
     text = to_json(present)
     if file == "-":
+        run.output_lines_only()
         return Report(
             data={"bucket": store.bucket, "file": None, "rules": present.rules},
-            human=text.rstrip("\n"),
             lines=text.splitlines(),
         )
     path = Path(file)

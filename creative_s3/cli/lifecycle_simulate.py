@@ -142,16 +142,19 @@ def simulate(
         use=use,
         growth=_growth(growth, use),
         moves_small_objects=present.moves_small_objects,
+        present=present.rules,
         suggest_for=folders,
     )
     if made is not None and report is not None:
         _write_report(run, report, made(found))
+    if as_csv:
+        run.output_lines_only()
     lines = tuple(found.csv_lines()) if as_csv else _lines(found)
     return Report(
         data={**found.to_dict(), "report": report},
-        human="\n".join(lines) if as_csv else lambda: views.outlook(found),
+        human=lambda: views.outlook(found),
         lines=lines,
-        next_steps=() if as_csv else _next(found),
+        next_steps=_next(found),
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from creative_s3.cli import log
-from creative_s3.cli.output import Output
+from creative_s3.cli.output import Look, Output
 from creative_s3.cli.text import PROGRAM
 
 if TYPE_CHECKING:
@@ -112,6 +112,10 @@ class Run:
         from creative_s3.core.aws import connect
 
         return connect(self.config, insecure_endpoint=self.session.insecure_endpoint)
+
+    def output_lines_only(self) -> None:
+        """Print the report's lines as they are, as with ``--quiet``: for data that no screen may wrap."""
+        self.session.output = Output(self.output.look.with_more(Look(quiet=True)))
 
     def live(self) -> AbstractContextManager[Live]:
         """Show events while they come: ``with run.live() as live: S3MigrationManager(…, emit=live.emit)``."""

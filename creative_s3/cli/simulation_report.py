@@ -74,7 +74,7 @@ def html(found: Outlook) -> str:
             ("Cheapest policies", "Once", "In all", "Saved", "Reads"),
             (
                 (
-                    one.options,
+                    one.name,
                     money(one.once),
                     money(one.total),
                     money(one.saved),

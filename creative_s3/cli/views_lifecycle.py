@@ -62,10 +62,14 @@ def change(plan: ChangePlan) -> RenderableType:
     if made.minimum != made.before.minimum:
         parts.append(Text(f"~ small objects: {made.before.minimum} becomes {made.minimum}", style="yellow"))
     if made.kept:
-        parts.append(Text(f"  {count(made.kept, 'rule')} of the bucket stay as they are", style="dim"))
+        parts.append(Text(f"  {_kept(made.kept)}", style="dim"))
     if plan.findings:
         parts += [Text(), *(finding(one) for one in plan.findings)]
     return Group(*parts)
+
+
+def _kept(number: int) -> str:
+    return f"{count(number, 'rule')} of the bucket {'stays as it is' if number == 1 else 'stay as they are'}"
 
 
 def summary(made: Change) -> str:

@@ -85,13 +85,11 @@ def _verdict(found: Outlook) -> Iterator[Text]:
             f"{count(lost.objects, 'object')} ({size(lost.size_bytes)}) lose {money(lost.lost)} by it; the"
             f" largest has {size(lost.largest_bytes)}.",
         )
-    gone = sum((bill.deleted_objects for bill in made.after.bills), Decimal(0))
-    if gone:
-        freed = sum((bill.deleted_bytes for bill in made.after.bills), Decimal(0))
-        yield Text.assemble(
-            ("! ", "bold red"),
-            f"{count(round(gone), 'object')} ({size(float(freed))}) are deleted meanwhile.",
-        )
+    gone, before = (sum(bill.deleted_objects for bill in one.bills) for one in (made.after, made.before))
+    if gone != before:
+        freed = sum(bill.deleted_bytes for bill in made.after.bills)
+        said = f"{count(round(gone), 'object')} ({size(float(freed))}) are deleted meanwhile"
+        yield Text.assemble(("! ", "bold red"), f"{said}; without these rules {count(round(before))}.")
 
 
 def _repaid(found: Outlook) -> str:
@@ -161,14 +159,16 @@ def _height(amount: Decimal, most: Decimal) -> int:
 
 
 def _scale(names: Sequence[str], width: int) -> str:
-    """Write months under their columns where there is room."""
-    line = ""
-    for place, name in enumerate(names):
+    """Write the first month, every January and the last month under their columns, where there is room."""
+    end = len(names) * width
+    last = names[-1] if len(names) > 1 and end >= 2 * len(names[0]) + 1 else ""
+    line = names[0]
+    for place, name in enumerate(names[:-1]):
         at = place * width
-        is_last = place == len(names) - 1
-        if at >= len(line) + (1 if line else 0) and (place == 0 or name.endswith("-01") or is_last):
+        fits = len(line) < at and at + len(name) < end - len(last)
+        if name.endswith("-01") and fits:
             line = line.ljust(at) + name
-    return line
+    return line.ljust(end - len(last)) + last if last else line
 
 
 class Months:
@@ -221,13 +221,13 @@ def _suggestions(found: Sequence[Suggestion]) -> RenderableType:
     if not found:
         return Text("No policy of the family is cheaper than leaving it as it is.", style="bold")
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("The cheapest policies, by options of lifecycle set", overflow="fold")
+    table.add_column("The cheapest policies", overflow="fold")
     for name in ("Once", "In all", "Saved"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Reads", no_wrap=True)
     for one in found[:_SUGGESTED]:
         reads = Text("restore first", style="yellow") if one.needs_restore else Text("at once")
-        table.add_row(one.options, money(one.once), money(one.total), money(one.saved), reads)
+        table.add_row(one.name, money(one.once), money(one.total), money(one.saved), reads)
     return table
 
 

@@ -69,9 +69,9 @@ def test_set_shows_before_and_after_and_keeps_what_is_not_ours(bucket: S3Client)
     (sent,) = SENT
     assert sent["LifecycleConfiguration"]["Rules"][0] == THEIRS
     assert sent["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"
-    assert "moves to GLACIER 90 days after it was stored" in err
+    assert "moves them to GLACIER 90 days after they were stored" in err
     assert "1 object, 293.0 KiB, on " in err
-    assert "1 rule of the bucket stay as they are" in err
+    assert "1 rule of the bucket stays as it is" in err
     assert "1 added, 1 as before" in out
 
 

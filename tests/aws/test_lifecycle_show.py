@@ -44,7 +44,7 @@ def test_rules_are_shown_in_words_with_what_they_will_do(with_rules: S3Client) -
     assert result.exit_code == 0, result.stderr
     assert "theirs" in result.stdout
     assert "objects under logs/" in result.stdout
-    assert "deletes 30 days after it was stored" in result.stdout
+    assert "deletes them 30 days after they were stored" in result.stdout
     assert "3 objects, 2.9 KiB, on " in result.stdout
     assert "aborts unfinished uploads 7 days after they began" in result.stdout
     assert "ours  disabled" in result.stdout

@@ -149,7 +149,7 @@ def _steps(rule: ReadRule, about: Surroundings, groups: Sequence[Group]) -> Iter
         ),
         key=lambda action: action.days or 0,
     )
-    source, since = about.stored_as, 0
+    source, since, entered = about.stored_as, 0, None
     for action in steps:
         days, target = action.days or 0, action.storage_class
         if target is not None and target not in REACHABLE.get(source, REACHABLE["STANDARD"]):
@@ -158,19 +158,34 @@ def _steps(rule: ReadRule, about: Surroundings, groups: Sequence[Group]) -> Iter
             continue
         least = about.region.of(source).rules.minimum_days
         if days - since < least:
-            yield _early(rule, source, days - since, least, about, groups)
+            yield _early(rule, entered, days - since, least, about, groups)
         if target is None:
             break
-        source, since = target, days
+        source, since, entered = target, days, action
 
 
 def _early(  # noqa: PLR0913, PLR0917 - what the price depends on
-    rule: ReadRule, source: str, served: int, least: int, about: Surroundings, groups: Sequence[Group]
+    rule: ReadRule,
+    entered: Action | None,
+    served: int,
+    least: int,
+    about: Surroundings,
+    groups: Sequence[Group],
 ) -> Finding:
+    """Say that a class is left too soon: that of uploads, or the one that the action `entered` leads to."""
+    source = about.stored_as if entered is None else entered.storage_class or ""
     amount = _amount(
         group
         for group in groups
-        if group.traits.state is State.CURRENT and about.population.concerns(rule.scope, group.traits)
+        if group.traits.state is State.CURRENT
+        and about.population.concerns(rule.scope, group.traits)
+        and (
+            group.traits.storage_class == source
+            if entered is None
+            else acts_on(
+                rule.scope, entered, about.population, group.traits, small_too=about.moves_small_objects
+            )
+        )
     )
     sizes = SizeTotals(amount.objects, amount.size_bytes, amount.objects, amount.size_bytes)
     price = early_delete_price(sizes, source, about.region, age_days=served, on=date.fromordinal(about.today))

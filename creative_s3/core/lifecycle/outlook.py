@@ -123,6 +123,7 @@ class Outlook:
             if self.suggestions is None
             else [
                 {
+                    "name": one.name,
                     "options": one.options,
                     "total": amount_text(one.total),
                     "once": amount_text(one.once),
@@ -167,6 +168,7 @@ def look_ahead(  # noqa: PLR0913 - what a simulation is made of
     use: KnownUse,
     growth: Growth | None,
     moves_small_objects: bool,
+    present: Sequence[Rule] = (),
     suggest_for: Sequence[str] | None = None,
 ) -> Outlook:
     """Simulate two sets of rules on the objects that are there.
@@ -181,6 +183,7 @@ def look_ahead(  # noqa: PLR0913 - what a simulation is made of
         use: What the catalog knows of the objects.
         growth: What is stored later; None for nothing.
         moves_small_objects: The bucket's own rule for objects under 128 KB.
+        present: The rules that the bucket has, which suggestions are added to and held against.
         suggest_for: Prefixes for which the best of a family of policies is looked for; None for none.
 
     Raises:
@@ -188,8 +191,9 @@ def look_ahead(  # noqa: PLR0913 - what a simulation is made of
     """
     config = store.connection.config
     old, new = read_all(before.rules), read_all(after.rules)
-    family = candidates(before.rules, suggest_for, region) if suggest_for is not None else ()
-    every = [*old, *new, *(rule for candidate in family for rule in candidate.rules)]
+    family = candidates(present, suggest_for, region) if suggest_for is not None else ()
+    has = read_all(present)
+    every = [*old, *new, *has, *(rule for candidate in family for rule in candidate.rules)]
     inside = f"{config.prefix}/" if config.prefix else ""
     prefixes = {inside, *(rule.scope.prefix for rule in every if rule.is_enabled)}
     holdings = take(store, Population(every), prefixes=prefixes, use=use, classes=frozenset(region.classes))
@@ -218,7 +222,7 @@ def look_ahead(  # noqa: PLR0913 - what a simulation is made of
         size_bytes=sum(group.size_bytes for group in groups),
         comparison=comparison,
         losers=losers(simulator, old, new),
-        suggestions=suggest(simulator, family, before=comparison.before.total)
+        suggestions=suggest(simulator, family, before=simulator.run("present", has).total)
         if suggest_for is not None
         else None,
         growth=growth.source if growth else "nothing new is stored",

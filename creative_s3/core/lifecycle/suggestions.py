@@ -56,6 +56,12 @@ class Candidate:
     needs_restore: bool
 
     @property
+    def name(self) -> str:
+        """What it does, in short: ``GLACIER_IR:30d, from 128 KiB``."""
+        moves = " + ".join(f"{name}:{days}d" for name, days in self.wanted.transitions)
+        return f"{moves}, from {(self.wanted.minimum_bytes or 0) // _KIB} KiB"
+
+    @property
     def options(self) -> str:
         """The options of `lifecycle set` that set it."""
         moves = " ".join(f"--transition {name}:{days}d" for name, days in self.wanted.transitions)
@@ -67,6 +73,7 @@ class Suggestion:
     """What a policy of the family would cost.
 
     Attributes:
+        name: What it does, in short.
         options: Of `lifecycle set`.
         total: In all months.
         once: Of that, transitions and early deletes.
@@ -74,6 +81,7 @@ class Suggestion:
         needs_restore: Whether objects would need a restore to be read.
     """
 
+    name: str
     options: str
     total: Decimal
     once: Decimal
@@ -105,7 +113,7 @@ def suggest(simulator: Simulator, family: Sequence[Candidate], *, before: Decima
     Args:
         simulator: Its population was grouped for the family.
         family: From `candidates`.
-        before: What the rules as they are cost in all months.
+        before: What the present rules cost in all months.
     """
     found = []
     for candidate in family:
@@ -113,6 +121,7 @@ def suggest(simulator: Simulator, family: Sequence[Candidate], *, before: Decima
         if scenario.total < before:
             found.append(
                 Suggestion(
+                    candidate.name,
                     candidate.options,
                     scenario.total,
                     scenario.once,

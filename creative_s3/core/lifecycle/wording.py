@@ -14,7 +14,7 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
 def in_words(action: Action) -> str:
-    """Say what an action does and when, such as ``moves to GLACIER 90 days after it was stored``."""
+    """Say what an action does and when, such as ``moves them to GLACIER 90 days after they were stored``."""
     if action.verb is Verb.CLEAR_MARKERS:
         return "removes delete markers with nothing behind them"
     if action.verb is Verb.ABORT_UPLOADS:
@@ -23,9 +23,10 @@ def in_words(action: Action) -> str:
         when = (
             f"on {action.on.isoformat()} or once stored later"
             if action.on
-            else f"{_days(action.days)} after it was stored"
+            else f"{_days(action.days)} after they were stored"
         )
-        return f"{'deletes' if action.verb is Verb.EXPIRE else f'moves to {action.storage_class}'} {when}"
+        does = "deletes them" if action.verb is Verb.EXPIRE else f"moves them to {action.storage_class}"
+        return f"{does} {when}"
     what = (
         "deletes old versions"
         if action.verb is Verb.NONCURRENT_EXPIRE
