@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from creative_s3.cli import assets_discover, assets_files, assets_find, assets_stats
+from creative_s3.cli import assets_discover, assets_files, assets_find, assets_retire, assets_stats
 from creative_s3.cli.amounts import seconds
 from creative_s3.cli.completion import values
 from creative_s3.cli.names import STDIN, look_up, names_of
@@ -37,6 +37,7 @@ assets_files.register(app)
 assets_discover.register(app)
 assets_find.register(app)
 assets_stats.register(app)
+assets_retire.register(app)
 
 
 def register(root: typer.Typer) -> None:

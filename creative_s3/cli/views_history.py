@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from creative_s3.core.catalog.runs import Change, RunRecord
+    from creative_s3.core.migration.retiring import Retired
     from creative_s3.core.migration.team import IndexVersion
 
 _SHOWN_CHANGES = 20
@@ -130,6 +131,20 @@ def team(found: Sequence[IndexVersion]) -> RenderableType:
             more = f" and {count(len(names) - _SHOWN_NAMES)} more" if len(names) > _SHOWN_NAMES else ""
             parts.append(Text(f"    {shown}{more}", style="dim", overflow="fold"))
     return Group(*parts)
+
+
+def retired(found: Sequence[Retired], *, done: bool) -> RenderableType:
+    """Show what is taken out of the team's index."""
+    lines: list[RenderableType] = [
+        Text(printable(".".join(filter(None, (one.section, one.entry)))), overflow="fold")
+        for one in found[:_SHOWN_CHANGES]
+    ]
+    if len(found) > _SHOWN_CHANGES:
+        lines.append(Text(f"and {count(len(found) - _SHOWN_CHANGES)} more", style="dim"))
+    if done:
+        number = count(len(found), "entry", "entries")
+        lines.append(Text(f"Taken out of the team's index: {number}. Objects and files stay."))
+    return Group(*lines)
 
 
 def change_text(one: IndexVersion) -> str:

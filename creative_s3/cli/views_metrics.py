@@ -73,8 +73,9 @@ class _Curves:
         table.add_column("Newest", justify="right", no_wrap=True)
         table.add_column("Change", justify="right", no_wrap=True)
         table.add_column(f"{len(found.days)} days", no_wrap=True)
-        for section in sections:
-            table.add_section()
+        for number, section in enumerate(sections):
+            if number:
+                table.add_row()
             for name, newest, change, one in section:
                 values = one.by_day(found.days) if one else []
                 style = "red" if name == "5xxErrors" and one and one.total else "cyan"

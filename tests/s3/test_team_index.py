@@ -104,3 +104,27 @@ def test_the_teams_history_shows_who_published_what(machines: list[Machine]) -> 
     assert asked.code == 0
     assert f"{EACH} files not there yet" in asked.out
     assert "migrate upload --dry-run" in asked.err
+
+
+def test_a_retired_asset_is_gone_for_the_team_and_its_object_stays(
+    machines: list[Machine], s3: S3Client, bucket: str
+) -> None:
+    for machine in machines:
+        machine.make(0)
+        assert machine.program("migrate", "upload", "--yes").code == 0
+    name = "spring-0-1"
+    assert machines[1].program("assets", "retire", name).code == 2
+    taken = machines[1].program("assets", "retire", name, "--yes", "--json").data["entries"]
+    assert [one["entry"] for one in taken] == [name]
+    # The machine that has the entry uploads again: it stays away, for a third machine too.
+    machines[0].make(1)
+    assert machines[0].program("migrate", "upload", "--yes").code == 0
+    published = json.loads(s3.get_object(Bucket=bucket, Key=INDEX_KEY)["Body"].read())
+    assert name not in published["semantic_assets"]
+    assert s3.get_object(Bucket=bucket, Key=taken[0]["keys"][0])["Body"].read() == name.encode()
+    found = machines[1].program("assets", "discover", "--sync", "--json")
+    assert found.code == 0
+    index = json.loads((machines[1].program.cwd / "cache" / "index.json").read_bytes())
+    assert "spring-0-0" in json.dumps(index)
+    assert name not in json.dumps(index)
+    assert machines[1].program("assets", "retire", "nothing", "--yes").code == 5

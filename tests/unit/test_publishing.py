@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ from creative_s3.core.migration.publishing import (
     digest,
     merge,
 )
+from creative_s3.core.migration.retiring import bury, find_entries
+from creative_s3.core.migration.tombstones import buried_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +26,19 @@ if TYPE_CHECKING:
     from creative_s3.core.migration.publishing import EntryName
 
 SECTION = "semantic_assets"
+NAMES = st.sampled_from(["a", "b", ""])
+TIMES = st.sampled_from(["2025-01-01", "2025-02-01T00:00:00Z", "never", 5])
+SCALARS = st.none() | st.integers(0, 3) | st.sampled_from(["x", "\ud800"])
+ENTRY = st.fixed_dictionaries(
+    {},
+    optional={
+        "x": SCALARS,
+        "y": SCALARS,
+        "s3_key": st.sampled_from("kl"),
+        "last_used": TIMES,
+        "created_at": TIMES,
+    },
+)
 
 
 class Machine:
@@ -233,21 +249,62 @@ def test_a_time_neither_goes_back_nor_away() -> None:
     assert b.publish(published)[SECTION]["e"] == {"x": 2, **times, "created_at": "2025-01-02"}
 
 
+# Tombstones
+
+
+def retired(document: Mapping[str, Any], *names: str, at: str = "2025-03-01") -> dict[str, Any]:
+    chosen = [one for entries in find_entries(document, names).values() for one in entries]
+    return dict(bury(document, chosen, at=datetime.fromisoformat(at).replace(tzinfo=UTC), machine="m"))
+
+
+def test_what_was_retired_is_not_brought_back_by_an_older_copy() -> None:
+    entry = {"x": 1, "s3_key": "p/k", "last_used": "2025-02-01"}
+    a, b = Machine(e=entry, f={"x": 2}), Machine(e=entry)
+    published = retired(b.publish(a.publish({})), "e")
+    assert published[SECTION] == {"f": {"x": 2}}
+    for machine in (a, b, Machine(e={**entry, "x": 3})):
+        published = dict(machine.publish(published))
+        assert published[SECTION] == {"f": {"x": 2}}
+    assert list(buried_keys(published)) == ["p/k"]
+
+
+def test_what_was_used_after_it_was_retired_comes_back() -> None:
+    a = Machine(e={"x": 1, "last_used": "2025-02-01"})
+    published = retired(a.publish({}), "e")
+    a.index[SECTION]["e"]["last_used"] = "2025-03-02"
+    published = dict(a.publish(published))
+    assert published == {SECTION: {"e": {"x": 1, "last_used": "2025-03-02"}}}
+
+
+def test_an_entry_from_a_clock_that_is_ahead_is_retired_too() -> None:
+    document = {SECTION: {"e": {"last_used": "2999-01-01"}}}
+    assert retired(document, "e")[SECTION] == {}
+
+
+def test_names_are_entries_cache_keys_and_keys() -> None:
+    document = {
+        "products": {"soap": {"s3_key": "p/soap", "product_s3_key": "p/raw"}},
+        "top": {"cache_key": "hero"},
+    }
+    assert retired(document, "p/raw", "hero").keys() == {"products", "tombstones"}
+    assert retired(document, "soap")["top"] == {"cache_key": "hero"}
+    assert not find_entries(document, ["nothing"])["nothing"]
+
+
+@given(st.dictionaries(NAMES, ENTRY, max_size=3), st.dictionaries(NAMES, ENTRY, max_size=3), st.sets(NAMES))
+def test_merging_with_tombstones_again_changes_nothing_and_the_order_of_machines_does_not_matter(
+    ours: dict[str, Any], theirs: dict[str, Any], names: set[str]
+) -> None:
+    document = retired({SECTION: theirs}, *names)
+    first = merge({SECTION: ours}, document, {})
+    assert merge({SECTION: ours}, first.document, first.digests).document == first.document
+    assert merge({SECTION: ours}, first.document, {}).document == first.document
+    for name in names.intersection(theirs, ours):
+        assert name not in first.document[SECTION]  # nothing here is newer than the tombstones
+
+
 # Whatever they write
 
-NAMES = st.sampled_from(["a", "b", ""])
-TIMES = st.sampled_from(["2025-01-01", "2025-02-01T00:00:00Z", "never", 5])
-SCALARS = st.none() | st.integers(0, 3) | st.sampled_from(["x", "\ud800"])
-ENTRY = st.fixed_dictionaries(
-    {},
-    optional={
-        "x": SCALARS,
-        "y": SCALARS,
-        "s3_key": st.sampled_from("kl"),
-        "last_used": TIMES,
-        "created_at": TIMES,
-    },
-)
 DOCUMENT = st.fixed_dictionaries(
     {},
     optional={

@@ -22,6 +22,7 @@ from creative_s3.core.layout import parse_key
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.migration.publishing import KEY_FIELDS, entries_of, parse_published
 from creative_s3.core.migration.remote import published_key
+from creative_s3.core.migration.tombstones import buried_keys
 from creative_s3.core.storage.inventory import Amount
 from creative_s3.core.storage.placement import ignores_case, safe_path
 from creative_s3.errors import CreativeS3Error, UnsafeKeyError
@@ -131,7 +132,9 @@ class _Comparison:
                 self._note(Standing.FOREIGN, key, detail="a folder" if is_marker else "not of our layout")
 
     def look_at_published(self, published: Mapping[str, Any]) -> None:
-        """Explain what the published index explains."""
+        """Explain what the published index explains; the objects of what the team retired are no new ones."""
+        for key in buried_keys(published):
+            self._unexplained.pop(key, None)
         asset_entries: list[tuple[str, str, Mapping[str, Any]]] = []
         for (section, name), value in entries_of(published):
             if not isinstance(value, dict) or not _is_text(section, name):

@@ -3,7 +3,8 @@
 Pure. Merging goes entry by entry, and within an entry field by field. For each field we know what it was, on
 our side and in the merged result, when we last published: the side that changed it since then wins. When both
 did, or nothing is known, the entry used or made later wins, and fields that only the other one has are kept.
-An entry that only one side has stays, and so does the key of an object.
+An entry that only one side has stays, and so does the key of an object. What the team retired has a tombstone
+(`core.migration.tombstones`): an older copy does not bring it back, one that was made or used later does.
 
 Merging again with what came of it changes nothing, also when a machine died before it could remember what it
 published. So a time never goes back and is never taken out, whoever changed it: the times settled who wins,
@@ -22,6 +23,14 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.catalog.catalog import PublishedDigests
 from creative_s3.core.index.documents import DocumentError, parse_document
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
+from creative_s3.core.migration.tombstones import (
+    REMOVED_AT,
+    TOMBSTONES,
+    has_stones,
+    later_stones,
+    nested,
+    stones_of,
+)
 from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:
@@ -89,11 +98,13 @@ def merge(
         theirs: What is published now; empty when nothing is.
         known: What each entry was when we last published.
     """
+    stones = later_stones(stones_of(ours), stones_of(theirs))
     our_entries, their_entries = dict(entries_of(ours)), dict(entries_of(theirs))
     # Their order first, so that publishing again what is published changes nothing.
     document: dict[str, Any] = {
         name: {} if _is_section(name, theirs) or _is_section(name, ours) else None
         for name in dict.fromkeys([*theirs, *ours])
+        if not (has_stones(theirs) or has_stones(ours)) or name != TOMBSTONES
     }
     digests: dict[EntryName, PublishedDigests] = {}
     conflicts: list[str] = []
@@ -113,7 +124,23 @@ def merge(
             conflicts.append(".".join(part for part in name if part))
         if name in our_entries and _is_storable(name):
             digests[name] = PublishedDigests(ours=digest(our_entries[name]), merged=digest(value))
+    _bury(document, stones)
     return Merged(document, digests, tuple(conflicts))
+
+
+def _bury(document: dict[str, Any], stones: Mapping[EntryName, Mapping[str, Any]]) -> None:
+    """Take out what was retired, and forget the tombstones of what came back later."""
+    kept: dict[EntryName, Mapping[str, Any]] = {}
+    for (section, entry), stone in stones.items():
+        there = document if section == TOP_LEVEL else document.get(section)
+        value = there.get(entry, _ABSENT) if isinstance(there, dict) else _ABSENT
+        if isinstance(value, dict) and time_of(value) > _time(stone.get(REMOVED_AT)):
+            continue
+        kept[section, entry] = stone
+        if isinstance(there, dict) and value is not _ABSENT:
+            del there[entry]
+    if kept:
+        document[TOMBSTONES] = nested(kept)
 
 
 def parse_published(content: bytes, key: str) -> dict[str, Any]:
@@ -159,6 +186,8 @@ def digest(value: object) -> str:
 def entries_of(document: Mapping[str, Any]) -> Iterator[tuple[EntryName, Any]]:
     """Yield every entry of an index with its section and name."""
     for name, value in document.items():
+        if name == TOMBSTONES and has_stones(document):
+            continue
         if _is_section(name, document):
             for entry, content in value.items():
                 yield (name, entry), content
@@ -196,7 +225,7 @@ def _merge_fields(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], known: PublishedDigests | None
 ) -> tuple[dict[str, Any], bool]:
     our_base, their_base = (_fields(known.ours), _fields(known.merged)) if known else (None, None)
-    ours_is_newer = _time_of(ours) >= _time_of(theirs)
+    ours_is_newer = time_of(ours) >= time_of(theirs)
     merged: dict[str, Any] = {}
     conflict = False
     for field in dict.fromkeys([*theirs, *ours]):
@@ -235,8 +264,8 @@ def _hash(value: object) -> str:
     return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()[:_HASH_DIGITS]
 
 
-def _time_of(entry: Mapping[str, Any]) -> datetime:
-    """Return the latest time in an entry."""
+def time_of(entry: Mapping[str, Any]) -> datetime:
+    """Return the latest time in an entry: when it was made or used last."""
     return max(_time(entry.get(field)) for field in _TIMES)
 
 
