@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote
@@ -38,6 +39,8 @@ TAG_LIMIT = 10
 TAG_VALUE_LIMIT = 256
 PUBLISHED_INDEX = "metadata/index.json"
 TAG_PUNCTUATION = frozenset(" +-=._:/@")
+_WORDS = 4096
+"""How many texts are remembered with what they become: most assets share theirs with others."""
 _METADATA_SAFE = "/:,+=@#()!*'&;$"
 _DROPPABLE = ("color-palette", "dimensions", "tags")
 _DIMENSIONS = re.compile(r"([0-9]{1,18})x([0-9]{1,18})")
@@ -305,6 +308,7 @@ def _names(folder: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part[1:-1] for part in folder if part.startswith("{"))
 
 
+@lru_cache(_WORDS)
 def encode_text(value: str, safe: str = _METADATA_SAFE) -> str:
     """Return text as it is stored in an object's metadata: percent-encoded UTF-8."""
     return quote(str(value), safe=safe, errors="surrogatepass")
@@ -338,6 +342,7 @@ def _weight(metadata: Mapping[str, str]) -> int:
     return sum(len(name) + len(value) for name, value in metadata.items())
 
 
+@lru_cache(_WORDS)
 def _tag_value(value: str) -> str:
     usable = all(
         (character.isascii() and character.isalnum()) or character in TAG_PUNCTUATION for character in value

@@ -16,7 +16,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
+from functools import lru_cache
 
 UNSPECIFIED = "unspecified"
 """Stands in a key for a part that the asset does not have."""
@@ -37,8 +39,13 @@ _PART_LIMIT = 128
 _HASH_DIGITS = 16
 _EXTENSION_LIMIT = 10
 _LAST_ASCII = 0x7F
+_PLAIN = re.compile("[a-z0-9._-]*", re.ASCII | re.IGNORECASE)
+"""Only characters that are kept."""
+_WORDS = 4096
+"""How many texts are remembered with what they become."""
 
 
+@lru_cache(_WORDS)
 def slug(text: str) -> str:
     """Return one key part for `text`: lower-case ASCII, never empty, never ``.`` or ``..``."""
     composed = unicodedata.normalize("NFC", text)
@@ -71,6 +78,14 @@ def split_extension(leaf: str) -> tuple[str, str]:
 
 def _spell(text: str) -> str:
     """Apply rules 2 to 6; what is left may be empty."""
+    pieces = [text.lower()] if _PLAIN.fullmatch(text) else _pieces(text)
+    spelled = "".join(pieces)
+    while "--" in spelled:
+        spelled = spelled.replace("--", "-")
+    return spelled.strip("-.")
+
+
+def _pieces(text: str) -> list[str]:
     pieces: list[str] = []
     for character in text:
         lowered = character.lower() if character.isascii() else character
@@ -80,10 +95,7 @@ def _spell(text: str) -> str:
             pieces.append("-")
         else:
             pieces.append(_transliterate(character) or _hex(character))
-    spelled = "".join(pieces)
-    while "--" in spelled:
-        spelled = spelled.replace("--", "-")
-    return spelled.strip("-.")
+    return pieces
 
 
 def _transliterate(character: str) -> str:

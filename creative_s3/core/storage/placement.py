@@ -11,6 +11,7 @@ import re
 import shlex
 import stat
 import tempfile
+import time
 import unicodedata
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,7 @@ NAME_LIMIT_BYTES = 255
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])(?:\.|$)", re.IGNORECASE)
 _SHOWN_CHARACTERS = 40
+_CHECK_EVERY_S = 0.5
 
 
 def safe_path(relative: str) -> PurePosixPath:
@@ -81,6 +83,7 @@ class Destination:
         self._alone = alone
         self._path = Path(output or ".")
         self._is_folder = output is None or not alone or output.endswith("/") or self._path.is_dir()
+        self._checked: dict[PurePosixPath, float] = {}
         self._placer = Placer(prefix, ignores_case=cache(lambda: ignores_case(self._path)))
         if not alone and self._path.exists() and not self._path.is_dir():
             raise UsageError(
@@ -99,12 +102,21 @@ class Destination:
             if self._alone:
                 return self._path / safe_path(key.rpartition("/")[2])
             relative = self._placer.place(key)
-            check_folders(self._path, relative)
+            if self._is_due(relative.parent):
+                check_folders(self._path, relative)
         except UnsafeKeyError as error:
             error.item = key
             error.hint = error.hint or f"name the file yourself: {_alone(key)}"
             raise
         return self._path / relative
+
+    def _is_due(self, folder: PurePosixPath) -> bool:
+        """Tell whether a folder's links are to be looked for again: not for each of many small files."""
+        now = time.monotonic()
+        if now < self._checked.get(folder, 0.0) + _CHECK_EVERY_S:
+            return False
+        self._checked[folder] = now
+        return True
 
 
 def _alone(key: str) -> str:

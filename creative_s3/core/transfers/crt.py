@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from awscrt.exceptions import AwsCrtError
@@ -28,7 +26,6 @@ from creative_s3.core.transfers.flights import (
     Flight,
     Reply,
     RequestTally,
-    part_count,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
 
-_GRACE_S = 2.0
 _WHOLE_UP_TO_BYTES = 1 << 20
 """Larger objects are asked for by ranges, which the client writes to disk in larger pieces. An answer to a
 range has no checksum of the object, so they cost one HEAD more where the checksum is not known."""
@@ -57,17 +53,11 @@ class CrtEngine:
         self._client = crt_client(connection, self._credentials)
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
-        """Begin an upload."""
+        """Begin an upload of a file that goes in one piece."""
         path = _as_text(flight)
         if path is None:
             return self._classic().put(flight, arguments)
-        is_multipart = flight.size_bytes > MULTIPART_FROM_BYTES
-        if is_multipart:
-            self._tally.add("CreateMultipartUpload")
-            self._tally.add("UploadPart", part_count(flight.size_bytes))
-            self._tally.add("CompleteMultipartUpload")
-        else:
-            self._tally.add("PutObject")
+        self._tally.add("PutObject")
         exchange = _Exchange(flight, self._credentials)
         request = self._client.make_request(
             type=S3RequestType.PUT_OBJECT,
@@ -77,11 +67,10 @@ class CrtEngine:
             send_filepath=path,
             multipart_upload_threshold=MULTIPART_FROM_BYTES,
             on_headers=exchange.on_headers,
-            on_progress=exchange.on_progress if is_multipart else None,
             on_done=exchange.on_done,
         )
         cancel: Callable[[], None] = request.cancel
-        return partial(_cancel_multipart, flight, cancel, time.monotonic()) if is_multipart else cancel
+        return cancel
 
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
@@ -162,11 +151,9 @@ class _Exchange:
         self.answer = _answer_of(headers)
 
     def on_progress(self, progress: int, **_: Any) -> None:  # noqa: ANN401
-        self._flight.moved.set()
         self._flight.progress(progress)
 
     def on_done(self, error: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401
-        self._flight.moved.set()
         self._flight.done(self.reply(error))
 
     def reply(self, error: BaseException | None) -> Reply:
@@ -240,24 +227,6 @@ def _as_text(flight: Flight) -> str | None:
     except UnicodeEncodeError:
         return None
     return path
-
-
-def _cancel_multipart(flight: Flight, cancel: Callable[[], None], began_at: float) -> None:
-    """Cancel a multipart upload, but give it the time to learn its ID first.
-
-    The Common Runtime cancels the request that creates the upload too, and cannot abort what it then does not
-    know. Once a part has gone out, the ID is known.
-    """
-    grace_s = began_at + _GRACE_S - time.monotonic()
-
-    def wait() -> None:
-        flight.moved.wait(grace_s)
-        cancel()
-
-    if flight.moved.is_set() or grace_s <= 0:
-        cancel()
-    else:
-        threading.Thread(target=wait, name="cancel-multipart", daemon=True).start()
 
 
 def _answer_of(headers: Iterable[tuple[str, str]]) -> Answer:

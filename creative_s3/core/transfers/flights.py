@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ class Flight:
         part_crc64nvmes: Of each part of an upload in parts, in S3's text form.
         wants_checksum: Whether a download's answer shall have the object's checksum; an upload's always has.
         answer: What S3 said, as soon as it has.
-        moved: Set when bytes have moved, or when all is over.
     """
 
     key: str
@@ -75,7 +74,6 @@ class Flight:
     part_crc64nvmes: tuple[str, ...] = ()
     wants_checksum: bool = True
     answer: Answer | None = None
-    moved: threading.Event = field(default_factory=threading.Event)
 
     def conditions(self) -> dict[str, str]:
         """Return the conditions as boto3's parameters."""
