@@ -241,7 +241,6 @@ def upload(
     from creative_s3.cli import views_assets as views
     from creative_s3.core.catalog.catalog import catalog_path, remote_side
     from creative_s3.core.catalog.ledger import Ledger
-    from creative_s3.core.catalog.usage import UPLOADS, Tally
     from creative_s3.core.models import SemanticMetadata
     from creative_s3.core.storage.additions import Description, FileAdder, describe
     from creative_s3.core.storage.manager import S3StorageManager
@@ -283,7 +282,10 @@ def upload(
     key, size_bytes = result.addition.operation.key, result.addition.operation.size_bytes
     if result.sent:
         side = remote_side(storage.connection, run.config.prefix)
-        Ledger(catalog_path(run.config.cache_dir), side).count(UPLOADS, Tally(1, size_bytes))
+        replaced = result.addition.operation.if_match is not None
+        Ledger(catalog_path(run.config.cache_dir), side).stored(
+            "assets upload", key, size_bytes, replaced=replaced
+        )
     return Report(
         data={
             "dry_run": False,

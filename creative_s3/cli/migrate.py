@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from creative_s3.cli import migrate_history
-from creative_s3.cli.migrate_data import plan_data, problem_data, stacked
+from creative_s3.cli.migrate_data import failures_data, plan_data, problem_data, stacked
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -252,16 +252,7 @@ def upload(
             "run": report.run,
             "replaced": list(report.replaced),
             **({"invalidation": told.to_dict()} if told else {}),
-            "failures": [
-                {
-                    "item": failure.item,
-                    "key": failure.key,
-                    "code": failure.error.code,
-                    "message": failure.error.message,
-                    "hint": failure.error.hint,
-                }
-                for failure in report.failures
-            ],
+            "failures": failures_data(report.failures),
         },
         human=lambda: stacked(views.upload_report(report, sent, planned), *([told.view()] if told else [])),
         lines=(operation.key for operation in made.uploads),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rich.console import RenderableType
 
     from creative_s3.core.index.index import IndexProblem
+    from creative_s3.core.migration.execution import Failure
     from creative_s3.core.migration.planning import MigrationPlan
 
 
@@ -39,6 +40,20 @@ def problem_data(problem: IndexProblem) -> Mapping[str, str]:
         "entry": problem.item,
         "reason": problem.reason,
     }
+
+
+def failures_data(failures: Iterable[Failure]) -> list[Mapping[str, str | None]]:
+    """Return what ``--json`` says of items that failed."""
+    return [
+        {
+            "item": failure.item,
+            "key": failure.key,
+            "code": failure.error.code,
+            "message": failure.error.message,
+            "hint": failure.error.hint,
+        }
+        for failure in failures
+    ]
 
 
 def stacked(*parts: RenderableType) -> RenderableType:

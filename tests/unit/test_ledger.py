@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.ledger import Ledger, Moved
+from creative_s3.core.catalog.schema import MIGRATIONS
 from creative_s3.core.catalog.usage import DOWNLOADS, UPLOADS, Tally
 from creative_s3.errors import BucketNotFoundError, ExitCode
 
@@ -95,3 +98,47 @@ def test_another_process_that_writes_is_not_waited_for_long(path: Path) -> None:
     with Catalog(path, bucket=SIDE) as catalog, catalog.database.transaction():
         Ledger(path, SIDE).count(UPLOADS, Tally(1))
     assert totals(path) == {}
+
+
+def test_one_object_that_was_stored_is_a_run_with_its_change(path: Path) -> None:
+    Ledger(path, SIDE).stored("assets upload", "p/a.png", 10, replaced=True)
+    (run,) = runs(path)
+    assert (run.command, run.files, run.replaced, run.created) == ("assets upload", 1, 1, 0)
+    assert totals(path) == {UPLOADS: Tally(1, 10)}
+    with Catalog(path, bucket=SIDE) as catalog:
+        assert [change.key for change in catalog.runs.unannounced()] == ["p/a.png"]
+
+
+def test_a_run_that_has_not_ended_is_known_and_not_among_the_last(path: Path) -> None:
+    with Ledger(path, SIDE).run("migrate upload", Moved) as number, Catalog(path, bucket=SIDE) as catalog:
+        (run,) = catalog.runs.all(10)
+        assert (run.number, run.has_ended, run.to_dict()["exit_code"]) == (number, False, None)
+        assert catalog.runs.last(10) == []
+    assert [run.number for run in runs(path)] == [number]
+
+
+def test_price_and_reasons_of_failures_are_kept(path: Path) -> None:
+    moved = Moved(
+        1, 10, failed=3, price=Decimal("0.0042"), created=1, failures={"changed": 2, "temporary": 1}
+    )
+    with Ledger(path, SIDE).run("migrate upload", lambda: moved):
+        pass
+    (run,) = runs(path)
+    assert (run.price, run.failures, run.created) == ("0.0042", {"changed": 2, "temporary": 1}, 1)
+
+
+def test_a_catalog_of_the_version_before_keeps_its_runs(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(path)) as database:
+        for step in MIGRATIONS[:2]:
+            database.executescript(step)
+        database.execute(
+            "INSERT INTO run"
+            " (command, bucket, started_at, duration_s, exit_code, files, bytes, failed, requests)"
+            " VALUES ('migrate upload', ?, '2026-05-01T10:00:00+00:00', 1.5, 0, 3, 300, 0, '{}')",
+            (SIDE,),
+        )
+        database.execute("PRAGMA user_version = 2")
+        database.commit()
+    (run,) = runs(path)
+    assert (run.number, run.files, run.price, run.failures, run.replaced) == (1, 3, None, {}, 0)

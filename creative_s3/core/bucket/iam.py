@@ -137,6 +137,7 @@ NEEDS: Mapping[str, Need] = {
     "assets find": _NOTHING,
     "assets discover": _FETCH,
     "assets url": _FETCH,
+    "assets retire": Need(bucket=_LIST, objects=("s3:GetObject", "s3:PutObject"), kms=_ENCRYPT),
     "assets stats": _LOOK,
     "tiers status": Need(bucket=("s3:GetLifecycleConfiguration", *_LIST)),
     "tiers manage": _DEMOTE,
@@ -149,7 +150,8 @@ NEEDS: Mapping[str, Need] = {
     "tiers log": _NOTHING,
     "lifecycle": _LIFECYCLE,
     "cdn": Need(
-        bucket=_LIST,
+        bucket=("s3:GetBucketPolicy", *_LIST),
+        everything=("cloudfront:GetOriginAccessControl", "cloudfront:ListDistributions"),
         distribution=(
             "cloudfront:CreateInvalidation",
             "cloudfront:GetDistribution",
