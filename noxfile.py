@@ -37,7 +37,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def long(session: nox.Session) -> None:
-    """Run what takes too long for every day: 10,000 steps of the tiers' random life, 300 times kill -9."""
+    """Run what takes too long for every day: 10,000 steps of tiers, 300 times kill -9, CRT's stalls."""
     session.install("--editable", ".", *_group("test"))
     session.run(
         "pytest",
@@ -45,8 +45,9 @@ def long(session: nox.Session) -> None:
         "--timeout=7200",
         "tests/s3/test_tiers_machine.py",
         "tests/s3/test_tiers_killed.py",
+        "tests/faults/test_connections.py",
         *session.posargs,
-        env={"TIER_STEPS": "10000", "TIER_KILLS": "300"},
+        env={"TIER_STEPS": "10000", "TIER_KILLS": "300", "CRT_STALLS": "1"},
     )
 
 

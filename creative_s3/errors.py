@@ -152,6 +152,12 @@ class TemporaryError(CreativeS3Error):
     exit_code = ExitCode.TEMPORARY
 
 
+class SlowDownError(TemporaryError):
+    """The server has more to do than it can: fewer requests at once will get through."""
+
+    code = "slow-down"
+
+
 class OutageError(TemporaryError):
     """Nothing succeeded for so long that the whole run was ended."""
 

@@ -21,6 +21,7 @@ from creative_s3.errors import (
     ObjectNotFoundError,
     PreconditionFailedError,
     SettingsError,
+    SlowDownError,
     TemporaryError,
     UnsupportedError,
 )
@@ -62,7 +63,7 @@ BAD_SECRET = Row(
 EXPIRED = Row(CredentialsError, "the credentials have expired", RENEW)
 CLOCK = Row(ClockError, "this machine's clock is wrong", "set the clock (`timedatectl set-ntp true`)")
 REGION = Row(SettingsError, "the bucket is in another region", "set S3_REGION to the bucket's region")
-BUSY = Row(TemporaryError, "S3 asks to slow down", RUN_AGAIN)
+BUSY = Row(SlowDownError, "S3 asks to slow down", RUN_AGAIN)
 BROKEN = Row(TemporaryError, "S3 failed on its side", RUN_AGAIN)
 LATE = Row(TemporaryError, "the request took too long", RUN_AGAIN)
 FAST = Row(

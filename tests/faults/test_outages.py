@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.config import Config
 
 from creative_s3.core.events import Event, Failed, Retried
 from creative_s3.core.transfers.engine import PATIENCE_S, Download, Outcome, TransferEngine
 from creative_s3.errors import OutageError, TemporaryError
 from tests.faults.programme import Answer, Reset, Rule, Way
-from tests.faults.workshop import PUT, failures
+from tests.faults.workshop import PUT, failures, with_client
 from tests.s3.moving import a_file, an_upload
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tests.faults.workshop import Bench
 
 
+SPEED = 20
 REFUSALS = [Answer(503, "SlowDown"), Answer(500, "InternalError")]
 
 
@@ -28,25 +31,44 @@ def test_uploads_outlast_a_server_that_refuses_everything_for_a_while(
     bench: Bench, tmp_path: Path, refusal: Answer
 ) -> None:
     uploads = [an_upload(a_file(tmp_path, 1000 + n, f"{n}"), f"k/{n}") for n in range(8)]
-    bench.proxy.follow(Rule(refusal, for_s=1))
+    bench.proxy.follow(Rule(refusal, times=24))
 
     outcomes = bench.put(*uploads)
 
     assert failures(outcomes) == {}
     assert bench.stored() == {upload.key: upload.path.read_bytes() for upload in uploads}
-    assert 8 <= bench.proxy.struck <= 8 * 8  # they back off: nobody hammers a server that is down
+    assert bench.proxy.struck == 24
+
+
+def test_uploads_outlast_a_minute_of_refusals_without_hammering_the_server(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """The minute is the engine's: its clock goes faster than the wall's."""
+    once = Config(retries={"mode": "standard", "total_max_attempts": 1})
+    bench = replace(bench, connection=with_client(bench.connection, once))
+    uploads = [an_upload(a_file(tmp_path, 1000 + n, f"{n}"), f"k/{n}") for n in range(8)]
+    bench.proxy.follow(Rule(REFUSALS[0], for_s=60 / SPEED))
+    began = time.monotonic()
+
+    outcomes = bench.put(*uploads, clock=lambda: time.monotonic() * SPEED, tick=lambda: None)
+
+    assert failures(outcomes) == {}
+    assert bench.stored() == {upload.key: upload.path.read_bytes() for upload in uploads}
+    assert (time.monotonic() - began) * SPEED >= 60
+    # Each item backs off to a try every 7 to 15 s, and CRT makes up to four requests of a try.
+    assert 8 <= bench.proxy.struck <= 8 * 4 * 14
 
 
 def test_downloads_outlast_a_server_that_refuses_everything_for_a_while(bench: Bench, tmp_path: Path) -> None:
     for n in range(8):
         bench.s3.put_object(Bucket=bench.bucket, Key=f"k/{n}", Body=b"%d" % n)
-    bench.proxy.follow(Rule(REFUSALS[0], for_s=1))
+    bench.proxy.follow(Rule(REFUSALS[0], times=16))
 
     outcomes = bench.get(*(Download(f"k/{n}", tmp_path / f"{n}") for n in range(8)))
 
     assert failures(outcomes) == {}
     assert [(tmp_path / f"{n}").read_bytes() for n in range(8)] == [b"%d" % n for n in range(8)]
-    assert bench.proxy.struck >= 5
+    assert bench.proxy.struck == 16
 
 
 def test_what_the_libraries_gave_up_is_queued_again(bench: Bench, tmp_path: Path) -> None:

@@ -22,11 +22,15 @@ from creative_s3.errors import (
     UsageError,
 )
 from creative_s3.settings import S3Config
+from tests.faults.programme import Hold, Rule, Way, on
+from tests.faults.proxy import FaultProxy
+from tests.faults.workshop import through
 from tests.s3.moving import KIB, MIB, MULTIPART, SIZES, EngineName, a_file, connection_to
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+    from creative_s3.core.aws import Connection
     from creative_s3.core.transfers.progress import TransferProgress
     from tests.conftest import S3Server
 
@@ -291,17 +295,23 @@ def test_progress_is_reported_by_the_calling_thread_while_a_large_file_moves(
     assert seen[-1][1].uploaded_bytes == 96 * MIB
 
 
+@pytest.mark.parametrize("size_bytes", [KIB, MULTIPART])
 def test_what_a_progress_callback_raises_ends_the_upload_and_surfaces(
-    storage: S3StorageManager, s3: S3Client, bucket: str, tmp_path: Path, engine: EngineName
+    connection: Connection, s3: S3Client, tmp_path: Path, engine: EngineName, size_bytes: int
 ) -> None:
-    path = a_file(tmp_path, 64 * MIB)
+    path, bucket = a_file(tmp_path, size_bytes), connection.bucket
 
     def callback(_progress: TransferProgress) -> None:
+        proxy.until_struck()
         raise LookupError("no screen")
 
-    with pytest.raises(LookupError, match="no screen"):
-        storage.batch_upload([(path, "k")], engine=engine, progress_callback=callback)
+    with FaultProxy(connection.endpoint_url or "") as proxy:
+        proxy.follow(Rule(Hold(Way.UP), on("PutObject", "UploadPart")))  # it cannot end before the callback
+        storage = S3StorageManager(connection=through(connection, proxy))
+        with pytest.raises(LookupError, match="no screen"):
+            storage.batch_upload([(path, "k")], engine=engine, progress_callback=callback)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
 
 
 @pytest.mark.parametrize("mapping", ["image.png", ("image.png",), 5, ("a", "k", None, None, None), (5, "k")])

@@ -87,16 +87,17 @@ class Execution:
         contested: list[Operation] = []
         try:
             for outcome in engine.upload(self._request(operation) for operation in operations):
-                operation = by_key[outcome.request.key]
                 if outcome.conflict is not None:
-                    contested.append(operation)
-                elif outcome.error is not None:
-                    if ends_run(outcome.error):
-                        raise outcome.error
-                    self.fail(operation, outcome.error)
+                    contested.append(by_key[outcome.request.key])
                 else:
-                    self._succeed(operation, outcome)
+                    self._take(by_key[outcome.request.key], outcome)
+                del by_key[outcome.request.key]
                 self._meter.tick()
+        except BaseException:
+            for outcome in engine.drain():  # Ctrl-C, for one: what S3 has confirmed stays confirmed
+                if outcome.error is None and (late := by_key.pop(outcome.request.key, None)):
+                    self._succeed(late, outcome)
+            raise
         finally:
             self._commit()
             self.requests.update(engine.requests)
@@ -126,6 +127,14 @@ class Execution:
             replaced=sum(self.changed.values()),
             failures=Counter(failure.error.code for failure in self.failures),
         )
+
+    def _take(self, operation: Operation, outcome: Outcome) -> None:
+        if outcome.error is None:
+            self._succeed(operation, outcome)
+        elif ends_run(outcome.error):
+            raise outcome.error
+        else:
+            self.fail(operation, outcome.error)
 
     def _request(self, operation: Operation) -> Upload:
         return Upload(

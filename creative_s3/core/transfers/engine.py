@@ -87,6 +87,7 @@ class TransferEngine:
             tick=tick,
         )
         self._runs: set[Run] = set()
+        self._late: list[Outcome] = []
         self._is_cancelled = False
         self._counter_id = f"creative-s3-tally-{id(self)}"
         connection.client.meta.events.register("before-send.s3", self._count, unique_id=self._counter_id)
@@ -123,6 +124,20 @@ class TransferEngine:
         for run in tuple(self._runs):
             run.cancel()
 
+    def drain(self) -> tuple[Outcome, ...]:
+        """End everything, as `cancel` does; return the outcomes that an exception kept from being yielded.
+
+        For whoever iterates and is interrupted: what S3 confirmed must be recorded all the same. The outcome
+        that was yielded last is among them once more.
+        """
+        self.cancel()
+        for run in tuple(self._runs):
+            run.abandon()
+            self._late.extend(run.left_over())
+        late = tuple(self._late)
+        self._late.clear()
+        return late
+
     def close(self) -> None:
         """Cancel what is under way and let go of everything."""
         self.cancel()
@@ -142,6 +157,7 @@ class TransferEngine:
         try:
             yield from run.outcomes()
         finally:
+            self._late.extend(run.left_over())
             if not run.is_stuck:
                 self._runs.discard(run)
 

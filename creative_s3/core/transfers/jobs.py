@@ -99,6 +99,7 @@ class Job(ABC):
         attempts: Tries begun.
         setbacks: Tries that ended because content did not match or changed.
         begun_at: The engine's clock at the first try.
+        sent_at: The engine's clock at the present try.
         failing_since: The engine's clock when bytes last moved before the first failure; None before that.
         cancel: Stops what is under way; None when nothing is.
     """
@@ -110,6 +111,7 @@ class Job(ABC):
         self.attempts = 0
         self.setbacks = 0
         self.begun_at = 0.0
+        self.sent_at = 0.0
         self.failing_since: float | None = None
         self.cancel: Callable[[], None] | None = None
 

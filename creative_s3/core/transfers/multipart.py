@@ -220,7 +220,12 @@ class _Sending:
             self._lost_from = self._lost_from or asked_at  # an answer may have been lost, and its ID with it
         if there := objects.http_date(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")):
             self._ahead_s = there.timestamp() - time.time()
-        self._upload_id = answer["UploadId"]
+        with self._lock:
+            if not self._is_over:
+                self._upload_id = answer["UploadId"]
+        if self._upload_id is None:  # cancelled, and nobody waits for this answer any more
+            self._sender.abort(self._flight.key, answer["UploadId"])
+            raise StoppedError
         self._note(self._begun(self._upload_id, asked_at))
 
     def _note(self, begun: Begun) -> None:

@@ -19,7 +19,14 @@ from creative_s3.core.events import Failed, Finished, Queued, Retried
 from creative_s3.core.faults import is_retryable, translate
 from creative_s3.core.transfers.jobs import Folders
 from creative_s3.core.transfers.outcomes import Outcome
-from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, FileChangedError, OutageError
+from creative_s3.core.transfers.pacing import Window
+from creative_s3.errors import (
+    ChecksumMismatchError,
+    CreativeS3Error,
+    FileChangedError,
+    OutageError,
+    SlowDownError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,6 +84,9 @@ class Run:
         self._source: Iterator[Job] | None = jobs
         self._inbox: SimpleQueue[_Message | None] = SimpleQueue()
         self._active: dict[str, Job] = {}
+        self._window = Window(terms.limit)
+        self._in_hand: _Message | None = None
+        self._last: Outcome | None = None
         self._waiting: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
         self._ready: deque[Outcome] = deque()
@@ -104,7 +114,8 @@ class Run:
                 self._fill()
                 if self._ready:
                     # One by one, and fill up again: when all ended at once, nothing else would wake us.
-                    yield self._ready.popleft()
+                    self._last = self._ready.popleft()
+                    yield self._last
                     continue
                 if self._outage is not None:
                     raise self._outage
@@ -116,6 +127,13 @@ class Run:
         finally:
             self.abandon()
 
+    def left_over(self) -> tuple[Outcome, ...]:
+        """Return what an exception kept from whoever iterates; first, once more, what they had last."""
+        left = (*((self._last,) if self._last else ()), *self._ready)
+        self._last = None
+        self._ready.clear()
+        return left
+
     @property
     def is_stuck(self) -> bool:
         """Whether the run ended and left transfers behind that did not end in time."""
@@ -124,6 +142,8 @@ class Run:
     def abandon(self) -> None:
         """Cancel what is under way and wait a little for it."""
         self._cancel_active()
+        if self._in_hand is not None:
+            self._handle(self._in_hand)  # an exception, such as Ctrl-C, came in the middle of it
         while self._active and self._terms.clock() < (self._give_up_at or 0):
             self._take(max(0.0, (self._give_up_at or 0) - self._terms.clock()))
         self._is_stuck = self._is_stuck or bool(self._active)
@@ -146,7 +166,7 @@ class Run:
 
     def _has_room(self) -> bool:
         """Tell whether another job may be begun: those that are being proved need no connection."""
-        return len(self._active) - self._settling < self._terms.limit and self._settling < _MOST_SETTLING
+        return len(self._active) - self._settling < self._window.size and self._settling < _MOST_SETTLING
 
     def _next(self) -> Job | None:
         now = self._terms.clock()
@@ -191,11 +211,17 @@ class Run:
             message = self._inbox.get(timeout=timeout_s)
             while True:
                 if message is not None:
-                    handler, job, value, error = message
-                    handler(job, value, error)
+                    self._handle(message)
                 message = self._inbox.get_nowait()
         except Empty:
             self._settle_aside()
+
+    def _handle(self, message: _Message) -> None:
+        self._in_hand = message
+        handler, job, value, error = message
+        if self._active.get(job.request.key) is job:
+            handler(job, value, error)
+        self._in_hand = None
 
     def _cancel_active(self) -> None:
         if self._give_up_at is None:
@@ -212,6 +238,7 @@ class Run:
             return
         self._active[job.request.key] = job
         job.attempts += 1
+        job.sent_at = self._terms.clock()
         if job.attempts == 1:
             job.begun_at = self._terms.clock()
             self._terms.emit(Queued(job.request.key, job.size_bytes))
@@ -288,10 +315,10 @@ class Run:
             outcome = Outcome(request=job.request, error=ours)
         else:
             self._succeeded_at = self._terms.clock()
+            self._window.succeeded()
         self._end(job, outcome)
 
     def _end(self, job: Job, outcome: Outcome) -> None:
-        del self._active[job.request.key]
         emit = self._terms.emit
         if outcome.error is None:
             job.meter.close(job.size_bytes)
@@ -301,6 +328,7 @@ class Run:
             emit(Failed(job.request.key, outcome.error.message))
         duration_s = self._terms.clock() - job.begun_at
         self._ready.append(replace(outcome, attempts=job.attempts, duration_s=duration_s))
+        del self._active[job.request.key]  # last: until then the job can be taken up again
 
     def _drop(self, job: Job) -> None:
         """Let go of an interrupted job: it has no outcome."""
@@ -319,6 +347,8 @@ class Run:
                 return False
             delay_s = _delay_s(job.setbacks) / 2
         elif is_retryable(error):
+            if isinstance(error, SlowDownError):
+                self._window.slowed(sent_at=job.sent_at, now=now)
             if job.failing_since is None:
                 job.failing_since = min(now, job.meter.moved_at)
             delay_s = _delay_s(job.attempts)

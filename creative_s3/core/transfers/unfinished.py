@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -52,6 +53,7 @@ class Record:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
+        self._lock = threading.Lock()
 
     def read(self) -> Begun | None:
         """Return what was begun; None when nothing was, or when it cannot be understood."""
@@ -63,19 +65,27 @@ class Record:
             return None
 
     def write(self, begun: Begun) -> None:
-        """Record it; a process that is killed right after has done so."""
+        """Record it; a process that is killed right after has done so.
+
+        Raises:
+            OSError: It cannot be written, or was released.
+        """
         raw = json.dumps(asdict(begun)).encode()
-        os.pwrite(self._descriptor, raw, 0)
-        os.ftruncate(self._descriptor, len(raw))
+        with self._lock:  # a number that was closed meanwhile may be another file's by now
+            os.pwrite(self._descriptor, raw, 0)
+            os.ftruncate(self._descriptor, len(raw))
 
     def forget(self) -> None:
         """Nothing is unfinished any more."""
-        os.ftruncate(self._descriptor, 0)
-        self._path.unlink(missing_ok=True)
+        with self._lock:
+            os.ftruncate(self._descriptor, 0)
+            self._path.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let another process have it; what it says stays."""
-        os.close(self._descriptor)
+        with self._lock:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 class Unfinished:
