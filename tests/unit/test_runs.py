@@ -85,6 +85,7 @@ class Sketch(Job):
 
     size_bytes = 1
     prepares_long = False
+    settles_long = False
 
     def prepare(self) -> Outcome | None:
         return None
