@@ -13,7 +13,7 @@ from creative_s3.core import files, objects
 from creative_s3.core.faults import translate
 from creative_s3.core.transfers.checksums import CHUNK_BYTES, Crc64
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
-from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, WouldOverwriteError
+from creative_s3.errors import AccessDeniedError, ChecksumMismatchError, CreativeS3Error, WouldOverwriteError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def find_version(store: ObjectStore, known: Movement) -> StoredObject | None:
-    """Return the version that a file was proved to be when it went; None when it is gone, or has no name.
+    """Return the version that a file was proved to be when it went; None when it is gone, or may not be read.
 
     Raises:
         CreativeS3Error: The request failed.
@@ -32,7 +32,10 @@ def find_version(store: ObjectStore, known: Movement) -> StoredObject | None:
     if known.version_id is None:
         return None
     store.count({"HeadObject": 1})
-    stored = objects.head(store.connection, known.key, version_id=known.version_id)
+    try:
+        stored = objects.head(store.connection, known.key, version_id=known.version_id)
+    except AccessDeniedError:
+        return None  # it takes s3:GetObjectVersion, which nothing else here needs
     if stored is None or objects.is_archived(stored) or stored.size_bytes != known.size_bytes:
         return None
     return stored if stored.crc64nvme in {None, known.crc64nvme} else None
