@@ -38,7 +38,9 @@ def changes(planned: Iterable[Change], left_out: Sequence[tuple[Part, str]] = ()
         if not change.is_needed:
             parts.append(_line("✓", "green", _named(change), "is so already"))
             continue
-        parts.append(_line("~", "bold yellow", _named(change), "would change"))
+        parts.append(
+            _line("~", "bold yellow", _named(change), "would change" if change.before else "would be set")
+        )
         parts += [Padding(_diff_line(line), (0, 0, 0, 4), expand=False) for line in change.diff]
         if change.kept:
             parts.append(Padding(Text(f"stays: {_some(change.kept)}", style="dim"), (0, 0, 0, 4)))

@@ -125,7 +125,7 @@ def plan_setup(connection: Connection, parts: Sequence[Part]) -> SetupPlan:
         try:
             before = configurations.read(connection, aspect)
         except UnsupportedError as error:
-            left_out.append((part, error.message))
+            left_out.append((part, error.message.removesuffix(", so nothing was sent")))
             continue
         changes.append(changed(connection, part, before))
     return SetupPlan(connection.bucket, tuple(changes), tuple(left_out), tuple(parts))
