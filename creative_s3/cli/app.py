@@ -1,6 +1,6 @@
 """The root of the command line, and the one place where an error becomes an exit code.
 
-The groups are registered here; what they do is in their own modules.
+Which commands there are is in `groups`; what they do is in their own modules.
 """
 
 import errno
@@ -14,23 +14,7 @@ from typing import Any, NoReturn
 import typer
 from typer.main import get_command
 
-from creative_s3.cli import (
-    assets,
-    bucket,
-    catalog,
-    cdn,
-    config,
-    demo,
-    doctor,
-    lifecycle,
-    local,
-    log,
-    migrate,
-    options,
-    status,
-    stops,
-    tiers,
-)
+from creative_s3.cli import groups, log, options, stops
 from creative_s3.cli.completion import QUESTION
 from creative_s3.cli.grammar import Group
 from creative_s3.cli.output import Look, Output
@@ -217,19 +201,14 @@ def new_app() -> typer.Typer:
     return made
 
 
-app = new_app()
-migrate.register(app)
-assets.register(app)
-tiers.register(app)
-bucket.register(app)
-lifecycle.register(app)
-catalog.register(app)
-cdn.register(app)
-local.register(app)
-config.register(app)
-status.register(app)
-doctor.register(app)
-demo.register(app)
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - Python's signature
+    """Make `app`, the root with all of its commands, when somebody asks for it."""
+    if name != "app":
+        raise AttributeError(name)
+    made = new_app()
+    groups.register(made)
+    globals()["app"] = made
+    return made
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -237,4 +216,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if argv is None else argv)
     prepare_streams()
     stops.install()
-    sys.exit(get_command(app).main(args=arguments, prog_name=PROGRAM))
+    root = new_app()
+    groups.register(root, groups.modules_for(arguments))
+    sys.exit(get_command(root).main(args=arguments, prog_name=PROGRAM))

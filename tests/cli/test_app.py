@@ -7,7 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from creative_s3.cli import groups
+from creative_s3.cli.app import new_app
 from tests.cli.probe import data, invoke
 
 # Options on both sides.
@@ -193,3 +196,17 @@ def test_a_wrong_command_line_in_json_is_the_envelope(
 def test_a_wrong_word_cannot_act_on_the_terminal() -> None:
     assert "\x1b" not in invoke("work", "\x1b[2J").stderr
     assert "\x1b" not in invoke("--\x1b[2J").stderr
+
+
+def test_a_command_line_loads_only_the_modules_that_its_words_name() -> None:
+    assert groups.modules_for(["migrate", "upload"]) == ("migrate",)
+    assert groups.modules_for(["--bucket", "migrate", "list"]) == ("migrate", "assets")
+    assert groups.modules_for(["--help", "tiers"]) == tuple(groups.NAMES)
+    assert groups.modules_for(["uplaod"]) == tuple(groups.NAMES)
+
+
+@pytest.mark.parametrize("module", groups.NAMES)
+def test_each_module_registers_the_names_that_are_said_of_it(module: str) -> None:
+    root = new_app()
+    groups.register(root, [module])
+    assert set(get_command(root).commands) == set(groups.NAMES[module])  # type: ignore[attr-defined]
