@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SHOWN_CHANGES = 20
 _SHOWN_NAMES = 3
-_WIDE = 105
+_MIDDLE, _WIDE = 90, 116
 
 
 class Runs:
@@ -37,9 +37,9 @@ class Runs:
         if not self._found:
             yield Text("No run is recorded here yet.")
             return
-        is_wide = options.max_width >= _WIDE
+        is_wide, has_time = options.max_width >= _WIDE, options.max_width >= _MIDDLE
         columns = [("Run", True), ("When (UTC)", False), ("Command", False), ("Files", True), ("Size", True)]
-        columns += [("Took", True)]
+        columns += [("Took", True)] if has_time else []
         columns += [("Speed", True), ("Requests", True)] if is_wide else []
         table = table_of(*columns, ("Price", True), ("Exit", False))
         for run in self._found:
@@ -50,7 +50,7 @@ class Runs:
                 Text(printable(run.command)),
                 count(run.files),
                 size(run.size_bytes),
-                duration(run.duration_s) if run.has_ended else "",
+                *([duration(run.duration_s) if run.has_ended else ""] if has_time else []),
                 *([speed(run.bytes_per_s) if run.size_bytes else ""] if is_wide else []),
                 *([count(sum(run.requests.values()))] if is_wide else []),
                 price(run),
