@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from benchmarks.server import Server
 
 _SAMPLES = 20
+_WORTH_DELETING_BYTES = 100 << 20
 
 
 class NotDoneError(RuntimeError):
@@ -91,7 +92,8 @@ class Field:
                 done(self._measure(work, functools.partial(self._turn, these, is_needed_later)))
         finally:
             shutil.rmtree(these.workspace.root)
-            if these.full_bucket:
+            # Many small objects take long to delete and little memory to keep; the server goes at the end.
+            if these.full_bucket and files.count * files.size_bytes > _WORTH_DELETING_BYTES:
                 self.server.delete_bucket(these.full_bucket)
 
     def _measure_plans(self, files: Files, works: tuple[Work, ...], done: Callable[[Measured], None]) -> None:
