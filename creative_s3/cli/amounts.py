@@ -49,6 +49,25 @@ def moment(text: str, *, option: str, now: datetime) -> datetime:
         ) from None
 
 
+def bytes_per_second(text: str, *, option: str) -> int:
+    """Read a speed: ``20MiB/s`` or ``500KB``, a size in each second.
+
+    Args:
+        text: As given.
+        option: Which option, for the error.
+
+    Raises:
+        UsageError: It is none, or nothing would ever move.
+    """
+    try:
+        speed = size_in_bytes(text.strip().lower().removesuffix("/s"), option=option)
+    except UsageError:
+        speed = 0
+    if not speed:
+        raise UsageError(f"this is no speed: {text}", item=option, hint="write it as 500KiB/s or 20MiB/s")
+    return speed
+
+
 def size_in_bytes(text: str, *, option: str) -> int:
     """Read a size: ``5MB`` is 5,000,000 bytes, ``5MiB`` and ``5M`` are 5,242,880.
 

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from creative_s3.cli.amounts import bytes_per_second
 from creative_s3.cli.completion import values
 from creative_s3.cli.names import STDIN, names_of
-from creative_s3.cli.options import AWS, CACHE, command
+from creative_s3.cli.options import AWS, CACHE, MaxBandwidth, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
@@ -96,6 +97,7 @@ def download(
         bool, typer.Option("--force", help="Replace files that have other content.", show_default=False)
     ] = False,
     engine: Annotated[Engine, typer.Option("--engine", help="The transfer engine.")] = "auto",
+    max_bandwidth: MaxBandwidth = None,
 ) -> Report:
     """Download objects, many at once, each verified before its file gets its name.
 
@@ -119,6 +121,7 @@ def download(
             "nothing is chosen",
             hint=f"{PROGRAM} {run.command} KEY…  # or --prefix P, or - for standard input",
         )
+    limit = bytes_per_second(max_bandwidth, option="--max-bandwidth") if max_bandwidth else None
     names = names_of(given, run.command)
     alone = len(given) == 1 and prefix is None and given != [STDIN]
     storage = S3StorageManager(connection=run.connection())
@@ -135,6 +138,7 @@ def download(
             destination,
             replace_files=force,
             engine=engine,
+            max_bandwidth=limit,
             ledger=Ledger(catalog_path(run.config.cache_dir), side),
             looked=storage.requests,
             emit=live.emit,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from creative_s3.cli import migrate_history
+from creative_s3.cli.amounts import bytes_per_second
 from creative_s3.cli.migrate_data import failures_data, plan_data, problem_data, stacked
-from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
+from creative_s3.cli.options import AWS, CACHE, MaxBandwidth, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import count, size
@@ -172,6 +173,7 @@ def upload(
         ),
     ] = False,
     engine: EngineOption = "auto",
+    max_bandwidth: MaxBandwidth = None,
 ) -> Report:
     """Upload what is new or changed, prove every object by its checksum, then publish the index.
 
@@ -184,6 +186,7 @@ def upload(
     from creative_s3.core.migration.plan_costs import planned_bill, price_plan, sent_bill
     from creative_s3.errors import ExitCode
 
+    limit = bytes_per_second(max_bandwidth, option="--max-bandwidth") if max_bandwidth else None
     with run.live() as live:
         manager = _manager(run, live.emit, engine=engine)
         made = manager.create_migration_plan(include_unindexed=include_unindexed)
@@ -229,7 +232,7 @@ def upload(
         if run.output.interactive or made.replacing_unknown:
             run.confirm(question, assume_yes=yes)
     with run.live() as live:
-        manager = _manager(run, live.emit, engine=engine)
+        manager = _manager(run, live.emit, engine=engine, max_bandwidth=limit)
         report = manager.execute_migration(made)
     # What was asked to make the plan belongs to its price, and so to what was sent.
     sent = sent_bill(Counter(looked) + Counter(report.requests), run.config)
@@ -333,7 +336,9 @@ def validate(
     )
 
 
-def _manager(run: Run, emit: "Emit", *, engine: str = "auto") -> "S3MigrationManager":
+def _manager(
+    run: Run, emit: "Emit", *, engine: str = "auto", max_bandwidth: int | None = None
+) -> "S3MigrationManager":
     from creative_s3.core.migration.migration import S3MigrationManager
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.errors import UsageError
@@ -347,6 +352,7 @@ def _manager(run: Run, emit: "Emit", *, engine: str = "auto") -> "S3MigrationMan
         storage,
         prefix=run.config.prefix,
         engine=engine,  # type: ignore[arg-type]  # checked above
+        max_bandwidth=max_bandwidth,
         emit=emit,
     )
 

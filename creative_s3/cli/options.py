@@ -25,6 +25,12 @@ from creative_s3.errors import UsageError
 Example = tuple[str, str]
 """What it does, and the command line that does it."""
 
+MaxBandwidth = Annotated[
+    str | None,
+    typer.Option("--max-bandwidth", metavar="SPEED", help="At most so many bytes a second, such as 20MiB/s."),
+]
+"""A limit on the speed of a command's transfers; `amounts.bytes_per_second` reads it."""
+
 SETTINGS_PANEL = "Settings"
 GLOBAL_PANEL = "Global options"
 SHORTCUTS_PANEL = "Shortcuts"

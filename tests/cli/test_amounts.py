@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from creative_s3.cli.amounts import moment, seconds, size_in_bytes
+from creative_s3.cli.amounts import bytes_per_second, moment, seconds, size_in_bytes
 from creative_s3.errors import UsageError
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -73,3 +73,19 @@ def test_what_is_no_size_is_refused_with_the_options_name(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         size_in_bytes(text, option="--larger")
     assert caught.value.item == "--larger"
+
+
+@pytest.mark.parametrize(
+    ("text", "speed"),
+    [("20MiB/s", 20 << 20), ("500KB/s", 500_000), ("1.5 GiB", 3 << 29), (" 7 ", 7), ("2m/S", 2 << 20)],
+)
+def test_a_speed_is_a_size_in_each_second(text: str, speed: int) -> None:
+    assert bytes_per_second(text, option="--max-bandwidth") == speed
+
+
+@pytest.mark.parametrize("text", ["", "fast", "0", "-1MiB/s", "20MiB/h", "/s", "20Mbit/s"])
+def test_what_is_no_speed_names_the_option_and_how_to_write_it(text: str) -> None:
+    with pytest.raises(UsageError, match="this is no speed") as caught:
+        bytes_per_second(text, option="--max-bandwidth")
+    assert caught.value.item == "--max-bandwidth"
+    assert "20MiB/s" in (caught.value.hint or "")

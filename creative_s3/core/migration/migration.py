@@ -59,22 +59,25 @@ class S3MigrationManager:
         s3_manager: The bucket; None plans without comparing, as if the bucket were empty.
         prefix: What the keys begin with; by default ``S3_PREFIX`` of the bucket's settings.
         engine: Which transfer engine; ``auto`` is s3transfer's CRT engine where it can serve.
+        max_bandwidth: Bytes per second at most; None for as fast as it goes.
         emit: Takes the events; any thread may call it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of them is a choice of the caller
         self,
         cache_manager: HasCacheDir,
         s3_manager: S3StorageManager | None = None,
         *,
         prefix: str | None = None,
         engine: EngineName = "auto",
+        max_bandwidth: int | None = None,
         emit: Emit = ignore,
     ) -> None:
         self.storage = s3_manager
         self.workspace = Workspace(Path(cache_manager.cache_dir))
         self.prefix = _default_prefix(s3_manager) if prefix is None else prefix
         self._engine = engine
+        self._max_bandwidth = max_bandwidth
         self._emit = emit
 
     def create_migration_plan(self, *, include_unindexed: bool = False) -> MigrationPlan:
@@ -265,7 +268,11 @@ class S3MigrationManager:
         operations: Sequence[Operation] = plan.uploads
         for _ in range(_PLANNING_ROUNDS):
             with TransferEngine(
-                storage.connection, engine=self._engine, emit=meter.take, tick=meter.tick
+                storage.connection,
+                engine=self._engine,
+                max_bandwidth=self._max_bandwidth,
+                emit=meter.take,
+                tick=meter.tick,
             ) as engine:
                 contested = execution.upload(engine, operations)
             if not contested:

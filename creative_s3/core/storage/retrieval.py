@@ -205,6 +205,7 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
     *,
     replace_files: bool = False,
     engine: EngineName = "auto",
+    max_bandwidth: int | None = None,
     ledger: Ledger | None = None,
     looked: Mapping[str, int] | None = None,
     emit: Emit = ignore,
@@ -217,6 +218,7 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
         destination: Where to.
         replace_files: Whether files with other content may be replaced.
         engine: Which transfer engine.
+        max_bandwidth: Bytes per second at most; None for as fast as it goes.
         ledger: Takes down the run; None for nobody.
         looked: Requests that the selection took, by S3 operation name: they are in the bills.
         emit: Takes events.
@@ -257,7 +259,7 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
         )
 
     with (
-        TransferEngine(connection, engine=engine, emit=emit) as transfers,
+        TransferEngine(connection, engine=engine, max_bandwidth=max_bandwidth, emit=emit) as transfers,
         ledger.run("assets download", lambda: _moved(report(), transfers.requests), counts_as=DOWNLOADS)
         if ledger
         else nullcontext(),

@@ -13,25 +13,34 @@ from creative_s3.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
+    from creative_s3.core.transfers.bandwidth import Bandwidth
     from creative_s3.core.transfers.flights import Engine, RequestTally
 
 EngineName = Literal["auto", "crt", "classic"]
 
 
-def open_engine(name: EngineName, connection: Connection, *, tally: RequestTally) -> Engine:
+def open_engine(
+    name: EngineName, connection: Connection, *, tally: RequestTally, bandwidth: Bandwidth | None = None
+) -> Engine:
     """Make the engine that `name` asks for; ``auto`` is CRT where it can serve.
+
+    Args:
+        name: Which one.
+        connection: Where to.
+        tally: Counts requests that botocore does not see.
+        bandwidth: A limit, which only the classic engine can keep.
 
     Raises:
         UnsupportedError: CRT was asked for and cannot serve here.
         CredentialsError: The credentials cannot be resolved.
     """
-    obstacle = _crt_obstacle(connection)
+    obstacle = "it cannot limit its bandwidth" if bandwidth else _crt_obstacle(connection)
     if name == "crt" and obstacle:
         raise UnsupportedError(
             f"the CRT engine cannot serve here: {obstacle}", item="--engine crt", hint="use --engine auto"
         )
     if name == "classic" or obstacle:
-        return ClassicEngine(connection)
+        return ClassicEngine(connection, bandwidth=bandwidth)
     return CrtEngine(connection, tally=tally)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
     from creative_s3.core.aws import Connection
+    from creative_s3.core.transfers.bandwidth import Bandwidth
 
 
 _GRACE_S = 1.5
@@ -38,7 +39,7 @@ class ClassicEngine:
 
     name = "classic"
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, bandwidth: Bandwidth | None = None) -> None:
         self._bucket = connection.bucket
         self._client = _ObservedClient(connection.client)
         self._manager = TransferManager(
@@ -52,6 +53,9 @@ class ClassicEngine:
                 "type[ThreadPoolExecutor]", DaemonPool
             ),  # only its submit and shutdown are used
         )
+
+        if bandwidth is not None:
+            bandwidth.hold_back(self._manager)
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Begin an upload."""

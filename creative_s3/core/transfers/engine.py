@@ -14,6 +14,7 @@ from creative_s3.core.aws import accelerated
 from creative_s3.core.events import Emit, ignore
 from creative_s3.core.files import sweep_partials
 from creative_s3.core.pool import DaemonPool
+from creative_s3.core.transfers.bandwidth import Bandwidth
 from creative_s3.core.transfers.choice import EngineName, open_engine
 from creative_s3.core.transfers.downloads import DownloadJob
 from creative_s3.core.transfers.flights import RequestTally
@@ -48,6 +49,7 @@ class TransferEngine:
         connection: Where to.
         engine: ``auto`` is CRT where it can serve, else classic.
         emit: Takes events; any thread calls it.
+        max_bandwidth: Bytes per second at most, all transfers together; None for as fast as it goes.
         max_in_flight: Items under way at once; by default twice ``max_parallel_uploads``, so that no
             connection waits for the next item.
         patience_s: How long the temporary failures of one item are tried again before it fails.
@@ -66,6 +68,7 @@ class TransferEngine:
         *,
         engine: EngineName = "auto",
         emit: Emit = ignore,
+        max_bandwidth: int | None = None,
         max_in_flight: int | None = None,
         patience_s: float = PATIENCE_S,
         clock: Callable[[], float] = time.monotonic,
@@ -75,10 +78,11 @@ class TransferEngine:
         parallel = connection.config.max_parallel_uploads
         self._tally = RequestTally()
         self._connection = connection
-        self._multipart = MultipartSender(connection)
+        bandwidth = Bandwidth(max_bandwidth) if max_bandwidth else None
+        self._multipart = MultipartSender(connection, pass_on=bandwidth.wait if bandwidth else None)
         self._around = Surroundings(connection=connection, emit=emit, clock=clock, multipart=self._multipart)
         self._terms = Terms(
-            engine=open_engine(engine, connection, tally=self._tally),
+            engine=open_engine(engine, connection, tally=self._tally, bandwidth=bandwidth),
             pool=DaemonPool(min(max(4, parallel), _MOST_POOL_THREADS)),
             emit=emit,
             limit=max(1, min(max_in_flight or 2 * parallel, _MOST_IN_FLIGHT)),
