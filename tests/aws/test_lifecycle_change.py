@@ -138,7 +138,7 @@ def test_an_expiration_of_the_only_copy_is_refused_unless_accepted_by_name(
     arguments = ("set", "--kind", "composites", "--expire", "365d", "--name", "old", "--yes")
     code, _, err = run(*arguments)
     assert code == 8
-    assert "the only copy of 1 assets" in err
+    assert "the only copy of 1 asset without" in err
     assert "--accept-expiry old" in err
     assert ids(bucket) == ["theirs"]
     assert run(*arguments, "--dry-run")[0] == 8

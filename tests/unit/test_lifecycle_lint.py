@@ -83,7 +83,7 @@ def test_tiny_objects_that_lose_money_are_counted_and_the_size_is_named() -> Non
 def test_an_expiration_says_whose_only_copy_goes_and_what_goes_at_once() -> None:
     found = findings(expire="500d", is_only_copy=True)
     assert found[Code.ONLY_COPY].refuses
-    assert found[Code.ONLY_COPY].text == "it would delete the only copy of 3 assets that have no local file"
+    assert found[Code.ONLY_COPY].text == "it would delete the only copy of 3 assets without a local file"
     assert found[Code.AT_ONCE].amount.objects == 1
     assert "hide" in findings(expire="500d", is_only_copy=True, versioned=True)[Code.ONLY_COPY].text
     assert Code.ONLY_COPY not in findings(expire="500d")

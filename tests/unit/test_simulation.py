@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from creative_s3.core.costs.pricing import load_bundled
 from creative_s3.core.lifecycle.actions import ReadRule, read_all
-from creative_s3.core.lifecycle.bills import tiered
+from creative_s3.core.lifecycle.bills import ClassBill, tiered
 from creative_s3.core.lifecycle.growth import Growth, growth_of
 from creative_s3.core.lifecycle.losses import losers
 from creative_s3.core.lifecycle.midnights import date_of, midnight_from
-from creative_s3.core.lifecycle.population import Population
+from creative_s3.core.lifecycle.population import Population, State
 from creative_s3.core.lifecycle.simulation import Comparison, Scenario, Setting, Simulator
 from tests.unit import lifecycle_by_hand as by_hand
 from tests.unit.lifecycle_by_hand import KB128, Thing
@@ -237,3 +237,53 @@ def test_rules_with_tags_do_nothing_in_a_simulation() -> None:
     thing = Thing("a", 2**30, "STANDARD", NOW)
     tagged = rule(Filter={"Tag": {"Key": "k", "Value": "v"}}, Expiration={"Days": 1})
     assert simulated([thing], [tagged]) == simulated([thing], [])
+
+
+def test_old_versions_go_by_their_own_days_except_the_newest_that_stay() -> None:
+    keep_one = rule(
+        NoncurrentVersionTransitions=[{"NoncurrentDays": 10, "StorageClass": "GLACIER_IR"}],
+        NoncurrentVersionExpiration={"NoncurrentDays": 40, "NewerNoncurrentVersions": 1},
+    )
+    (read,) = (read_all([keep_one]),)
+    population = Population(read)
+    for newer in (0, 1):
+        population.add(
+            "a",
+            2**30,
+            storage_class="STANDARD",
+            stored_day=FIRST.toordinal() - 300,
+            state=State.NONCURRENT,
+            since_day=FIRST.toordinal() - 1,
+            newer_versions=newer,
+        )
+    done = Simulator(population, Setting(FIRST.toordinal(), 3, VIRGINIA, is_versioned=True)).run("r", read)
+    assert [bill.classes.get("GLACIER_IR", ClassBill()).moved for bill in done.bills] == [0, 2, 0]
+    assert [bill.deleted_objects for bill in done.bills] == [0, 0, 1]  # 40 days after 26 November: 5 January
+    # It leaves GLACIER_IR after 30 of 90 days: 27 of January's, 28 of February's and 5 of March's are billed.
+    months = Fraction(27, 31) + 1 + Fraction(5, 31)
+    paid = Fraction(done.bills[2].classes["GLACIER_IR"].early_deletes)
+    assert abs(paid - months * Fraction("0.004")) < Fraction(1, 10**15)
+
+
+def test_an_unfinished_upload_is_stored_until_it_is_aborted() -> None:
+    abort = rule(AbortIncompleteMultipartUpload={"DaysAfterInitiation": 7})
+    (read,) = (read_all([abort]),)
+    population = Population(read)
+    population.add("a", 2**30, storage_class="GLACIER", stored_day=FIRST.toordinal(), state=State.UPLOAD)
+    simulator = Simulator(population, Setting(FIRST.toordinal(), 2, VIRGINIA))
+    done = simulator.run("r", read)
+    # Parts lie in STANDARD: 4 days of November, 3 of December.
+    assert [Fraction(bill.total) for bill in done.bills] == [
+        pytest.approx(Fraction(4, 30) * Fraction("0.023")),
+        pytest.approx(Fraction(3, 31) * Fraction("0.023")),
+    ]
+    assert simulator.run("none", ()).bills[1].objects == 1
+
+
+def test_a_day_too_few_of_a_minimum_duration_is_billed() -> None:
+    thing = Thing("a", 2**30, "STANDARD_IA", datetime(2026, 12, 1, tzinfo=UTC))
+    early = [
+        sum(bill.once for bill in simulated([thing], [rule(Expiration={"Days": days})]).bills)
+        for days in (29, 30)
+    ]
+    assert early == [pytest.approx(Decimal("0.0125") / 31), 0]

@@ -100,4 +100,5 @@ def _growth(catalog: Catalog, now: datetime) -> Growth | None:
     if not size_bytes:
         return None
     monthly = round(size_bytes * _DAYS_PER_MONTH / _GROWTH_DAYS)
-    return Growth(monthly_bytes=monthly, source="what the catalog saw in the last 26 weeks")
+    source = f"{monthly / 2**20:,.1f} MiB a month, as the catalog saw in the last 26 weeks"
+    return Growth(monthly_bytes=monthly, source=source)

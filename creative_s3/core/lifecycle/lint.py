@@ -64,7 +64,7 @@ class Finding:
     Attributes:
         code: What it is about.
         rules: The names of the rules that it is true of.
-        words: In plain words, with ``{objects}`` and ``{price}`` where the numbers stand.
+        words: In plain words, with ``{objects}``, ``{assets}`` and ``{price}`` where the numbers stand.
         amount: The objects it concerns, where it concerns some.
         price: What it costs for these.
         refuses: Whether the rules are only set when somebody accepts it by the rules' names.
@@ -80,7 +80,11 @@ class Finding:
     @property
     def text(self) -> str:
         """The words with their numbers."""
-        return self.words.format(objects=f"{self.amount.objects:,}", price=money(self.price))
+        number = self.amount.objects
+        noun = "" if number == 1 else "s"
+        return self.words.format(
+            objects=f"{number:,} object{noun}", assets=f"{number:,} asset{noun}", price=money(self.price)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form of ``--json``."""
@@ -210,7 +214,7 @@ def _transition(
     tiny = [size for group in moving for size in group.sizes if size < limit]
     if tiny:
         text = (
-            f"{{objects}} objects under {_kib(limit)} do not earn back their move to {target} within a year:"
+            f"too small to earn back their move to {target} within a year: {{objects}} under {_kib(limit)};"
             f" give --min-size {_kib(limit).replace(' ', '')}"
         )
         yield Finding(Code.TINY, (rule.name,), text, Amount(len(tiny), sum(tiny)))
@@ -223,13 +227,13 @@ def _transition(
             and about.population.least_size(group.traits.band) < SMALL_OBJECT_BYTES
         )
         if small.objects:
-            text = "{objects} objects under 128 KiB stay where they are: S3 does not move them"
+            text = "S3 leaves small objects where they are: {objects} under 128 KiB"
             yield Finding(Code.SMALL_STAY, (rule.name,), text, small)
     if target in _ARCHIVES:
         cold = _amount(group for group in moving if group.traits.is_only_copy)
         if cold.objects:
             wait = about.region.of(target).rules.first_byte
-            text = f"{{objects}} assets in S3 only can be read at once today, and then {wait}"
+            text = f"{{assets}} in S3 only can be read at once today, and then {wait}"
             yield Finding(Code.ARCHIVED, (rule.name,), text, cold)
     if target in _EARLY_IA and action.days is not None and action.days < _EARLY_IA_DAYS:
         text = f"{target} before day 30 is taken by AWS since July 2026; other servers may refuse it"
@@ -251,12 +255,12 @@ def _expiration(
     does = "hide" if about.is_versioned else "delete"
     cold = _amount(group for group in going if group.traits.is_only_copy)
     if cold.objects:
-        text = f"it would {does} the only copy of {{objects}} assets that have no local file"
+        text = f"it would {does} the only copy of {{assets}} without a local file"
         yield Finding(Code.ONLY_COPY, (rule.name,), text, cold, refuses=True)
     if action.days is not None:
         due = _amount(group for group in going if group.traits.stored_day + action.days <= about.today)
         if due.objects:
-            text = f"{{objects}} objects are that old already: S3 would {does} them at the next midnight"
+            text = f"S3 would {does} {{objects}} at the next midnight, being that old already"
             yield Finding(Code.AT_ONCE, (rule.name,), text, due)
     if about.is_versioned and not _frees(rule, all_rules):
         text = (

@@ -31,6 +31,8 @@ class State(StrEnum):
     UPLOAD = "upload"
     """Parts of an upload that was never completed."""
 
+    __hash__ = str.__hash__  # an enum's own is written in Python, and a million tuples are hashed here
+
 
 class Traits(NamedTuple):
     """What the objects of a group have in common.
