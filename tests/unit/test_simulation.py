@@ -68,7 +68,7 @@ things = st.builds(
     reads_per_year=st.sampled_from([0, 0, 1, 3, 12, 400]),
 )
 filters = st.one_of(
-    st.sampled_from([{"Prefix": ""}, {"Prefix": "a/"}, {"Prefix": "a/b/"}]),
+    st.sampled_from([{"Prefix": ""}, {"Prefix": "a/"}, {"Prefix": "a/b/"}, {"Prefix": "a/1"}]),
     st.builds(
         lambda prefix, more, less: {
             "And": {"Prefix": prefix, "ObjectSizeGreaterThan": more, "ObjectSizeLessThan": less}

@@ -94,6 +94,9 @@ class Population:
         edges |= {scope.smaller_than for scope in scopes if scope.smaller_than is not None}
         self.edges = tuple(sorted(edge for edge in edges if edge > 0))
         self._bits = tuple((prefix, 1 << place) for place, prefix in enumerate(self.prefixes))
+        # Keys of one folder are in the same places, if all prefixes end where folders do.
+        self._are_folders = all(not prefix or prefix.endswith("/") for prefix in self.prefixes)
+        self._places: dict[str, int] = {}
         self._sizes: dict[tuple[int, int, str, int, int, bool, State, int, int], array[int]] = {}
 
     def add(  # noqa: PLR0913 - what a listing says of an object
@@ -110,10 +113,10 @@ class Population:
         newer_versions: int = 0,
     ) -> None:
         """Take in one object, noncurrent version or unfinished upload."""
-        places = 0
-        for prefix, bit in self._bits:
-            if key.startswith(prefix):
-                places |= bit
+        folder = key[: key.rfind("/") + 1] if self._are_folders else key
+        places = self._places.get(folder)
+        if places is None:
+            places = self._places_of(folder)
         traits = (  # a plain tuple: naming its parts a million times takes a second
             places,
             bisect_right(self.edges, size_bytes),
@@ -129,6 +132,12 @@ class Population:
         if sizes is None:
             sizes = self._sizes[traits] = array("q")
         sizes.append(size_bytes)
+
+    def _places_of(self, key: str) -> int:
+        places = sum(bit for prefix, bit in self._bits if key.startswith(prefix))
+        if self._are_folders:
+            self._places[key] = places
+        return places
 
     def groups(self) -> tuple[Group, ...]:
         """Return what there is so far."""
