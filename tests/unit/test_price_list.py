@@ -204,6 +204,22 @@ def test_the_query_api_gives_the_same_as_the_files() -> None:
     assert refreshed("eu-central-1", list(asked)).row == refreshed("eu-central-1").row
 
 
+def test_who_may_not_ask_is_told_the_permission_and_the_other_way() -> None:
+    client: Any = boto3.client(
+        "pricing",
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="y",  # noqa: S106 - of nobody
+    )
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_products", "AccessDeniedException", "no", 400)
+        with pytest.raises(CreativeS3Error) as caught:
+            quotes_by_query(client, "eu-central-1")
+    client.close()
+    assert caught.value.code == "access-denied"
+    assert "pricing:GetProducts" in (caught.value.hint or "")
+
+
 def test_an_answer_that_is_no_json_is_refused() -> None:
     with pytest.raises(PriceListError):
         read_answers(["{"])

@@ -27,7 +27,7 @@ from creative_s3.core.costs.price_list import (
     read_answers,
     read_offer,
 )
-from creative_s3.errors import TemporaryError
+from creative_s3.errors import AccessDeniedError, CreativeS3Error, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -131,6 +131,19 @@ def _document(place: str) -> Path | Mapping[str, Any]:
     return document
 
 
+def _explained(error: ClientError | BotoCoreError, service: str) -> CreativeS3Error:
+    """Translate an error of the query API; the general table knows the words of S3 only."""
+    item = f"the price list of {service}"
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    if code == "AccessDeniedException":
+        return AccessDeniedError(
+            "the AWS Price List may not be asked",
+            item=item,
+            hint="allow pricing:GetProducts, or take AWS's own files: add --from aws",
+        )
+    return translate(error, item=item)
+
+
 def _products(client: Any, service: str, wanted: Mapping[str, str]) -> tuple[Quote, ...]:  # noqa: ANN401 - boto3's
     filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
     texts: list[str] = []
@@ -145,7 +158,7 @@ def _products(client: Any, service: str, wanted: Mapping[str, str]) -> tuple[Quo
                 **({"NextToken": token} if token else {}),
             )
         except (ClientError, BotoCoreError) as error:
-            raise translate(error, item=f"the price list of {service}") from error
+            raise _explained(error, service) from error
         texts += answer["PriceList"]
         token = answer.get("NextToken")
         if not token:

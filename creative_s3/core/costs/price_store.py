@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FORMAT = 1
+_UNUSABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, DecimalException, RecursionError)
 _Seen = tuple[str, int, int]
 
 
@@ -70,20 +71,11 @@ def current_prices(path: Path | None = None) -> Prices:
     if seen in _latest:
         return _latest[seen]
     try:
-        rows = _read(path)
-        return _in_use(seen, rows)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        DecimalException,
-        RecursionError,
-    ) as error:
-        return Prices(
-            parse_book(bundled_data()), problem=f"{path} cannot be used ({type(error).__name__}: {error})"
-        )
+        return _in_use(seen, _read(path))
+    except _UNUSABLE as error:
+        problem = f"{path} cannot be used ({type(error).__name__}: {error})"
+        _latest[seen] = Prices(parse_book(bundled_data()), problem=problem)
+        return _latest[seen]
 
 
 def current_row(region: str, path: Path | None = None) -> Mapping[str, Any] | None:
@@ -164,7 +156,7 @@ def _readable(path: Path) -> Mapping[str, Any]:
     try:
         rows = _read(path)
         parse_book(_merged(rows))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, DecimalException, RecursionError):
+    except _UNUSABLE:
         return {}
     return rows
 
