@@ -24,17 +24,16 @@ KEY = "products/a b/soap é.png"
 
 
 def put(s3: S3Client, bucket: str, content: bytes, key: str = KEY, **more: Any) -> None:  # noqa: ANN401 - boto3 checks them
-    s3.put_object(
-        Bucket=bucket,
-        Key=key,
-        Body=content,
-        ContentType="image/png",
-        CacheControl="max-age=60",
-        ContentDisposition="inline",
-        Metadata={"cache-key": "soap", "tags": "a%20b"},
-        Tagging="campaign=spring&kind=product",
+    arguments: dict[str, Any] = {
+        "Body": content,
+        "ContentType": "image/png",
+        "CacheControl": "max-age=60",
+        "ContentDisposition": "inline",
+        "Metadata": {"cache-key": "soap", "tags": "a%20b"},
+        "Tagging": "campaign=spring&kind=product",
         **more,
-    )
+    }
+    s3.put_object(Bucket=bucket, Key=key, **arguments)
 
 
 def seen(storage: S3StorageManager, key: str = KEY) -> StoredObject:
@@ -117,6 +116,26 @@ def test_a_writer_between_the_look_and_the_copy_wins(
     assert isinstance(result.error, PreconditionFailedError)
     assert everything(s3, bucket)["content"] == b"newer"
     assert not s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "code"),
+    [({"Body": b"flipped"}, "checksum-mismatch"), ({"Metadata": {}}, "item-failed")],
+)
+def test_a_copy_that_is_not_what_it_was_is_never_a_success(
+    storage: S3StorageManager, s3: S3Client, bucket: str, spoilt: dict[str, Any], code: str
+) -> None:
+    """The server is asked afterwards: for the content by its checksum, and for the metadata."""
+    put(s3, bucket, b"soap", ChecksumAlgorithm="CRC64NVME")
+    planned = seen(storage)
+
+    def spoil(**_: object) -> None:
+        put(s3, bucket, b"soap", StorageClass="STANDARD_IA", ChecksumAlgorithm="CRC64NVME", **spoilt)
+
+    storage.connection.client.meta.events.register("after-call.s3.CopyObject", spoil)
+    result = change(storage, planned)
+    assert result.error is not None
+    assert (result.error.code, result.proof) == (code, None)
 
 
 def test_an_object_without_a_checksum_is_proved_by_its_etag(
