@@ -30,7 +30,6 @@ def register(app: typer.Typer) -> None:
         examples=(
             ("What there is, in S3 and on local disk, and how it is used", f"{PROGRAM} assets stats"),
             ("What the bucket costs a month, and what costs most", f"{PROGRAM} assets stats --cost"),
-            ("The library alone, without a request to S3", f"{PROGRAM} assets stats --local"),
             (
                 "The hit rate, for a script",
                 f"{PROGRAM} stats --local --json | jq .data.library.cache_hit_rate",

@@ -54,10 +54,6 @@ def register(root: typer.Typer) -> None:
             "If half of it is read each month, from the internet",
             "creative-s3 migrate estimate --reads-per-month 0.5 --egress reads",
         ),
-        (
-            "The yearly cost of a class, for a script",
-            "creative-s3 migrate estimate --json | jq .data.estimate.classes",
-        ),
     ),
 )
 def estimate(

@@ -120,7 +120,7 @@ def test_a_writer_between_the_look_and_the_copy_wins(
 
 @pytest.mark.parametrize(
     ("spoilt", "code"),
-    [({"Body": b"flipped"}, "checksum-mismatch"), ({"Metadata": {}}, "item-failed")],
+    [({"Body": b"sOap"}, "checksum-mismatch"), ({"Metadata": {}}, "item-failed")],
 )
 def test_a_copy_that_is_not_what_it_was_is_never_a_success(
     storage: S3StorageManager, s3: S3Client, bucket: str, spoilt: dict[str, Any], code: str
