@@ -303,6 +303,40 @@ def test_a_key_with_a_tilde_is_named_and_stays_to_be_told(told: Told, upload: Ca
     assert [change.key for change in told.catalog.runs.unannounced()] == ["creative-assets/products/a~b.png"]
 
 
+def test_of_a_run_that_was_told_in_part_only_the_rest_is_sent(told: Told, upload: Callable[..., int]) -> None:
+    run = upload("products/a~b.png", "products/c.png")
+    told.knows_distribution()
+    told.knows_month()
+    told.takes("I1")
+    told.sender.send(told.cdn.propose_changed([run]))
+    again = told.cdn.propose_changed([run])
+    assert again.requests == ()
+    assert [one.key for one in again.refused] == ["creative-assets/products/a~b.png"]
+
+
+def test_another_distribution_is_told_too(told: Told, upload: Callable[..., int]) -> None:
+    run = upload("products/a.png")
+    told.knows_distribution()
+    told.knows_month()
+    told.takes("I1")
+    told.sender.send(told.cdn.propose_changed([run]))
+    told.cdn.distribution_id = "E2OTHER"
+    (request,) = told.cdn.propose_changed([run]).requests
+    assert (request.distribution, request.paths) == ("E2OTHER", ("/products/a.png",))
+
+
+def test_what_broke_off_long_ago_is_still_sent(told: Told, upload: Callable[..., int]) -> None:
+    upload("products/a.png")
+    told.knows_distribution()
+    told.knows_month()
+    made = told.cdn.propose_changed()
+    with told.catalog.database.transaction():
+        told.catalog.announcements.plan(made.requests, NOW - timedelta(days=400))
+        told.catalog.runs.announce(made.changes, made.token)
+    (again,) = told.cdn.propose_changed().requests
+    assert again.reference == made.requests[0].reference
+
+
 def test_what_the_month_has_used_is_asked_for_once(told: Told) -> None:
     told.knows_month(600, 400)
     assert told.cdn.month.free_left == 0

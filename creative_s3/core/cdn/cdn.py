@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from creative_s3.core.cdn.distributions import Distribution
 
 _RESUMED_WITHIN = timedelta(days=7)
+"""How long a call with the same paths is taken for a repetition of one that broke off."""
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_RUNS = "runs "
 _KINDS = {folder.removesuffix("s"): folder for folder in ASSET_FOLDERS} | {
     name: name for name in ASSET_FOLDERS
@@ -130,7 +132,7 @@ class Cdn:
             token=f"call {secrets.token_hex(8)}",
         )
         by_token: dict[str, list[Announcement]] = {}
-        for one in self._unfinished():
+        for one in self._unfinished(datetime.now(UTC) - _RESUMED_WITHIN):
             if not one.token.startswith(_OF_RUNS):
                 by_token.setdefault(one.token, []).append(one)
         for token, unfinished in by_token.items():
@@ -152,35 +154,32 @@ class Cdn:
             ObjectNotFoundError: There is no such run.
         """
         catalog = self._known()
-        records = {number: catalog.runs.get(number) for number in runs}
-        for number, record in records.items():
-            if record is None:
+        for number in runs:
+            if catalog.runs.get(number) is None:
                 raise ObjectNotFoundError(
                     "there is no such run", item=str(number), hint="see them: creative-s3 migrate history"
                 )
         changes = self._changes(runs, include_new=include_new)
-        numbers = sorted({change.run for change in changes})
-        named = {number: catalog.runs.get(number) for number in numbers}
-        token = token_of(
-            f"{number} {run.token} {run.started_at}" if run else str(number) for number, run in named.items()
+        told = {
+            name: catalog.announcements.of_token(self.distribution_id, name)
+            for name in {change.invalidation for change in changes if change.invalidation}
+        }
+        # What may not have arrived is sent once more, the very same: it is not paid again.
+        again = [one for some in told.values() for one in some if one.id is None]
+        if not runs:
+            again = [one for one in self._unfinished(_EVER) if one.token.startswith(_OF_RUNS)]
+        rest = [change for change in changes if not told.get(change.invalidation or "")]
+        made = self.propose_objects(
+            [change.key for change in rest],
+            token=token_of(map(self._name_of, sorted({change.run for change in rest}))),
+            exact=exact,
         )
-        unfinished = [] if runs else [one for one in self._unfinished() if one.token.startswith(_OF_RUNS)]
-        if runs and changes and all(change.invalidation for change in changes):
-            known = dict.fromkeys(change.invalidation for change in changes if change.invalidation)
-            told = [
-                one for name in known for one in catalog.announcements.of_token(self.distribution_id, name)
-            ]
-            if told:
-                # What may not have arrived is sent once more, the very same: it is not paid again.
-                again = tuple(one for one in told if one.id is None)
-                return Proposal(self.distribution_id, again, self.tariff, resumed=bool(again))
-        made = self.propose_objects([change.key for change in changes], token=token, exact=exact)
         refused = {one.key for one in made.refused}
         return replace(
             made,
-            requests=(*unfinished, *made.requests),
-            changes=tuple(change for change in changes if change.key not in refused),
-            resumed=bool(unfinished),
+            requests=(*again, *made.requests),
+            changes=tuple(change for change in rest if change.key not in refused),
+            resumed=bool(again),
         )
 
     def propose_selection(
@@ -254,10 +253,14 @@ class Cdn:
         found = [change for number in dict.fromkeys(runs) for change in catalog.runs.changes(number)]
         return [change for change in found if change.replaced or include_new]
 
-    def _unfinished(self) -> list[Announcement]:
+    def _name_of(self, run: int) -> str:
+        """Name a run among those of all machines."""
+        known = self._known().runs.get(run)
+        return f"{run} {known.token} {known.started_at}" if known else str(run)
+
+    def _unfinished(self, since: datetime) -> list[Announcement]:
         if self.catalog is None:
             return []
-        since = datetime.now(UTC) - _RESUMED_WITHIN
         return self.catalog.announcements.unfinished(self.distribution_id, since=since)
 
 
