@@ -58,6 +58,7 @@ def cheapest(
 
 @given(SETS, st.sets(PATHS, max_size=12), TARIFFS, st.integers(1, 9), st.integers(1, 4))
 @example({"/a/1.png", "/a/2.png"}, {"/a/3.png"}, Tariff(PRICE, 0, FETCH), 9, 4)
+@example({"/1.png", "/a/1.png", "/3.png"}, {"/2.png"}, Tariff(PRICE, 3, FETCH), 2, 1)
 def test_the_plan_covers_all_within_the_quota_and_no_other_one_is_cheaper(
     changed: set[str], others: set[str], tariff: Tariff, path_limit: int, wildcard_limit: int
 ) -> None:

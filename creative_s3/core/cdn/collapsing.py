@@ -151,9 +151,8 @@ def _folders(wanted: Sequence[str], unchanged: Iterable[str]) -> list[_Folder]:
     """Return the folders that may be worth a wildcard, each before those inside it."""
     changed_in = Counter(folder for path in wanted for folder in _above(path))
     dropped_in = Counter(folder for path in unchanged for folder in _above(path) if folder in changed_in)
-    # A folder with one change saves nothing. The root stays: it alone keeps within any quota.
-    worth = [folder for folder, number in changed_in.items() if number > 1 or folder == "/"]
-    worth.sort(key=lambda folder: (folder != "/", -changed_in[folder], folder))
+    # The root stays whatever happens: it alone keeps within any quota.
+    worth = sorted(changed_in, key=lambda folder: (folder != "/", -changed_in[folder], folder))
     names = sorted(worth[:_MOST_FOLDERS])
     known = set(names)
     own = Counter(next(folder for folder in reversed(_above(path)) if folder in known) for path in wanted)
