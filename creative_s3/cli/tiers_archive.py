@@ -122,6 +122,7 @@ def restore(
         )
         errors |= _promote(run, store, [one.stored.key for one in asked], engine=engine)
         asked = [one for one in asked if one.stored.key not in errors]
+    is_waiting = any(one.state is not RestoreState.READABLE for one in asked)
     codes = {error.exit_code for error in errors.values()}
     everything = bool(errors) and not asked
     code = codes.pop() if everything and len(codes) == 1 else ExitCode.ITEMS_FAILED
@@ -137,7 +138,7 @@ def restore(
         lines=(one.stored.key for one in asked),
         exit_code=code if errors else ExitCode.OK,
         warnings=warnings,
-        next_steps=() if wait or dry_run else _next_steps(names),
+        next_steps=_next_steps(names) if is_waiting and not (wait or dry_run) else (),
     )
 
 

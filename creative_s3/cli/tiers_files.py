@@ -171,7 +171,9 @@ def undo(
     run: Run,
     number: Annotated[
         int | None,
-        typer.Argument(metavar="RUN", min=1, help="Its number in `tiers log`. [default: the last]"),
+        typer.Argument(
+            metavar="RUN", min=1, max=2**63 - 1, help="Its number in `tiers log`. [default: the last]"
+        ),
     ] = None,
     *,
     dry_run: _DRY_RUN = False,

@@ -278,6 +278,11 @@ def test_pins_keep_assets_here_until_they_are_taken_back(tiers: Inside, cache: A
     assert tiers("tiers", "pin", "never").code == 5
 
 
+@pytest.mark.parametrize("run", ["0", "-1", "one", "99999999999999999999999"])
+def test_a_run_that_is_none_is_a_usage_error(tiers: Inside, run: str) -> None:
+    assert tiers("tiers", "undo", "--", run).code == 2
+
+
 def test_assets_are_chosen_as_find_does(tiers: Inside, cache: ACache) -> None:
     cache.add("other", campaign_id="spring")
     cache.upload()

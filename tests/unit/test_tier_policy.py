@@ -20,7 +20,7 @@ from creative_s3.core.tiers.policy import (
     needed_bytes,
     regret,
 )
-from creative_s3.core.tiers.reasons import explain
+from creative_s3.core.tiers.reasons import evidence_of, explain
 from creative_s3.core.tiers.report import intended
 from creative_s3.core.tiers.returning import return_terms
 from creative_s3.core.tiers.tiers import (
@@ -225,6 +225,12 @@ def test_every_decision_about_a_cold_asset_is_a_sentence() -> None:
     assert "used once in the last 30 days" in explain(plan, files[0])
     assert "archived" in explain(plan, files[1])
     assert "nothing is promoted" in explain(plan_of(files, Policy(promotes=False)), files[0])
+
+
+def test_a_cold_asset_of_which_no_use_is_known_is_not_given_one() -> None:
+    file = a_cold_file("unknown", uses=0)._replace(evidence=Evidence.NOTHING)
+    assert "not used in the last 30 days" in explain(plan_of([file]), file)
+    assert evidence_of(file, NOW) == "it is not known when it was used"
 
 
 def test_a_demotion_says_what_coming_back_takes() -> None:

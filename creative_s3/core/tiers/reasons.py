@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.costs.pricing import money
 from creative_s3.core.tiers.policy import is_due, is_fresh
-from creative_s3.core.tiers.tiers import HOT_DAYS, HOT_USES, Action, Cause, Hold, Move, TierFile, TierPlan
+from creative_s3.core.tiers.tiers import (
+    HOT_DAYS,
+    HOT_USES,
+    Action,
+    Cause,
+    Evidence,
+    Hold,
+    Move,
+    TierFile,
+    TierPlan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +79,8 @@ def explain(plan: TierPlan, file: TierFile) -> str:
 
 def evidence_of(file: TierFile, now: datetime) -> str:
     """Say when a file was used last, and how that is known."""
+    if file.evidence is Evidence.NOTHING:
+        return "it is not known when it was used"
     return f"used {days(file.idle_days(now))} ago (by {file.evidence})"
 
 
@@ -106,10 +118,14 @@ def _why_cold(plan: TierPlan, file: TierFile) -> str:
         return "in S3 only, and nothing is promoted in this run"
     if file.recent_uses < HOT_USES:
         return (
-            f"in S3 only, and used {times(file.recent_uses)} in the last {HOT_DAYS} days;"
+            f"in S3 only, and {_used(file)} in the last {HOT_DAYS} days;"
             f" from {HOT_USES} uses on it comes back by itself"
         )
     return "in S3 only; it is used often enough to come back, and there is no room for it"
+
+
+def _used(file: TierFile) -> str:
+    return f"used {times(file.recent_uses)}" if file.recent_uses else "not used"
 
 
 def _back(move: Move) -> str:
