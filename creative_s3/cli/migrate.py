@@ -258,6 +258,7 @@ def upload(
         exit_code=report.exit_code(strict=strict) or (told.exit_code if told else ExitCode.OK),
         warnings=(
             *warnings,
+            *report.warnings,
             *(told.warnings if told else ()),
             *(f"two machines changed index entry {name}: the newer one counts" for name in report.conflicts),
         ),

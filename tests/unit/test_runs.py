@@ -144,7 +144,7 @@ def a_run(desk: Desk, keys: int, *, limit: int, tick: Callable[[], None]) -> Run
         tick()
 
     engine: Any = None
-    around = Surroundings(connection=engine, emit=ignore, clock=clock, multipart=engine)
+    around = Surroundings(connection=engine, emit=ignore, clock=clock, multipart=engine, conditions=engine)
     terms = Terms(
         engine=engine,
         pool=DaemonPool(2),

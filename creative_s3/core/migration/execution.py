@@ -56,6 +56,7 @@ class Execution:
         failures: What failed for good.
         proofs: How many objects were proved in which way.
         requests: Requests sent, by S3 operation name.
+        warnings: What a person should know although it succeeded, each once.
         run: The number under which the catalog keeps what this run changes.
         changed: Keys whose objects were replaced or made: key -> whether it was replaced.
     """
@@ -72,6 +73,7 @@ class Execution:
         self.failures: list[Failure] = []
         self.proofs: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
+        self.warnings: dict[str, None] = {}
         self.run = 0
         self.changed: dict[str, bool] = {}
 
@@ -158,6 +160,8 @@ class Execution:
             self.uploaded_bytes += operation.size_bytes
             self.changed[operation.key] = operation.if_match is not None
         self.proofs[str(outcome.proof)] += 1
+        if outcome.warning:
+            self.warnings[outcome.warning] = None
         self._waiting.append((operation, outcome, _signature(outcome)))
         if len(self._waiting) >= _COMMIT_ITEMS or time.monotonic() - self._committed_at > _COMMIT_S:
             self._commit()

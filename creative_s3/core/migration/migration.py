@@ -169,6 +169,7 @@ class S3MigrationManager:
             proofs=execution.proofs,
             run=execution.run,
             replaced=tuple(key for key, replaced in execution.changed.items() if replaced),
+            warnings=tuple(execution.warnings),
         )
 
     def validate_migration(self, *, deep: bool = False, include_unindexed: bool = False) -> ValidationReport:

@@ -32,6 +32,7 @@ class MigrationReport:
         proofs: How many objects were proved in which way.
         run: The number under which `migrate history` has it; 0 if it was not recorded.
         replaced: Keys under which other content was before.
+        warnings: What a person should know although it succeeded.
     """
 
     plan: MigrationPlan
@@ -46,6 +47,7 @@ class MigrationReport:
     proofs: Mapping[str, int] = field(default_factory=dict)
     run: int = 0
     replaced: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def success_rate(self) -> float:

@@ -16,6 +16,7 @@ from creative_s3.core.files import sweep_partials
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.bandwidth import Bandwidth
 from creative_s3.core.transfers.choice import EngineName, open_engine
+from creative_s3.core.transfers.conditions import Conditions
 from creative_s3.core.transfers.downloads import DownloadJob
 from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.jobs import Surroundings
@@ -80,7 +81,13 @@ class TransferEngine:
         self._connection = connection
         bandwidth = Bandwidth(max_bandwidth) if max_bandwidth else None
         self._multipart = MultipartSender(connection, pass_on=bandwidth.wait if bandwidth else None)
-        self._around = Surroundings(connection=connection, emit=emit, clock=clock, multipart=self._multipart)
+        self._around = Surroundings(
+            connection=connection,
+            emit=emit,
+            clock=clock,
+            multipart=self._multipart,
+            conditions=Conditions(connection),
+        )
         self._terms = Terms(
             engine=open_engine(engine, connection, tally=self._tally, bandwidth=bandwidth),
             pool=DaemonPool(min(max(4, parallel), _MOST_POOL_THREADS)),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from creative_s3.core import files, objects
 from creative_s3.core.faults import translate
 from creative_s3.core.models import StoredObject
+from creative_s3.core.transfers import conditions
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, Flight, part_bytes_of
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
@@ -52,8 +53,8 @@ class UploadJob(Job):
 
     @property
     def prepares_long(self) -> bool:
-        """Whether the file is large."""
-        return self.request.size_bytes > _READ_AT_ONCE_BYTES
+        """Whether the file is large, or the server has to be asked first."""
+        return self.request.size_bytes > _READ_AT_ONCE_BYTES or self.around.conditions.are_ignored
 
     def prepare(self) -> Outcome | None:
         """Read the file; its checksum binds the upload to exactly this content."""
@@ -71,7 +72,13 @@ class UploadJob(Job):
             )
         if self._own is not None and self._own.crc64nvme == self._crc64nvme:
             return self._success(self._own, Proof.CHECKSUM)  # only its times had changed
-        return None
+        return self._look_first() if self.around.conditions.are_ignored else None
+
+    def _look_first(self) -> Outcome | None:
+        """Compare the key with what the plan saw, where the server ignores the condition that would do so."""
+        seen = objects.head(self.around.connection, self.request.key)
+        expected = self._own.etag if self._own else self.request.if_match
+        return None if (seen.etag if seen else None) == expected else self._contested()
 
     def send(self, engine: Engine, done: Callable[[Reply], None]) -> Callable[[], None]:
         """Send the file under the condition that nobody else's object is replaced unseen."""
@@ -130,6 +137,10 @@ class UploadJob(Job):
                 item=self.request.key,
                 hint="run the same command again",
             )
+        if seen.crc64nvme is None and seen.size_bytes <= conditions.LARGEST_BYTES:
+            told = self._arguments()
+            del told["ChecksumCRC64NVME"]
+            self.around.conditions.learn(self.request.key, self.request.path.read_bytes, told)
         return self._success(seen, proof)
 
     def abandon(self) -> None:
@@ -190,6 +201,7 @@ class UploadJob(Job):
             proof=proof,
             fingerprint=self._before,
             already_there=already_there,
+            warning=conditions.IGNORED if self.around.conditions.are_ignored else None,
         )
 
     def _stored(self, answer: Answer) -> StoredObject:

@@ -1,0 +1,142 @@
+"""Servers without new checksums or conditional writes: recognised, remembered, each object still proved."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from creative_s3.core.aws import connect
+from creative_s3.core.transfers.conditions import REMEMBERED_S, Conditions
+from creative_s3.core.transfers.engine import Proof
+from creative_s3.settings import S3Config
+from tests.faults.old_server import OldServer, old_server
+from tests.faults.workshop import failures
+from tests.s3.moving import a_file, an_upload, only, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from creative_s3.core.aws import Connection
+    from tests.s3.moving import EngineName
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of servers is of this test alone."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+
+@pytest.fixture
+def server() -> Iterator[OldServer]:
+    """A server that ignores conditions."""
+    with old_server(honours_conditions=False) as running:
+        yield running
+
+
+def connection_to(server: OldServer) -> Connection:
+    return connect(S3Config.from_env(None, bucket_name="bucket", endpoint_url=server.url))
+
+
+def remembered() -> list[dict[str, object]]:
+    folder = Path(os.environ["HOME"]) / ".local/state/creative-s3/servers"
+    return [json.loads(path.read_bytes()) for path in folder.glob("*.json")]
+
+
+def test_a_server_that_ignores_conditions_is_recognised_and_nothing_is_changed_by_that(
+    server: OldServer, engine: EngineName, tmp_path: Path
+) -> None:
+    uploads = [an_upload(a_file(tmp_path, 1000 + n), f"k/{n}") for n in range(5)]
+
+    outcomes = put(connection_to(server), engine, *uploads, max_in_flight=1)
+
+    assert failures(outcomes) == {}
+    assert {outcome.proof for outcome in outcomes} == {Proof.MD5}
+    assert server.objects == {upload.key: upload.path.read_bytes() for upload in uploads}
+    assert server.writes == len(uploads)  # the question itself stored nothing
+    assert len([1 for command, _ in server.asked if command == "PUT"]) == len(uploads) + 1
+    (known,) = remembered()
+    assert known["honours_conditions"] is False
+    assert all("ignores conditions" in (outcome.warning or "") for outcome in outcomes)
+
+
+def test_an_object_of_somebody_else_is_not_replaced_although_the_server_would(
+    server: OldServer, engine: EngineName, tmp_path: Path
+) -> None:
+    connection = connection_to(server)
+    only(put(connection, engine, an_upload(a_file(tmp_path, 10), "first")))
+    server.objects["taken"] = b"somebody else's"
+
+    outcome = only(put(connection, engine, an_upload(a_file(tmp_path, 20), "taken")))
+
+    assert outcome.conflict is not None
+    assert server.objects["taken"] == b"somebody else's"
+
+
+def test_a_replacement_goes_over_what_the_plan_saw_and_over_nothing_else(
+    server: OldServer, engine: EngineName, tmp_path: Path
+) -> None:
+    connection = connection_to(server)
+    first = only(put(connection, engine, an_upload(a_file(tmp_path, 10), "k")))
+    assert first.stored is not None
+    new = a_file(tmp_path, 30)
+
+    done = only(put(connection, engine, an_upload(new, "k", if_match=first.stored.etag)))
+    late = only(put(connection, engine, an_upload(a_file(tmp_path, 40), "k", if_match=first.stored.etag)))
+
+    assert done.error is None
+    assert late.error is not None
+    assert server.objects["k"] == new.read_bytes()
+
+
+def test_an_old_server_that_honours_conditions_is_not_looked_at_before_each_write(
+    engine: EngineName, tmp_path: Path
+) -> None:
+    with old_server(honours_conditions=True) as server:
+        connection = connection_to(server)
+        outcomes = put(connection, engine, *(an_upload(a_file(tmp_path, 10 + n), f"{n}") for n in range(3)))
+        asked = len(server.asked)
+        again = only(put(connection, engine, an_upload(a_file(tmp_path, 50), "k")))
+
+        assert failures([*outcomes, again]) == {}
+        assert not any(outcome.warning for outcome in outcomes)
+        assert [command for command, _ in server.asked[asked:]] == ["PUT", "HEAD"]
+        assert [known["honours_conditions"] for known in remembered()] == [True]
+
+
+def test_what_was_learned_is_forgotten_after_a_week(server: OldServer, tmp_path: Path) -> None:
+    connection, now = connection_to(server), 1_000_000.0
+
+    def conditions() -> Conditions:
+        return Conditions(connection, directory=tmp_path / "servers", clock=lambda: now)
+
+    conditions().learn("k", lambda: b"x", {})
+    assert conditions().are_ignored
+    now += REMEMBERED_S - 1
+    assert conditions().are_ignored
+    now += 1
+    assert not conditions().are_ignored
+    assert server.asked == [("PUT", "k")]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"learned_at": "soon", "honours_conditions": false}'])
+def test_what_is_remembered_illegibly_is_not_known(server: OldServer, tmp_path: Path, text: str) -> None:
+    connection = connection_to(server)
+    Conditions(connection, directory=tmp_path).learn("k", lambda: b"x", {})
+    (path,) = tmp_path.glob("*.json")
+    path.write_text(text, encoding="utf-8")
+
+    assert not Conditions(connection, directory=tmp_path).are_ignored
+
+
+def test_aws_is_never_asked(tmp_path: Path) -> None:
+    connection = connect(S3Config.from_env(None, bucket_name="bucket"))
+
+    Conditions(connection, directory=tmp_path / "servers").learn("k", lambda: b"x", {})
+
+    assert not (tmp_path / "servers").exists()
