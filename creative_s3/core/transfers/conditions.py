@@ -1,9 +1,9 @@
 """Whether a compatible server honours conditions on writes: learned during an upload, remembered for a week.
 
-A server that reports CRC64NVME is newer than conditional writes and is not asked. AWS never is. Any other one
-gets a single request, after it has stored the first object of a run: the same bytes for the same key again, on
-the condition that no object is there, and with a wrong Content-MD5. Whoever honours conditions answers 412;
-whoever ignores them refuses the digest, and the object stays as it is.
+A server that reports CRC64NVME is newer than conditional writes and is not asked. AWS never is. Any other
+one gets a single request, after it has stored the first object of a run: the same bytes for the same key
+again, on the condition that no object is there, with a wrong Content-MD5. Whoever honours conditions
+answers 412; whoever ignores them refuses the digest, and the object stays as it is.
 """
 
 from __future__ import annotations
