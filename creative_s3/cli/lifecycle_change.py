@@ -263,6 +263,8 @@ def _question(plan: "ChangePlan") -> str:
     if deleted.objects:
         doomed = f"{count(deleted.objects, 'object')} ({size(deleted.size_bytes)})"
         return f"Set these rules, by which S3 will delete {doomed} that are there now?"
+    if not plan.change.added and not plan.change.replaced:
+        return "Remove these rules?"
     return "Set these rules?"
 
 
