@@ -93,7 +93,17 @@ def test_doctor_names_the_multipart_upload_of_a_killed_run(interrupted: Site) ->
     checks = interrupted.program("doctor", "--json").data["checks"]
 
     (found,) = (check for check in checks if check["name"] == "unfinished uploads")
-    assert found["detail"].startswith("1,")
+    assert found["detail"].startswith("1 with 8.0 MiB, the oldest 0 min old")
+
+
+def test_the_multipart_upload_of_a_killed_run_is_removed_on_request(interrupted: Site) -> None:
+    removed = interrupted.program("bucket", "uploads", "--abort-older", "0s", "--yes", "--json")
+
+    assert removed.code == 0
+    assert removed.data["aborted"] == 1
+    assert interrupted.unfinished() == []
+    assert interrupted.program("migrate", "upload").code == 0
+    assert interrupted.stored() == interrupted.cache.content
 
 
 @pytest.mark.parametrize("size_bytes", [60 * KIB, MULTIPART], ids=["one request", "ranges"])
