@@ -127,10 +127,10 @@ def plan(
     if output is not None:
         from creative_s3.core.files import write_lines
 
-        write_lines(output, (operation.to_dict() for operation in made.operations))
-        run.output.note(f"{count(len(made.operations), 'operation')} written to {output}")
+        write_lines(output, (operation.to_dict() for operation in made.everything()))
+        run.output.note(f"{count(made.total_operations, 'operation')} written to {output}")
     return Report(
-        data={**plan_data(made), "operations": [operation.to_dict() for operation in made.operations]},
+        data={**plan_data(made), "operations": [operation.to_dict() for operation in made.everything()]},
         human=None if output else lambda: views.operations(made, limit=None, unchanged=True),
         lines=(operation.key for operation in made.uploads),
         warnings=views.notices(made),
@@ -199,7 +199,7 @@ def upload(
                 **plan_data(made),
                 "price": amount_text(priced.current.upload),
                 "bill": planned.to_dict(),
-                "operations": [operation.to_dict() for operation in made.operations],
+                "operations": [operation.to_dict() for operation in made.everything()],
                 **({"invalidation": foreseen.proposal.to_dict()} if foreseen else {}),
             },
             human=lambda: stacked(

@@ -112,7 +112,8 @@ def operations(
 ) -> RenderableType:
     """List the operations of a plan with their reasons."""
     settled = () if unchanged else ("unchanged", "cold")
-    chosen = [operation for operation in plan.operations if str(operation.reason) not in settled]
+    listed = plan.everything() if unchanged else plan.operations
+    chosen = [operation for operation in listed if str(operation.reason) not in settled]
     return _operations(chosen, prefix=plan.prefix, limit=limit)
 
 
@@ -158,7 +159,7 @@ def notices(plan: MigrationPlan) -> tuple[str, ...]:
     ]
     if missing:
         sentences.append(f"{count(len(missing), 'indexed file')} missing on disk: {_some(missing)}")
-    if plan.unindexed and all(operation.asset.indexed for operation in plan.operations):
+    if plan.unindexed and not plan.include_unindexed:
         sentences.append(
             f"{count(len(plan.unindexed), 'file')} in the cache that no index entry names:"
             f" {_some([name for name, _ in plan.unindexed])} (--include-unindexed uploads them)"
@@ -227,9 +228,7 @@ def upload_report(report: MigrationReport, sent: Bill, planned: Bill) -> Rendera
             f"{number:,} by {_PROOF_NAMES.get(way, way)}" for way, number in report.proofs.items()
         )
         lines.append(Text.assemble(("Proved   ", "bold"), ways))
-    already = report.confirmed + sum(
-        1 for operation in report.plan.operations if str(operation.reason) == "unchanged"
-    )
+    already = report.confirmed + report.plan.counts[Reason.UNCHANGED]
     if already:
         lines.append(
             Text.assemble(("Already  ", "bold"), f"{count(already, 'file')} there with the same content")
@@ -269,10 +268,11 @@ def failures(rows: Iterable[tuple[str, str, str | None]]) -> RenderableType:
 def validation(report: ValidationReport, *, strict: bool = False) -> RenderableType:
     """Show a validation: one line a state, then every finding that is not a match."""
     counts: Mapping[str, int] = {str(state): number for state, number in report.counts.items()}
+    sizes = {str(state): size_bytes for state, size_bytes in report.sizes.items()}
     shown = table("State", "Objects", "Size", right=("Objects", "Size"))
     for state, name in _STATE_NAMES.items():
         if counts[state] or state in {"matching", "different", "missing-in-s3", "extra-in-s3"}:
-            size_bytes = sum(finding.size_bytes for finding in report.findings if str(finding.state) == state)
+            size_bytes = sizes[state]
             style = _STATE_STYLES[state] if counts[state] else "dim"
             shown.add_row(
                 Text(name, style=style), f"{counts[state]:,}", size(size_bytes) if counts[state] else ""

@@ -27,6 +27,10 @@ _PARTIAL = re.compile(
     rf"\..*{re.escape(PARTIAL_MARK)}[0-9a-f]{{8}}\.part(?:\.[0-9A-Za-z]{{1,16}})?", re.DOTALL
 )
 
+WalkedFile = tuple[str, str, int | None, int | None, int | None, int | None, str]
+"""Path relative to the workspace, `FileState`, and of a present file bytes, times of change of content and of
+anything, and inode, as SQLite can hold them; then the reason why it cannot be used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -110,7 +114,7 @@ class Workspace:
         path = self.root / file_path
         try:
             real = os.path.realpath(path, strict=True)
-            if not self._contains(real):
+            if not self.contains(real):
                 return LocalFile(path, FileState.REFUSED, reason="a link leads out of the workspace")
             status = Path(real).stat()
         except OSError as error:
@@ -123,7 +127,7 @@ class Workspace:
 
     def leads_out(self, file_path: str) -> bool:
         """Tell whether a link leads a path, of a file that need not be there, out of the workspace."""
-        return not self._contains(os.path.realpath(self.root / file_path))
+        return not self.contains(os.path.realpath(self.root / file_path))
 
     def files_in_cache(self) -> Iterator[LocalFile]:
         """Yield what lies in the cache directory: regular files, and what is skipped with its reason.
@@ -152,12 +156,113 @@ class Workspace:
                 else:
                     yield _listed(path, entry)
 
+    def walk(self) -> Iterator[WalkedFile]:
+        """Yield what `files_in_cache` does, in any order and without an object for each.
+
+        A present file that this user may not read has a reason.
+        """
+        user = os.getuid() if hasattr(os, "getuid") else -1
+        top = str(self.cache_dir)
+        pending = [(top, self.cache_dir.name)]
+        while pending:
+            folder, shown = pending.pop()
+            try:
+                entries = os.scandir(folder)
+            except OSError as error:
+                yield _unusable(shown, FileState.UNREADABLE, error.strerror or "cannot be listed")
+                continue
+            with entries:
+                for entry in entries:
+                    name = entry.name
+                    if (
+                        name == PRIVATE_DIRECTORY
+                        or (name == INDEX_NAME and folder == top)
+                        or (PARTIAL_MARK in name and _PARTIAL.fullmatch(name))
+                    ):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append((entry.path, f"{shown}/{name}"))
+                    else:
+                        yield _walked(f"{shown}/{name}", entry, user)
+
     def relative(self, path: Path) -> str:
         """Return `path` relative to the workspace, with ``/`` separators."""
         return path.relative_to(self.root).as_posix()
 
-    def _contains(self, real: str) -> bool:
+    def contains(self, real: str) -> bool:
+        """Tell whether a path without links in it lies in the workspace."""
         return any(real == root or real.startswith(root.rstrip(os.sep) + os.sep) for root in self._allowed)
+
+
+class Locator:
+    """Looks at many files as `Workspace.locate` does, and resolves the links of each folder only once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._root = str(workspace.root)
+        self._folders: dict[str, bool] = {}
+
+    def __call__(self, file_path: str) -> LocalFile:
+        """Look at one file that the index names, relative to the workspace."""
+        folder, _, name = file_path.rpartition("/")
+        if name in {"", ".", ".."} or not self._leads_inside(folder):
+            return self._workspace.locate(file_path)
+        path = f"{self._root}/{file_path}"
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return LocalFile(Path(path), FileState.MISSING, reason="the file is missing")
+        except OSError:
+            return self._workspace.locate(file_path)
+        if not stat.S_ISREG(status.st_mode) or not os.access(path, os.R_OK):
+            return self._workspace.locate(file_path)
+        return LocalFile(Path(path), FileState.PRESENT, Signature.of(status))
+
+    def _leads_inside(self, folder: str) -> bool:
+        if (known := self._folders.get(folder)) is not None:
+            return known
+        try:
+            real = os.path.realpath(f"{self._root}/{folder}", strict=True)
+            inside = self._workspace.contains(real)
+        except OSError:
+            inside = False
+        self._folders[folder] = inside
+        return inside
+
+
+def _walked(shown: str, entry: os.DirEntry[str], user: int) -> WalkedFile:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        return _unusable(shown, FileState.UNREADABLE, error.strerror or "cannot be read")
+    if not stat.S_ISREG(status.st_mode):
+        return _unusable(shown, FileState.REFUSED, f"it is {_what(status.st_mode)}, not a file")
+    if not shown.isascii() and not _is_text(shown):
+        return _unusable(shown, FileState.REFUSED, "its name is not valid UTF-8")
+    # An owner may read what its own bits allow (POSIX: "File Access Permissions"); the others are asked.
+    is_own = status.st_uid == user and status.st_mode & stat.S_IRUSR
+    inode = status.st_ino - 2**64 if status.st_ino >= 2**63 else status.st_ino
+    return (
+        shown,
+        "present",
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        inode,
+        "" if is_own or os.access(entry.path, os.R_OK) else "permission denied",
+    )
+
+
+def _unusable(shown: str, state: FileState, reason: str) -> WalkedFile:
+    return shown.encode("utf-8", "backslashreplace").decode(), str(state), None, None, None, None, reason
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unreachable(path: Path, error: OSError) -> LocalFile:

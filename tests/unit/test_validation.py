@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,9 @@ from creative_s3.core.migration.validation import Finding, State, ValidationRepo
 from creative_s3.core.models import Asset, AssetType, SemanticMetadata, StoredObject
 from creative_s3.core.workspace import FileState, LocalFile, Signature
 from creative_s3.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ASSET = Asset("a", "output/a.jpg", SemanticMetadata(AssetType.COMPOSITE))
 PATH = Path("/studio/output/a.jpg")
@@ -28,6 +32,10 @@ LONGER = StoredObject("k", 2000, etag="tag")
 def report(*states: State, problems: tuple[IndexProblem, ...] = ()) -> ValidationReport:
     findings = tuple(Finding(state, f"k{number}", "a", 1) for number, state in enumerate(states))
     return ValidationReport("bucket", "prefix", findings, problems)
+
+
+def amounts(listing: Mapping[str, StoredObject]) -> list[tuple[str, int]]:
+    return [(key, stored.size_bytes) for key, stored in listing.items()]
 
 
 @pytest.mark.parametrize(
@@ -65,13 +73,15 @@ def report(*states: State, problems: tuple[IndexProblem, ...] = ()) -> Validatio
 )
 def test_each_way_an_asset_can_stand_is_told(candidate: Candidate, state: State, detail: str) -> None:
     listing = {"k": candidate.remote} if candidate.remote else {}
-    (finding,) = compare([candidate], listing)
+    (finding,) = compare([candidate], amounts(listing))
     assert (finding.state, finding.detail) == (state, detail)
     assert (finding.key, finding.cache_key) == ("k", "a")
 
 
 def test_an_object_that_no_asset_expects_is_extra() -> None:
-    findings = compare([Candidate(ASSET, "k", PRESENT, "A", STORED, "A")], {"k": STORED, "extra": LONGER})
+    findings = compare(
+        [Candidate(ASSET, "k", PRESENT, "A", STORED, "A")], amounts({"k": STORED, "extra": LONGER})
+    )
     assert findings == (
         Finding(State.EXTRA_IN_S3, "extra", None, 2000, "no asset expects it"),
         Finding(State.MATCHING, "k", "a", 1000),
@@ -81,7 +91,7 @@ def test_an_object_that_no_asset_expects_is_extra() -> None:
 def test_assets_that_share_an_object_are_told_one_by_one() -> None:
     twin = Asset("b", "output/b.jpg")
     findings = compare(
-        [Candidate(asset, "k", PRESENT, "A", STORED, "A") for asset in (twin, ASSET)], {"k": STORED}
+        [Candidate(asset, "k", PRESENT, "A", STORED, "A") for asset in (twin, ASSET)], [("k", 1000)]
     )
     assert [finding.cache_key for finding in findings] == ["a", "b"]
     assert {finding.state for finding in findings} == {State.MATCHING}
@@ -140,7 +150,7 @@ def test_every_asset_is_judged_once_and_only_proof_makes_a_match(
     candidates: list[Candidate], listed: set[str]
 ) -> None:
     listing = dict.fromkeys(listed, STORED)
-    findings = compare(candidates, listing)
+    findings = compare(candidates, amounts(listing))
     judged = [finding.cache_key for finding in findings if finding.cache_key is not None]
     assert sorted(judged) == sorted(candidate.asset.cache_key for candidate in candidates)
     assert [finding.key for finding in findings] == sorted(finding.key for finding in findings)
@@ -154,7 +164,7 @@ def test_every_asset_is_judged_once_and_only_proof_makes_a_match(
             assert proof.local is PRESENT
             assert proof.remote is not None
             assert proof.crc64nvme == proof.remote_crc64nvme is not None
-    assert compare(reversed(candidates), listing) == findings
+    assert compare(reversed(candidates), amounts(listing)) == findings
 
 
 def test_a_finding_has_a_form_for_scripts() -> None:

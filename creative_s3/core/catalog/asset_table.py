@@ -106,6 +106,14 @@ class AssetTable:
         """Return the rows that name a file, relative to the workspace."""
         return [record_of(row) for row in self._database.rows(f"{_QUERY} WHERE file_path=?", (file_path,))]
 
+    def with_files(self, file_paths: Sequence[str]) -> list[AssetRecord]:
+        """Return the rows that name any of at most a few hundred files."""
+        marks = ", ".join("?" * len(file_paths))
+        return [
+            record_of(row)
+            for row in self._database.rows(f"{_QUERY} WHERE file_path IN ({marks})", file_paths)
+        ]
+
     def by_id(self, numbers: Sequence[int]) -> list[AssetRecord]:
         """Return rows in the order of `numbers`; those that are gone are left out."""
         found: dict[int, AssetRecord] = {}

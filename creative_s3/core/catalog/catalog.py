@@ -26,7 +26,8 @@ from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    import sqlite3
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
@@ -169,10 +170,12 @@ class Catalog:
                     for proved in objects
                 ],
             )
-            database.executemany(
-                "INSERT OR REPLACE INTO assigned VALUES (?, ?, ?)",
-                [(self.bucket, cache_key, key) for cache_key, key in (assignments or {}).items()],
-            )
+            if assignments:
+                database.executemany(
+                    "INSERT OR REPLACE INTO assigned VALUES (?, ?, ?)",
+                    [(self.bucket, cache_key, key) for cache_key, key in assignments.items()],
+                )
+                self._forget_publication(database)
 
     def objects(self) -> dict[str, ProvedObject]:
         """Return all proved objects of the bucket by key."""
@@ -215,6 +218,20 @@ class Catalog:
         """Return the keys that assets were given: cache key -> key."""
         return dict(self.database.rows("SELECT cache_key, key FROM assigned WHERE bucket=?", (self.bucket,)))
 
+    def assignments_of(self, cache_keys: Iterable[str]) -> dict[str, str]:
+        """Return the keys that some assets were given: cache key -> key."""
+        query = "SELECT key FROM assigned WHERE bucket=? AND cache_key=?"
+        found = {}
+        for cache_key in cache_keys:
+            if row := self.database.row(query, (self.bucket, cache_key)):
+                found[cache_key] = row[0]
+        return found
+
+    def count_assignments(self) -> int:
+        """Return how many assets were given a key."""
+        row = self.database.row("SELECT count(*) FROM assigned WHERE bucket=?", (self.bucket,))
+        return int(row[0])
+
     def assigned_rows(self) -> list[tuple[str, str, int | None, str | None, int | None]]:
         """Return key, cache key, and of the asset's row: number, file path, whether it is cold."""
         rows: list[tuple[str, str, int | None, str | None, int | None]] = self.database.rows(
@@ -224,6 +241,41 @@ class Catalog:
             (self.bucket,),
         )
         return rows
+
+    def problems(self) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str, str, str], ...]]:
+        """Return what the last intake noticed.
+
+        Returns:
+            What the parser forgave: name, what was done. What was set aside: section, entry, kind, reason.
+        """
+        forgiven = self.database.rows("SELECT name, reason FROM warning ORDER BY id")
+        aside = self.database.rows("SELECT section, entry, kind, reason FROM problem")
+        return tuple(forgiven), tuple(aside)
+
+    def proved_places(self, rows: Sequence[int]) -> dict[int, tuple[str, str | None]]:
+        """Return keys and the checksums of their objects for at most a few hundred rows: row -> both."""
+        marks = ", ".join("?" * len(rows))
+        found = self.database.rows(
+            "SELECT asset.id, assigned.key, object.crc64nvme FROM asset"  # noqa: S608 - only question marks
+            " JOIN assigned ON assigned.bucket=?1 AND assigned.cache_key=asset.cache_key"
+            " LEFT JOIN object ON object.bucket=?1 AND object.key=assigned.key"
+            f" WHERE asset.id IN ({marks})",
+            (self.bucket, *rows),
+        )
+        return {number: (key, crc) for number, key, crc in found}
+
+    def product_names(self, rows: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Return the products whose file one of at most a few hundred rows describes: row -> cache keys."""
+        marks = ", ".join("?" * len(rows))
+        names: dict[int, tuple[str, ...]] = {}
+        for number, cache_key in self.database.rows(
+            "SELECT asset.id, product.cache_key FROM asset JOIN asset product"  # noqa: S608 - the same
+            " ON product.file_path = asset.file_path AND product.section = 'products'"
+            f" WHERE asset.section <> 'products' AND asset.id IN ({marks}) ORDER BY product.id",
+            rows,
+        ):
+            names[number] = (*names.get(number, ()), cache_key)
+        return names
 
     def seen_objects(self) -> dict[str, tuple[str, int, bool]]:
         """Return the objects as they were proved, else seen last: key -> ETag, bytes, whether proved."""
@@ -240,6 +292,7 @@ class Catalog:
         with self.database.transaction() as database:
             for table in ("object", "listed", "assigned"):
                 database.executemany(f"DELETE FROM {table} WHERE bucket=? AND key=?", values)  # noqa: S608 - ours
+            self._forget_publication(database)
 
     def add_published(self, digests: Mapping[tuple[str, str], PublishedDigests]) -> None:
         """Record what some entries are in the published index, beside what is known of the others."""
@@ -250,6 +303,23 @@ class Catalog:
                     (self.bucket, section, entry, known.ours, known.merged)
                     for (section, entry), known in digests.items()
                 ],
+            )
+
+    def is_published(self, etag: str, sha256: bytes) -> bool:
+        """Tell whether a published index has all that an index.json says, with the keys assigned now.
+
+        Args:
+            etag: Of the published index.
+            sha256: Of index.json.
+        """
+        row = self.database.row("SELECT etag, sha256 FROM publication WHERE bucket=?", (self.bucket,))
+        return row is not None and tuple(row) == (etag, sha256)
+
+    def remember_publication(self, etag: str, sha256: bytes) -> None:
+        """Record what `is_published` tells, until a key is assigned or forgotten."""
+        with self.database.transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO publication VALUES (?, ?, ?)", (self.bucket, etag, sha256)
             )
 
     def cold_files(self) -> dict[str, int]:
@@ -279,6 +349,9 @@ class Catalog:
                     for (section, entry), known in digests.items()
                 ],
             )
+
+    def _forget_publication(self, database: sqlite3.Connection) -> None:
+        database.execute("DELETE FROM publication WHERE bucket=?", (self.bucket,))
 
 
 def remote_side(connection: Connection, prefix: str) -> str:

@@ -111,7 +111,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise _explained(error, self.path) from error
+            raise explained(error, self.path) from error
 
 
 def _require(version: int, path: Path) -> None:
@@ -150,7 +150,8 @@ def _migrate(database: sqlite3.Connection) -> None:
     database.execute("COMMIT")
 
 
-def _explained(error: sqlite3.Error, path: Path) -> CreativeS3Error:
+def explained(error: sqlite3.Error, path: Path) -> CreativeS3Error:
+    """Return our error for one of SQLite's, about the file at `path`."""
     # The low byte is the primary result code (sqlite.org, "Result and Error Codes").
     detailed = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     code = detailed & 0xFF

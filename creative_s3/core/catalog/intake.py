@@ -31,7 +31,7 @@ from creative_s3.core.index.entries import (
     looks_like_entry,
     product_slug,
 )
-from creative_s3.core.index.fields import OutsideError, UnusableError
+from creative_s3.core.index.fields import OutsideError, UnusableError, shown
 from creative_s3.core.index.index import problem_of
 from creative_s3.core.index.state import IndexState, hash_file, record_intake
 from creative_s3.core.index.stream import StreamedEntry, stream_entries
@@ -132,10 +132,11 @@ class _Intake:
             self._table.make_indexes()  # a first intake may have been killed
         with self._catalog.database.transaction() as database:
             database.execute("DELETE FROM problem")
+            database.execute("DELETE FROM warning")
         names: Products | None = None
         waiting: list[StreamedEntry] = []
         is_late = False
-        for group in _grouped(stream_entries(self._workspace.index_path), _GROUP):
+        for group in _grouped(stream_entries(self._workspace.index_path, warn=self._warn), _GROUP):
             with self._catalog.database.transaction():
                 products = [entry for entry in group if entry.section == PRODUCTS_SECTION]
                 waiting += products
@@ -266,6 +267,10 @@ class _Intake:
                 "INSERT OR REPLACE INTO problem VALUES (?, ?, ?, ?, ?)",
                 (problem.section, problem.entry, _digest(raw), str(problem.kind), problem.reason),
             )
+
+    def _warn(self, name: str, reason: str) -> None:
+        with self._catalog.database.transaction() as database:
+            database.execute("INSERT INTO warning (name, reason) VALUES (?, ?)", (shown(name), reason))
 
     def _mend_slugs(self, names: Products) -> None:
         """Find out again the slugs that the products name."""

@@ -218,7 +218,23 @@ _HISTORY = """
     ) WITHOUT ROWID
 """
 
-MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY)
+# warning: what the parser forgave while index.json was taken in, which is therefore taken in once more.
+# publication: the published index as we last saw it with all that ours says, and which index.json that was.
+_PLANNING = """
+    CREATE TABLE warning (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        reason TEXT NOT NULL
+    );
+    CREATE TABLE publication (
+        bucket TEXT PRIMARY KEY,
+        etag TEXT NOT NULL,
+        sha256 BLOB NOT NULL
+    ) WITHOUT ROWID;
+    DELETE FROM intake
+"""
+
+MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY, _PLANNING)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 ASSET_INDEXES = {

@@ -19,7 +19,7 @@ from creative_s3.core.transfers.checksums import crc64_hex
 from creative_s3.core.workspace import FileState, LocalFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from creative_s3.core.contents import Contents
     from creative_s3.core.migration.survey import LocalSurvey
@@ -38,6 +38,7 @@ class Matching:
         assigned: The keys that assets were given before: cache key -> key.
         keep_keys: Leave an asset with the key it was given even if somebody else's object is under it now.
         asks_for_cold: Ask for the objects of files that are not on disk, instead of taking LIST's word.
+        is_settled: Tells whether a key is that of an asset about which nothing is to be done.
         workers: Requests in flight.
         emit: Takes events.
     """
@@ -49,6 +50,7 @@ class Matching:
     assigned: Mapping[str, str]
     keep_keys: bool = False
     asks_for_cold: bool = False
+    is_settled: Callable[[str], bool] = lambda _key: False
     workers: int = 8
     emit: Emit = ignore
 
@@ -115,11 +117,11 @@ class Matching:
         return self._file(asset).state is FileState.MISSING
 
     def _is_taken(self, key: str) -> bool:
-        return self.remote is not None and key in self.remote.listing
+        return self.remote is not None and self.remote.listed(key) is not None
 
     def _occupant(self, key: str) -> Occupant | None:
         occupant = self.remote.occupant(key) if self.remote else None
-        if occupant and key in self._needed:
+        if occupant and (key in self._needed or self.is_settled(key)):
             # Whoever has other content by now may not replace it, be the object called after him or not.
             return Occupant(owner=None, content=occupant.content)
         return occupant
@@ -138,7 +140,7 @@ class Matching:
         remote_crc = self.remote.crc64nvme(key)
         if remote_crc is None and crc is not None:
             remote_crc = prove_without_checksum(self.remote.storage, stored, local, crc)
-        proved = self.remote.proved.get(key)
+        proved = self.remote.proved(key)
         return Candidate(
             asset,
             key,
@@ -151,7 +153,7 @@ class Matching:
         )
 
     def _missing_candidate(self, asset: Asset, key: str, local: LocalFile) -> Candidate:
-        stored = self.remote.listing.get(key) if self.remote else None
+        stored = self.remote.listed(key) if self.remote else None
         if self.remote and stored and self.asks_for_cold:
             stored = self.remote.stored(key)
         is_recorded = asset.file_path in self.survey.cold

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +20,12 @@ from creative_s3.core.layout import owner_of
 from creative_s3.core.lock import exclusive
 from creative_s3.core.migration.execution import Execution
 from creative_s3.core.migration.matching import Matching
+from creative_s3.core.migration.observation import Observation, Observer
 from creative_s3.core.migration.plan_costs import sent_bill
 from creative_s3.core.migration.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
-from creative_s3.core.migration.publication import assigned_keys, publish, published_findings
-from creative_s3.core.migration.remote import RemoteSurvey, list_remote
+from creative_s3.core.migration.publication import assigned_keys, is_current, publish, published_findings
 from creative_s3.core.migration.report import MigrationReport
-from creative_s3.core.migration.survey import LocalSurvey, survey_local
+from creative_s3.core.migration.survey import check_cache
 from creative_s3.core.migration.validation import ValidationReport, compare
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.outcomes import Proof
@@ -33,7 +34,7 @@ from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.storage.manager import S3StorageManager
@@ -91,19 +92,20 @@ class S3MigrationManager:
             IndexFileError: index.json cannot be read as an index.
             CreativeS3Error: The bucket cannot be listed.
         """
-        survey = self._survey(include_unindexed=include_unindexed)
-        with self._catalog() as catalog:
-            self._check_index(survey, catalog)
-            remote = self._list(catalog)
-            operations = make_operations(self._match(survey, remote, catalog))
+        check_cache(self.workspace, include_unindexed=include_unindexed)
+        with self._catalog() as catalog, self._look(catalog, include_unindexed=include_unindexed) as seen:
+            operations = make_operations(self._match(seen, catalog))
         return MigrationPlan(
             bucket=self.storage.bucket if self.storage else None,
             prefix=self.prefix,
             operations=operations,
-            problems=survey.problems,
-            unindexed=survey.unindexed,
-            unusable=survey.unusable,
-            compared=remote is not None,
+            settled=seen.settled,
+            problems=seen.survey.problems,
+            unindexed=seen.survey.unindexed,
+            unusable=seen.survey.unusable,
+            compared=seen.remote is not None,
+            include_unindexed=include_unindexed,
+            published_etag=seen.remote.published.etag if seen.remote and seen.remote.published else None,
         )
 
     def execute_migration(
@@ -133,7 +135,6 @@ class S3MigrationManager:
             callback=progress_callback,
             emit=self._emit,
         )
-        include_unindexed = any(not operation.asset.indexed for operation in plan.operations)
         started = time.monotonic()
         with exclusive(catalog_path(self.workspace.cache_dir).with_name("lock")), self._catalog() as catalog:
             execution = Execution(catalog, storage_class=storage.connection.config.storage_class, meter=meter)
@@ -149,12 +150,8 @@ class S3MigrationManager:
                 if plan.uploads:
                     self._emit(PhaseStarted("uploading"))
                     self._emit(TotalsKnown(plan.total_files, plan.total_size_bytes))
-                    self._upload(plan, execution, meter, include_unindexed=include_unindexed)
-                self._emit(PhaseStarted("publishing the index"))
-                survey = self._survey(include_unindexed=include_unindexed)
-                published, conflicts = publish(
-                    storage, survey, catalog, prefix=self.prefix, run=execution.run
-                )
+                    self._upload(plan, execution, meter)
+                published, conflicts = self._publish(plan, catalog, run=execution.run)
         meter.finish()
         return MigrationReport(
             plan=plan,
@@ -184,37 +181,42 @@ class S3MigrationManager:
         """
         storage = self._bucket()
         before = Counter(storage.requests)
-        survey = self._survey(include_unindexed=include_unindexed)
-        with self._catalog() as catalog:
-            self._check_index(survey, catalog)
-            remote = self._list(catalog, trusted=not deep)
-            candidates = self._match(survey, remote, catalog, keep_keys=True, trusted=not deep)
-            findings = compare(candidates, remote.listing if remote else {})
-            findings += published_findings(remote, catalog, prefix=self.prefix)
+        check_cache(self.workspace, include_unindexed=include_unindexed)
+        with (
+            self._catalog() as catalog,
+            self._look(catalog, include_unindexed=include_unindexed, trusted=not deep) as seen,
+        ):
+            candidates = self._match(seen, catalog, keep_keys=True, trusted=not deep)
+            findings = compare(candidates, seen.comparison.unexpected())
+            findings += published_findings(seen.remote, catalog, prefix=self.prefix)
         return ValidationReport(
             bucket=storage.bucket,
             prefix=self.prefix,
             findings=findings,
-            problems=survey.problems,
-            unindexed=survey.unindexed,
+            settled=seen.settled,
+            problems=seen.survey.problems,
+            unindexed=seen.survey.unindexed,
             deep=deep,
             requests=Counter(storage.requests) - before,
         )
 
-    def _survey(self, *, include_unindexed: bool) -> LocalSurvey:
-        """Look at the cache; what the catalog records as in S3 only is not missing."""
-        cold: Mapping[str, int] = {}
-        if catalog_path(self.workspace.cache_dir).is_file():
-            with self._catalog() as catalog:
-                # Also what old code dropped again from the index comes back here.
-                settle(catalog, self.workspace, emit=self._emit)
-                cold = catalog.cold_files() if self.storage else catalog.assets.cold_files()
-        return survey_local(self.workspace, self.prefix, include_unindexed=include_unindexed, cold=cold)
+    @contextmanager
+    def _look(
+        self, catalog: Catalog, *, include_unindexed: bool, trusted: bool = True
+    ) -> Iterator[Observation]:
+        """Look at index, disk and bucket; what the catalog records as in S3 only is not missing."""
+        # Also what old code dropped again from the index comes back here.
+        settle(catalog, self.workspace, emit=self._emit)
+        observer = Observer(self.workspace, catalog, self.storage, self.prefix, self._emit)
+        with observer.look(include_unindexed=include_unindexed, trusted=trusted) as seen:
+            if not seen.named:
+                self._check_index(catalog)
+            yield seen
 
-    def _check_index(self, survey: LocalSurvey, catalog: Catalog) -> None:
+    def _check_index(self, catalog: Catalog) -> None:
         """Refuse an index that names nothing any more: it is never read as "everything was deleted"."""
-        known = len(catalog.assignments())
-        if known and not any(asset.indexed for asset in survey.assets):
+        known = catalog.count_assignments()
+        if known:
             ours = shlex.quote(str(catalog_path(self.workspace.cache_dir).parent))
             raise RefusedError(
                 f"the index names no asset, and {known:,} of this cache are in the bucket;"
@@ -223,6 +225,14 @@ class S3MigrationManager:
                 hint="restore index.json (the published one is in the bucket, below metadata/);"
                 f" if it is meant to be empty: rm -r {ours}",
             )
+
+    def _publish(self, plan: MigrationPlan, catalog: Catalog, *, run: int) -> tuple[bool, tuple[str, ...]]:
+        """Publish the index, unless the published one was seen to have all of it."""
+        settle(catalog, self.workspace, emit=self._emit)
+        if is_current(plan.published_etag, self.workspace, catalog):
+            return False, ()
+        self._emit(PhaseStarted("publishing the index"))
+        return publish(self._bucket(), self.workspace, catalog, prefix=self.prefix, run=run)
 
     def _bucket(self) -> S3StorageManager:
         if self.storage is None:
@@ -233,27 +243,16 @@ class S3MigrationManager:
         where = remote_side(self.storage.connection, self.prefix) if self.storage else "nowhere"
         return Catalog(catalog_path(self.workspace.cache_dir), bucket=where)
 
-    def _list(self, catalog: Catalog, *, trusted: bool = True) -> RemoteSurvey | None:
-        if self.storage is None:
-            return None
-        self._emit(PhaseStarted("listing the bucket"))
-        return list_remote(self.storage, self.prefix, catalog if trusted else None)
-
     def _match(
-        self,
-        survey: LocalSurvey,
-        remote: RemoteSurvey | None,
-        catalog: Catalog,
-        *,
-        keep_keys: bool = False,
-        trusted: bool = True,
+        self, seen: Observation, catalog: Catalog, *, keep_keys: bool = False, trusted: bool = True
     ) -> tuple[Candidate, ...]:
         candidates = Matching(
-            survey,
-            remote,
+            seen.survey,
+            seen.remote,
             Contents(catalog, trust_signatures=trusted),
             prefix=self.prefix,
-            assigned=assigned_keys(survey, remote, catalog, prefix=self.prefix),
+            assigned=assigned_keys(seen.survey, seen.remote, catalog, prefix=self.prefix),
+            is_settled=seen.is_settled,
             keep_keys=keep_keys,
             asks_for_cold=not trusted,
             workers=self.storage.connection.config.max_parallel_uploads if self.storage else 1,
@@ -262,9 +261,7 @@ class S3MigrationManager:
         _remember(candidates, catalog)
         return candidates
 
-    def _upload(
-        self, plan: MigrationPlan, execution: Execution, meter: ProgressMeter, *, include_unindexed: bool
-    ) -> None:
+    def _upload(self, plan: MigrationPlan, execution: Execution, meter: ProgressMeter) -> None:
         storage = self._bucket()
         operations: Sequence[Operation] = plan.uploads
         for _ in range(_PLANNING_ROUNDS):
@@ -279,8 +276,8 @@ class S3MigrationManager:
             if not contested:
                 return
             names = {operation.asset.cache_key for operation in contested}
-            again = self.create_migration_plan(include_unindexed=include_unindexed)
-            concerned = [operation for operation in again.operations if operation.asset.cache_key in names]
+            again = self.create_migration_plan(include_unindexed=plan.include_unindexed)
+            concerned = [operation for operation in again.everything() if operation.asset.cache_key in names]
             # A free key may be taken at once; replacing what somebody just stored needs a plan that is seen.
             operations = [operation for operation in concerned if operation.reason is Reason.NEW]
             execution.confirm(operation for operation in concerned if operation.reason is Reason.UNCHANGED)

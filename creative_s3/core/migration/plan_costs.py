@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -43,12 +44,18 @@ def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> M
     stored = [
         operation for operation in plan.operations if operation.reason not in {Reason.MISSING, Reason.REFUSED}
     ]
-    tags = sum(len(object_tags(operation.asset)) for operation in stored)
-    already_there = sum(1 for operation in stored if operation.reason is not Reason.NEW)
+    tags = plan.settled.tags + sum(len(object_tags(operation.asset)) for operation in stored)
+    already_there = len(plan.settled) + sum(1 for operation in stored if operation.reason is not Reason.NEW)
     writes_index = bool(plan.uploads)
     return estimate_migration(
         measure(
-            ((str(operation.asset.kind), operation.size_bytes, operation.is_upload) for operation in stored),
+            itertools.chain(
+                (
+                    (str(operation.asset.kind), operation.size_bytes, operation.is_upload)
+                    for operation in stored
+                ),
+                ((str(kind), size_bytes, False) for kind, size_bytes in plan.settled.amounts()),
+            ),
             part_size_bytes=PART_BYTES,
             multipart_threshold_bytes=MULTIPART_FROM_BYTES,
         ),

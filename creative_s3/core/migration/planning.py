@@ -6,26 +6,31 @@ precondition under which it holds.
 
 from __future__ import annotations
 
+import heapq
 import mimetypes
 import shlex
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.layout import left_out, owner_of
+from creative_s3.core.migration.settled import SettledAssets
 from creative_s3.core.workspace import FileState, LocalFile
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from creative_s3.core.index.index import IndexProblem
+    from creative_s3.core.migration.settled import SettledAsset
     from creative_s3.core.models import Asset, Kind, StoredObject
 
 MIB = 1024 * 1024
+IN_S3_ONLY = "in S3 only"
+SAME_CONTENT = "the content is the same"
 
 
 class Reason(StrEnum):
@@ -129,11 +134,15 @@ class MigrationPlan:
     Attributes:
         bucket: The bucket's name; None when the plan was made without one.
         prefix: What the keys begin with.
-        operations: One for each key, and one for each asset that has no usable file.
+        operations: What is to be done, what cannot be done, and what had to be looked at to know that it need
+            not: one for each key, and one for each asset that has no usable file.
         problems: Index entries that were set aside.
         unindexed: Files in the cache that no entry names: path relative to the workspace, size in bytes.
         unusable: Things in the cache that are no readable files: path relative to the workspace, reason.
         compared: Whether the bucket was asked; otherwise everything counts as new.
+        include_unindexed: Whether files that no entry names are in it.
+        published_etag: Of the published index as it was listed; None when there was none.
+        settled: Assets about which nothing is to be done: counted only, and listed by `everything`.
     """
 
     bucket: str | None
@@ -143,6 +152,22 @@ class MigrationPlan:
     unindexed: tuple[tuple[str, int], ...] = ()
     unusable: tuple[tuple[str, str], ...] = ()
     compared: bool = True
+    include_unindexed: bool = False
+    published_etag: str | None = None
+    settled: SettledAssets = field(default_factory=SettledAssets)
+
+    def everything(self) -> Iterator[Operation]:
+        """Yield an operation for every asset in the order of the keys; settled ones come from the catalog."""
+        return heapq.merge(
+            self.operations,
+            (_settled(one) for one in self.settled),
+            key=lambda operation: operation.key.encode(),
+        )
+
+    @property
+    def total_operations(self) -> int:
+        """How many `everything` yields."""
+        return len(self.operations) + len(self.settled)
 
     @cached_property
     def uploads(self) -> tuple[Operation, ...]:
@@ -163,6 +188,8 @@ class MigrationPlan:
     def counts(self) -> Mapping[Reason, int]:
         """How many operations there are for each reason."""
         counted = Counter(operation.reason for operation in self.operations)
+        counted[Reason.COLD] += self.settled.cold
+        counted[Reason.UNCHANGED] += len(self.settled) - self.settled.cold
         return {reason: counted.get(reason, 0) for reason in Reason}
 
     @property
@@ -183,6 +210,9 @@ class MigrationPlan:
     def by_kind(self, *, uploads_only: bool = False) -> Mapping[Kind, tuple[int, int]]:
         """Return the files and their bytes for each kind of asset, without the missing and the refused."""
         totals: dict[Kind, tuple[int, int]] = {}
+        for (kind, _), (more_files, more_bytes) in ({} if uploads_only else self.settled.totals).items():
+            files, size_bytes = totals.get(kind, (0, 0))
+            totals[kind] = (files + more_files, size_bytes + more_bytes)
         for operation in self.uploads if uploads_only else self.operations:
             if operation.reason in {Reason.MISSING, Reason.REFUSED}:
                 continue
@@ -244,7 +274,7 @@ def _decide(candidate: Candidate) -> Operation:
     if local.state is FileState.MISSING:
         if candidate.is_cold:
             size_bytes = remote.size_bytes if remote else candidate.cold_bytes
-            return replace(_operation(candidate, Reason.COLD, "in S3 only"), size_bytes=size_bytes)
+            return replace(_operation(candidate, Reason.COLD, IN_S3_ONLY), size_bytes=size_bytes)
         detail = f"{local.reason}; the bucket has it" if remote else local.reason
         if candidate.is_lost:
             detail = "it was in S3 only, and its object is gone"
@@ -262,7 +292,7 @@ def _decide_for_file(candidate: Candidate) -> Operation:
     except RefusedError as error:
         return _operation(candidate, Reason.REFUSED, error.message)
     if remote and candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:
-        return _operation(candidate, Reason.UNCHANGED, "the content is the same")
+        return _operation(candidate, Reason.UNCHANGED, SAME_CONTENT)
     if _is_behind(candidate):
         return _operation(candidate, Reason.REFUSED, _behind(candidate))
     reason, detail = _why_upload(candidate)
@@ -310,6 +340,18 @@ def _operation(candidate: Candidate, reason: Reason, detail: str, if_match: str 
         crc64nvme=candidate.crc64nvme,
         replaces_unknown=reason is Reason.CHANGED and not candidate.is_as_proved,
         is_lost=candidate.is_lost,
+    )
+
+
+def _settled(one: SettledAsset) -> Operation:
+    return Operation(
+        reason=Reason.COLD if one.is_cold else Reason.UNCHANGED,
+        asset=one.asset,
+        key=one.key,
+        path=one.path,
+        size_bytes=one.size_bytes,
+        detail=IN_S3_ONLY if one.is_cold else SAME_CONTENT,
+        crc64nvme=None if one.is_cold else one.crc64nvme,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from creative_s3.core.layout import PUBLISHED_INDEX, owner_of
@@ -13,41 +12,65 @@ from creative_s3.core.transfers.checksums import crc64_hex
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+    from creative_s3.core.migration.comparison import Comparison
     from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.workspace import LocalFile
 
 
-@dataclass(slots=True)
 class RemoteSurvey:
     """What the bucket holds, and what is known of it.
 
-    Attributes:
-        listing: The objects under the prefix, by key; the published index is not among them.
-        proved: What the catalog says we proved, by key.
+    Args:
+        comparison: It has the listing, the published index not in it.
+        catalog: Says what we proved; None when nobody's word is taken.
         storage: Who to ask for more.
         published: The published index as listed; None when there is none.
     """
 
-    listing: Mapping[str, StoredObject]
-    proved: Mapping[str, ProvedObject]
-    storage: S3StorageManager
-    published: StoredObject | None = None
-    _asked: dict[str, StoredObject | None] = field(default_factory=dict)
+    def __init__(
+        self,
+        comparison: Comparison,
+        catalog: Catalog | None,
+        storage: S3StorageManager,
+        published: StoredObject | None = None,
+    ) -> None:
+        self.storage = storage
+        self.published = published
+        self._comparison = comparison
+        self._catalog = catalog
+        self._listed: dict[str, StoredObject | None] = {}
+        self._proved: dict[str, ProvedObject | None] = {}
+        self._asked: dict[str, StoredObject | None] = {}
+
+    def listed(self, key: str) -> StoredObject | None:
+        """Return the object under `key` as the listing shows it; None when there is none."""
+        if key not in self._listed:
+            self._listed[key] = self._comparison.stored(key)
+        return self._listed[key]
+
+    def proved(self, key: str) -> ProvedObject | None:
+        """Return what the catalog says we proved to be under `key`."""
+        if self._catalog is None:
+            return None
+        if key not in self._proved:
+            self._proved[key] = self._catalog.object(key)
+        return self._proved[key]
 
     def is_as_proved(self, key: str) -> bool:
         """Tell whether the listing shows the very object that we proved."""
-        listed, proved = self.listing.get(key), self.proved.get(key)
+        listed = self.listed(key)
+        proved = self.proved(key) if listed else None
         if listed is None or proved is None:
             return False
         return listed.etag == proved.etag and listed.size_bytes == proved.size_bytes
 
     def ask(self, keys: Collection[str], *, workers: int) -> None:
         """HEAD the keys that the catalog cannot vouch for, in parallel."""
-        unknown = [key for key in keys if key not in self._asked and key in self.listing]
+        unknown = [key for key in keys if key not in self._asked and self.listed(key)]
         if not unknown:
             return
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="head") as pool:
@@ -55,10 +78,11 @@ class RemoteSurvey:
 
     def stored(self, key: str) -> StoredObject | None:
         """Return the object under `key` as well as it is known; asks S3 at most once."""
-        if key not in self.listing:
+        listed = self.listed(key)
+        if listed is None:
             return None
         if self.is_as_proved(key) and key not in self._asked:
-            return self.listing[key]
+            return listed
         self.ask([key], workers=1)
         return self._asked[key]
 
@@ -68,7 +92,8 @@ class RemoteSurvey:
         if stored is None:
             return None
         if stored.crc64nvme is None and self.is_as_proved(key):
-            return self.proved[key].crc64nvme
+            proved = self.proved(key)
+            return proved.crc64nvme if proved else None
         return stored.crc64nvme
 
     def occupant(self, key: str) -> Occupant | None:
@@ -77,16 +102,11 @@ class RemoteSurvey:
         if stored is None:
             return None
         crc = self.crc64nvme(key)
-        owner = owner_of(stored.metadata) if stored.metadata is not None else self.proved[key].owner
+        proved = self.proved(key)
+        owner = owner_of(stored.metadata)
+        if stored.metadata is None and proved:
+            owner = proved.owner
         return Occupant(owner=owner, content=crc64_hex(crc) if crc else None)
-
-
-def list_remote(storage: S3StorageManager, prefix: str, catalog: Catalog | None) -> RemoteSurvey:
-    """List the prefix and join it with what the catalog proved."""
-    listing = {stored.key: stored for stored in storage.objects(f"{prefix}/" if prefix else "")}
-    published = listing.pop(published_key(prefix), None)
-    proved = catalog.objects() if catalog else {}
-    return RemoteSurvey(listing=listing, proved=proved, storage=storage, published=published)
 
 
 def published_key(prefix: str) -> str:

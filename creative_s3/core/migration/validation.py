@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import heapq
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.migration.settled import SettledAssets
 from creative_s3.core.workspace import FileState
 from creative_s3.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from creative_s3.core.index.index import IndexProblem
     from creative_s3.core.migration.planning import Candidate
@@ -82,11 +84,12 @@ class ValidationReport:
     Attributes:
         bucket: The bucket's name.
         prefix: What the keys begin with.
-        findings: One for each asset and for each extra object, in the order of the keys.
+        findings: One for each extra object and for each asset that is not settled, in the order of the keys.
         problems: Index entries that could not be checked.
         unindexed: Files in the cache that no entry names: relative path, size.
         deep: Whether every file was read and every object asked for.
         requests: What was sent, by operation.
+        settled: Assets that are well as recorded: counted only, and listed by `everything`.
     """
 
     bucket: str
@@ -96,6 +99,7 @@ class ValidationReport:
     unindexed: tuple[tuple[str, int], ...] = ()
     deep: bool = False
     requests: Mapping[str, int] | None = None
+    settled: SettledAssets = field(default_factory=SettledAssets)
 
     @cached_property
     def counts(self) -> Mapping[State, int]:
@@ -103,7 +107,29 @@ class ValidationReport:
         counted = dict.fromkeys(State, 0)
         for finding in self.findings:
             counted[finding.state] += 1
+        counted[State.COLD] += self.settled.cold
+        counted[State.MATCHING] += len(self.settled) - self.settled.cold
         return counted
+
+    @cached_property
+    def sizes(self) -> Mapping[State, int]:
+        """How many bytes the findings of each state have."""
+        summed = dict.fromkeys(State, 0)
+        for finding in self.findings:
+            summed[finding.state] += finding.size_bytes
+        for (_, is_cold), (_, size_bytes) in self.settled.totals.items():
+            summed[State.COLD if is_cold else State.MATCHING] += size_bytes
+        return summed
+
+    def everything(self) -> Iterator[Finding]:
+        """Yield a finding for every asset and every extra object, in the order of the keys."""
+        well = (
+            Finding(
+                State.COLD if one.is_cold else State.MATCHING, one.key, one.asset.cache_key, one.size_bytes
+            )
+            for one in self.settled
+        )
+        return heapq.merge(self.findings, well, key=_order)
 
     @property
     def differences(self) -> tuple[Finding, ...]:
@@ -129,19 +155,30 @@ class ValidationReport:
         return ExitCode.OK
 
 
-def compare(candidates: Iterable[Candidate], listing: Mapping[str, StoredObject]) -> tuple[Finding, ...]:
-    """Judge every asset and every object of the listing."""
-    findings: dict[str, Finding] = {}
+def compare(candidates: Iterable[Candidate], unclaimed: Iterable[tuple[str, int]]) -> tuple[Finding, ...]:
+    """Judge every asset and every object.
+
+    Args:
+        candidates: The assets.
+        unclaimed: Key and bytes of the objects that may be extra: those that no other asset expects.
+    """
+    findings: list[Finding] = []
     expected: set[str] = set()
     for candidate in candidates:
         finding = _judge(candidate)
         if finding.state is not State.MISSING:
             expected.add(candidate.key)
-        findings[f"{candidate.key}\n{candidate.asset.cache_key}"] = finding
-    for key, stored in listing.items():
-        if key not in expected:
-            findings[key] = Finding(State.EXTRA_IN_S3, key, None, stored.size_bytes, "no asset expects it")
-    return tuple(finding for _, finding in sorted(findings.items(), key=lambda item: item[0].encode()))
+        findings.append(finding)
+    findings += [
+        Finding(State.EXTRA_IN_S3, key, None, size_bytes, "no asset expects it")
+        for key, size_bytes in unclaimed
+        if key not in expected
+    ]
+    return tuple(sorted(findings, key=_order))
+
+
+def _order(finding: Finding) -> bytes:
+    return f"{finding.key}\n{finding.cache_key or ''}".encode()
 
 
 def _judge(candidate: Candidate) -> Finding:

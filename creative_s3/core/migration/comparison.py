@@ -1,0 +1,332 @@
+"""Disk, bucket and catalog compared by SQLite: what is as recorded is counted there, not made into objects.
+
+An asset is settled when nothing about it can concern anybody: its file is the one whose checksum is known,
+the object under its key is the very one that was proved to have this content, and no other asset and no other
+entry has to do with the file or the key. Or it is in S3 only, as recorded, and its object is there. All
+others are for the rules in `core.migration.keys` and `core.migration.planning` to judge.
+
+Only looks: the tables are private and temporary, and need little memory however many rows they have.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+from array import array
+from collections.abc import Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from creative_s3.core.catalog.database import explained
+from creative_s3.core.catalog.database import numbers as numbers_of
+from creative_s3.core.migration.settled import SettledAssets, sort_of
+from creative_s3.core.models import Kind, StoredObject
+from creative_s3.core.workspace import FileState, LocalFile, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.listing import Page
+    from creative_s3.core.workspace import WalkedFile
+
+_Values = tuple[object, ...] | Mapping[str, object]
+
+_CACHE_KIB = 24 * 1024
+_GROUP = 2000
+_METADATA_ROOM = 600
+"""So many bytes of what identifies an asset fit into 2 KB of metadata, whatever their encoding."""
+_TABLES = """
+    CREATE TABLE local (path TEXT PRIMARY KEY, state TEXT, size INTEGER, mtime INTEGER, ctime INTEGER,
+        inode INTEGER, is_walked INTEGER, reason TEXT) WITHOUT ROWID;
+    CREATE TABLE listing (key TEXT PRIMARY KEY, size INTEGER, etag TEXT, class TEXT) WITHOUT ROWID;
+    CREATE TABLE expected (key TEXT, id INTEGER, size INTEGER, etag TEXT, stored INTEGER);
+    CREATE TABLE settled (id INTEGER PRIMARY KEY, key TEXT, size INTEGER, is_cold INTEGER);
+"""
+_ALONE = """
+    NOT EXISTS (
+        SELECT 1 FROM catalog.asset other WHERE other.file_path = asset.file_path AND other.id <> asset.id
+        AND NOT (other.section = 'products' AND asset.section <> 'products'
+            AND asset.kind IN ('product', 'background', 'composite'))
+    )
+"""
+"""No other entry describes the file; a products entry beside the semantic one is the same asset."""
+_FITS = " + ".join(
+    f"ifnull(length(CAST(asset.{column} AS BLOB)), 0)"
+    for column in (  # as `core.layout.object_metadata` never leaves them out
+        "cache_key",
+        "file_path",
+        "asset_type",
+        "product_slug",
+        "campaign_id",
+        "created_at",
+        "product_category",
+        "region",
+        "season",
+        "visual_style",
+        "aspect_ratio",
+    )
+)
+_AS_KNOWN = f"""
+    INSERT INTO expected
+    SELECT assigned.key, asset.id, local.size, object.etag, object.size_bytes
+    FROM catalog.asset
+    JOIN local ON local.path = asset.file_path AND local.state = 'present'
+    JOIN catalog.file ON file.path = asset.file_path AND file.size_bytes = local.size
+        AND file.mtime_ns = local.mtime AND file.ctime_ns = local.ctime AND file.inode = local.inode
+    JOIN catalog.assigned ON assigned.bucket = :bucket AND assigned.cache_key = asset.cache_key
+    JOIN catalog.object ON object.bucket = :bucket AND object.key = assigned.key
+        AND object.crc64nvme = file.crc64nvme
+    WHERE {_FITS} <= {_METADATA_ROOM} AND {_ALONE}
+"""  # noqa: S608 - names of our own
+_AS_COLD = f"""
+    INSERT INTO expected
+    SELECT assigned.key, asset.id, NULL, NULL, NULL
+    FROM catalog.asset
+    JOIN local ON local.path = asset.file_path AND local.state = 'missing'
+    JOIN catalog.assigned ON assigned.bucket = :bucket AND assigned.cache_key = asset.cache_key
+    WHERE asset.is_cold AND {_ALONE}
+"""  # noqa: S608 - names of our own
+_SETTLE = """
+    INSERT INTO settled
+    SELECT one.id, one.key, ifnull(one.size, listing.size), one.size IS NULL
+    FROM (SELECT * FROM expected GROUP BY key HAVING count(*) = 1) one
+    JOIN listing ON listing.key = one.key
+        AND (one.size IS NULL OR (listing.etag = one.etag AND listing.size = one.stored))
+"""
+_UNSETTLED_FILES = """
+    SELECT DISTINCT asset.file_path FROM catalog.asset
+    WHERE NOT EXISTS (SELECT 1 FROM settled WHERE settled.id = asset.id)
+    AND NOT (asset.section = 'products' AND EXISTS (
+        SELECT 1 FROM catalog.asset other JOIN settled ON settled.id = other.id
+        WHERE other.file_path = asset.file_path
+    ))
+"""
+_NOT_SIMPLY_THERE = """
+    SELECT DISTINCT asset.file_path FROM catalog.asset
+    LEFT JOIN local ON local.path = asset.file_path
+    WHERE asset.file_path > :after AND (local.state IS NULL OR local.state <> 'present' OR local.reason <> '')
+    ORDER BY asset.file_path LIMIT :limit
+"""
+_TAGS = " + ".join(
+    f"(ifnull(asset.{column}, '') <> '')"
+    for column in (  # as `core.layout.object_tags` has them
+        "asset_type",
+        "campaign_id",
+        "region",
+        "season",
+        "product_category",
+        "product_slug",
+        "visual_style",
+        "aspect_ratio",
+    )
+)
+_ALL_TAGS = (
+    f"SELECT ifnull(sum({_TAGS}), 0) FROM settled"  # noqa: S608 - names of our own
+    " JOIN catalog.asset ON asset.id = settled.id"
+)
+
+
+class Comparison:
+    """The tables of one comparison; a context manager. Any thread may fill them; they take turns.
+
+    Args:
+        catalog: It has taken in the index.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._bucket = catalog.bucket
+        self._catalog_path = catalog.path
+        self._lock = threading.Lock()
+        # Without a name it is private, in memory until that is short, and then in a temporary file.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True)
+        try:
+            with self._turn() as database:
+                for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
+                    database.execute(f"PRAGMA {setting}")
+                database.executescript(_TABLES)
+                database.execute("ATTACH ? AS catalog", (f"file:{quote(str(catalog.path))}?mode=rw",))
+        except BaseException:
+            self._database.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        with self._lock:
+            self._database.close()
+
+    def add_page(self, page: Page) -> None:
+        """Take in a page of the bucket's listing."""
+        with self._turn() as database:
+            database.executemany(
+                "INSERT INTO listing VALUES (?, ?, ?, ?)",
+                zip(page.keys, page.sizes, page.etags, page.storage_classes, strict=True),
+            )
+
+    def add_walked(self, files: Iterable[WalkedFile]) -> None:
+        """Take in what lies in the cache directory."""
+        for group in _batched(files):
+            with self._turn() as database:
+                database.executemany("INSERT OR REPLACE INTO local VALUES (?, ?, ?, ?, ?, ?, 1, ?)", group)
+
+    def look_at_named(self, locate: Callable[[str], LocalFile]) -> None:
+        """Look at each file that an entry names and that is not simply there in the cache directory."""
+        last = ""
+        while paths := self._column(_NOT_SIMPLY_THERE, {"after": last, "limit": _GROUP}):
+            last = paths[-1]
+            rows = [_row_of(path, locate(path)) for path in paths]
+            with self._turn() as database:
+                database.executemany(
+                    "INSERT INTO local VALUES (?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (path) DO UPDATE SET"
+                    " state=excluded.state, size=excluded.size, mtime=excluded.mtime, ctime=excluded.ctime,"
+                    " inode=excluded.inode, reason=excluded.reason",
+                    rows,
+                )
+
+    def named(self) -> int:
+        """Return how many files the entries name."""
+        return self._number("SELECT count(DISTINCT file_path) FROM catalog.asset")
+
+    def missing(self) -> int:
+        """Return how many of them are missing."""
+        return self._number("SELECT count(*) FROM local WHERE state = 'missing'")
+
+    def cold(self, *, anywhere: bool) -> int:
+        """Return how many missing files are recorded as in S3 only, in this bucket or anywhere."""
+        here = (
+            " AND EXISTS (SELECT 1 FROM catalog.assigned"
+            " WHERE assigned.bucket = ? AND assigned.cache_key = asset.cache_key)"
+        )
+        return self._number(
+            "SELECT count(*) FROM catalog.asset JOIN local ON local.path = asset.file_path"  # noqa: S608 - ours
+            f" WHERE asset.is_cold AND local.state = 'missing'{'' if anywhere else here}",
+            () if anywhere else (self._bucket,),
+        )
+
+    def expect(self) -> None:
+        """Find the files that are as recorded: the bucket's side is not needed for that."""
+        with self._turn() as database:
+            for query in (_AS_KNOWN, _AS_COLD):
+                database.execute(query, {"bucket": self._bucket})
+
+    def settle(self) -> None:
+        """Find the assets that are settled, when disk and listing are complete."""
+        with self._turn() as database:
+            database.execute(_SETTLE)
+            database.execute("CREATE INDEX settled_key ON settled (key)")
+
+    def unsettle(self, keys: Iterable[str]) -> list[str]:
+        """Leave the assets with these keys to the rules, for somebody else wants them; return their files."""
+        if not self._number("SELECT count(*) FROM settled"):
+            return []
+        with self._turn() as database:
+            database.execute("CREATE TABLE wanted (key TEXT PRIMARY KEY) WITHOUT ROWID")
+            database.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((key,) for key in keys))
+        files = self._column(
+            "SELECT asset.file_path FROM wanted JOIN settled ON settled.key = wanted.key"
+            " JOIN catalog.asset ON asset.id = settled.id"
+        )
+        with self._turn() as database:
+            database.execute("DELETE FROM settled WHERE key IN (SELECT key FROM wanted)")
+        return files
+
+    def has_settled(self, key: str) -> bool:
+        """Tell whether the asset with this key is settled."""
+        return bool(self._number("SELECT count(*) FROM settled WHERE key = ?", (key,)))
+
+    def unsettled_files(self) -> list[str]:
+        """Return the files that are left to the rules."""
+        return self._column(_UNSETTLED_FILES)
+
+    def file(self, root: Path, path: str) -> LocalFile:
+        """Return what is on disk for a file that an entry names, or that was found in the cache directory."""
+        row = self._row("SELECT state, size, mtime, ctime, inode, reason FROM local WHERE path = ?", (path,))
+        state = FileState(row[0])
+        signature = None
+        if state is FileState.PRESENT:
+            signature = Signature(row[1], row[2], row[3], row[4] + 2**64 if row[4] < 0 else row[4])
+        return LocalFile(root / path, state, signature, row[5])
+
+    def spare(self, *, has_index: bool) -> list[tuple[str, FileState, int, str]]:
+        """Return what lies in the cache directory and no entry names: path, state, bytes, reason."""
+        condition = "AND NOT EXISTS (SELECT 1 FROM catalog.asset WHERE asset.file_path = local.path)"
+        rows = self._rows(
+            "SELECT path, state, ifnull(size, 0), reason FROM local"  # noqa: S608 - our own words
+            f" WHERE is_walked {condition if has_index else ''} ORDER BY path"
+        )
+        return [(path, FileState(state), size_bytes, reason) for path, state, size_bytes, reason in rows]
+
+    def stored(self, key: str) -> StoredObject | None:
+        """Return the object that the listing shows under a key."""
+        row = self._row("SELECT key, size, etag, class FROM listing WHERE key = ?", (key,))
+        return StoredObject(row[0], row[1], row[2], storage_class=row[3]) if row else None
+
+    def take(self, key: str) -> StoredObject | None:
+        """Take an object out of the listing, and return it."""
+        stored = self.stored(key)
+        with self._turn() as database:
+            database.execute("DELETE FROM listing WHERE key = ?", (key,))
+        return stored
+
+    def unexpected(self) -> Iterator[tuple[str, int]]:
+        """Yield key and bytes of the objects that belong to no settled asset, in the order of the keys."""
+        last = ""
+        while rows := self._rows(
+            "SELECT key, size FROM listing WHERE key > ? AND NOT EXISTS"
+            " (SELECT 1 FROM settled WHERE settled.key = listing.key) ORDER BY key LIMIT ?",
+            (last, _GROUP),
+        ):
+            yield from rows
+            last = rows[-1][0]
+
+    def settled(self, root: Path) -> SettledAssets:
+        """Return the settled assets, in the order of their keys."""
+        numbers, sizes, sorts = array("q"), array("q"), bytearray()
+        with self._turn() as database:
+            for number, size_bytes, is_cold, kind in database.execute(
+                "SELECT settled.id, settled.size, settled.is_cold, asset.kind FROM settled"
+                " JOIN catalog.asset ON asset.id = settled.id ORDER BY settled.key"
+            ):
+                numbers.append(number)
+                sizes.append(size_bytes)
+                sorts.append(sort_of(Kind(kind), is_cold=bool(is_cold)))
+            (tags,) = database.execute(_ALL_TAGS).fetchone()
+        return SettledAssets(self._catalog_path, self._bucket, root, numbers, sizes, bytes(sorts), tags)
+
+    def _rows(self, query: str, values: _Values = ()) -> list[Any]:
+        with self._turn() as database:
+            return database.execute(query, values).fetchall()
+
+    def _row(self, query: str, values: _Values = ()) -> Any:  # noqa: ANN401 - what SQLite returns
+        with self._turn() as database:
+            return database.execute(query, values).fetchone()
+
+    def _column(self, query: str, values: _Values = ()) -> list[str]:
+        return [row[0] for row in self._rows(query, values)]
+
+    def _number(self, query: str, values: _Values = ()) -> int:
+        return int(self._row(query, values)[0])
+
+    @contextmanager
+    def _turn(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._database
+            except sqlite3.Error as error:
+                raise explained(error, self._catalog_path) from error
+
+
+def _batched(files: Iterable[WalkedFile]) -> Iterator[list[WalkedFile]]:
+    iterator = iter(files)
+    while group := list(itertools.islice(iterator, _GROUP)):
+        yield group
+
+
+def _row_of(path: str, file: LocalFile) -> WalkedFile:
+    signature = numbers_of(file.signature) if file.signature else (None, None, None, None)
+    return path, str(file.state), *signature, file.reason

@@ -1,0 +1,241 @@
+"""One look at index, disk and bucket at the same time, and what of it the rules must judge. Reads only.
+
+The bucket is listed by a thread of its own while this one looks at the disk. What is settled (see
+`core.migration.comparison`) is counted; only the other assets become objects.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from creative_s3.core.events import Emit, PhaseStarted, ignore
+from creative_s3.core.index.entries import PRODUCTS_SECTION, TOP_LEVEL
+from creative_s3.core.index.index import IndexProblem, ProblemKind, Reference, assets_of
+from creative_s3.core.layout import key_of
+from creative_s3.core.migration.comparison import Comparison
+from creative_s3.core.migration.remote import RemoteSurvey, published_key
+from creative_s3.core.migration.survey import (
+    UNINDEXED,
+    LocalSurvey,
+    nothing_of_index,
+)
+from creative_s3.core.models import Asset
+from creative_s3.core.workspace import FileState, Locator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from creative_s3.core.catalog.asset_rows import AssetRecord
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.migration.settled import SettledAssets
+    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.workspace import LocalFile, Workspace
+
+_CHUNK = 500
+_PATIENCE_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen; it can be asked for more until it is closed.
+
+    Attributes:
+        survey: The local side of the assets that are not settled, and everything else in the cache.
+        remote: The bucket's side; None when nobody asked it.
+        settled: The assets about which nothing is to be done.
+        comparison: The tables behind it.
+        named: How many files the index names.
+    """
+
+    survey: LocalSurvey
+    remote: RemoteSurvey | None
+    settled: SettledAssets
+    comparison: Comparison
+    named: int
+
+    def is_settled(self, key: str) -> bool:
+        """Tell whether a key is a settled asset's."""
+        return bool(len(self.settled)) and self.comparison.has_settled(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Looks at one cache and one bucket.
+
+    Attributes:
+        workspace: The local side.
+        catalog: It has taken in the index.
+        storage: The bucket; None as if it were empty.
+        prefix: What the keys begin with.
+        emit: Takes events.
+        settles: False to leave every asset to the rules: slower, and the same in the end.
+    """
+
+    workspace: Workspace
+    catalog: Catalog
+    storage: S3StorageManager | None
+    prefix: str
+    emit: Emit = ignore
+    settles: bool = True
+
+    @contextmanager
+    def look(self, *, include_unindexed: bool, trusted: bool) -> Iterator[Observation]:
+        """Look at everything.
+
+        Args:
+            include_unindexed: Also the files that no entry names become assets.
+            trusted: Take the catalog's word for what is settled.
+
+        Raises:
+            RefusedError: None of the indexed files is there.
+            CreativeS3Error: The bucket cannot be listed.
+        """
+        with Comparison(self.catalog) as comparison:
+            listing = _Listing(self.storage, self.prefix, comparison) if self.storage else None
+            try:
+                named = self._look_at_disk(comparison)
+                if trusted:
+                    comparison.expect()
+                if listing:
+                    self.emit(PhaseStarted("listing the bucket"))
+                    listing.wait()
+            finally:
+                if listing:
+                    listing.stop()
+            remote = None
+            if self.storage:
+                published = comparison.take(published_key(self.prefix))
+                remote = RemoteSurvey(comparison, self.catalog if trusted else None, self.storage, published)
+            if remote and trusted and named and self.settles:
+                comparison.settle()
+            survey = self._survey(comparison, named=named, include_unindexed=include_unindexed)
+            yield Observation(survey, remote, comparison.settled(self.workspace.root), comparison, named)
+
+    def _look_at_disk(self, comparison: Comparison) -> int:
+        """Return how many files the index names."""
+        comparison.add_walked(self.workspace.walk())
+        if not self.workspace.index_path.exists():
+            return 0
+        comparison.look_at_named(Locator(self.workspace))
+        named = comparison.named()
+        if named and comparison.missing() == named and not comparison.cold(anywhere=self.storage is None):
+            raise nothing_of_index(self.workspace, named)
+        return named
+
+    def _survey(self, comparison: Comparison, *, named: int, include_unindexed: bool) -> LocalSurvey:
+        entries = _Entries()
+        if named:
+            self._take(entries, comparison.unsettled_files())
+        assets = assets_of(entries.references, self.prefix)
+        given = self.catalog.assignments_of(asset.cache_key for asset in assets)
+        wanted = (given.get(asset.cache_key) or key_of(asset, self.prefix) for asset in assets)
+        if rivals := comparison.unsettle(wanted):
+            self._take(entries, rivals)
+            assets = assets_of(entries.references, self.prefix)
+        spare = comparison.spare(has_index=bool(named))
+        unindexed = tuple((path, size) for path, state, size, _ in spare if state is FileState.PRESENT)
+        if include_unindexed:
+            assets += tuple(
+                Asset(cache_key=f"{UNINDEXED}{path}", file_path=path, indexed=False) for path, _ in unindexed
+            )
+        files = {asset.file_path: comparison.file(self.workspace.root, asset.file_path) for asset in assets}
+        return LocalSurvey(
+            references=tuple(entries.references),
+            assets=assets,
+            files=files,
+            problems=_problems(self.catalog) if self.workspace.index_path.exists() else (),
+            unindexed=unindexed,
+            unusable=tuple(
+                (path, reason) for path, state, _, reason in spare if state is not FileState.PRESENT
+            ),
+            cold=self._cold(entries, files),
+        )
+
+    def _take(self, entries: _Entries, paths: list[str]) -> None:
+        for start in range(0, len(paths), _CHUNK):
+            entries.add(self.catalog.assets.with_files(paths[start : start + _CHUNK]))
+
+    def _cold(self, entries: _Entries, files: Mapping[str, LocalFile]) -> dict[str, int]:
+        """Return the missing files among those that are recorded as in S3 only, with their recorded size."""
+        if not entries.cold:
+            return {}
+        here = self.catalog.assignments_of(cache_key for cache_key, _, _ in entries.cold)
+        return {
+            path: size_bytes
+            for cache_key, path, size_bytes in entries.cold
+            if files[path].state is FileState.MISSING and (self.storage is None or cache_key in here)
+        }
+
+
+class _Entries:
+    """Entries of the index as the catalog has them.
+
+    Attributes:
+        references: All of them, products in the order of their precedence.
+        cold: Those in S3 only: cache key, file, bytes.
+    """
+
+    def __init__(self) -> None:
+        self.references: list[Reference] = []
+        self.cold: list[tuple[str, str, int]] = []
+
+    def add(self, rows: Iterable[AssetRecord]) -> None:
+        for row in rows:
+            self.references.append(Reference(row.section, row.entry, row.field, row.asset))
+            if row.is_cold:
+                self.cold.append((row.asset.cache_key, row.asset.file_path, row.size_bytes or 0))
+        self.references.sort(key=_precedence)
+
+
+class _Listing:
+    """Lists the bucket into a comparison, in a thread that never keeps the process alive."""
+
+    def __init__(self, storage: ObjectStore, prefix: str, comparison: Comparison) -> None:
+        self._pages = storage.pages(f"{prefix}/" if prefix else "")
+        self._comparison = comparison
+        self._stopped = threading.Event()
+        self._trouble: BaseException | None = None
+        self._thread = threading.Thread(target=self._list, name="listing", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for the end of the listing.
+
+        Raises:
+            CreativeS3Error: It failed.
+        """
+        while self._thread.is_alive():
+            self._thread.join(_PATIENCE_S)  # a signal is taken in between
+        if self._trouble is not None:
+            raise self._trouble
+
+    def stop(self) -> None:
+        """Let the thread end after the page that it waits for."""
+        self._stopped.set()
+
+    def _list(self) -> None:
+        try:
+            for page in self._pages:
+                if self._stopped.is_set():
+                    return
+                self._comparison.add_page(page)
+        except BaseException as error:  # noqa: BLE001 - `wait` raises it where somebody can take it
+            self._trouble = error
+
+
+def _precedence(reference: Reference) -> tuple[bool, bool, str, str]:
+    """Sort references as `core.index.index` reads them, as far as it makes a difference: products first."""
+    slug = reference.asset.product_slug
+    return reference.section != PRODUCTS_SECTION, slug != reference.entry, reference.entry, reference.field
+
+
+def _problems(catalog: Catalog) -> tuple[IndexProblem, ...]:
+    forgiven, aside = catalog.problems()
+    return (
+        *(IndexProblem(ProblemKind.WARNING, TOP_LEVEL, name, reason) for name, reason in forgiven),
+        *(IndexProblem(ProblemKind(kind), section, entry, reason) for section, entry, kind, reason in aside),
+    )

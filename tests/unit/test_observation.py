@@ -1,0 +1,351 @@
+"""Looking at index, disk and bucket at once: what is only counted is what the rules would have left alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+from creative_s3.core.catalog.database import numbers
+from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.contents import Contents
+from creative_s3.core.index.index import assets_of
+from creative_s3.core.layout import key_of, suffixed
+from creative_s3.core.listing import Page
+from creative_s3.core.migration.matching import Matching
+from creative_s3.core.migration.observation import Observation, Observer
+from creative_s3.core.migration.planning import MigrationPlan, make_operations
+from creative_s3.core.migration.publication import assigned_keys
+from creative_s3.core.migration.survey import read_references
+from creative_s3.core.migration.validation import ValidationReport, compare
+from creative_s3.core.models import StoredObject
+from creative_s3.core.transfers.checksums import Crc64, crc64_hex
+from creative_s3.core.workspace import FileState, Locator, Workspace
+from creative_s3.errors import RefusedError, TemporaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from creative_s3.core.models import Asset
+    from creative_s3.core.storage.manager import S3StorageManager
+
+PREFIX = "p"
+BUCKET = "side"
+PATHS = ("cache/x/one.png", "cache/y/one.png", "cache/x/two.png", "output/one.png", "cache/z/é 1.png")
+CONTENTS = (b"first", b"other", b"third!")
+
+
+def crc_of(content: bytes) -> str:
+    crc = Crc64()
+    crc.update(content)
+    return crc.base64
+
+
+@dataclass(slots=True)
+class FakeBucket:
+    """A bucket in memory: LIST in pages of two, and HEAD."""
+
+    objects: dict[str, StoredObject] = field(default_factory=dict)
+
+    def pages(self, prefix: str) -> Iterator[Page]:
+        keys = sorted((key for key in self.objects if key.startswith(prefix)), key=str.encode)
+        for start in range(0, max(len(keys), 1), 2):
+            page = [self.objects[key] for key in keys[start : start + 2]]
+            yield Page(
+                [one.key for one in page],
+                [one.size_bytes for one in page],
+                [one.etag for one in page],
+                ["STANDARD"] * len(page),
+                [""] * len(page),
+                start + 2 < len(keys),
+                "more",
+            )
+
+    def head(self, key: str) -> StoredObject | None:
+        return self.objects.get(key)
+
+
+@dataclass(slots=True)
+class Scene:
+    """A workspace, its catalog and its bucket."""
+
+    workspace: Workspace
+    catalog: Catalog
+    bucket: FakeBucket
+
+    def assets(self) -> tuple[Asset, ...]:
+        _, found, _ = read_references(self.workspace)
+        return assets_of(found, PREFIX)
+
+    @contextmanager
+    def look(self, *, settles: bool, include_unindexed: bool = False) -> Iterator[Observation]:
+        observer = Observer(
+            self.workspace,
+            self.catalog,
+            cast("S3StorageManager", self.bucket),
+            PREFIX,
+            settles=settles,
+        )
+        with observer.look(include_unindexed=include_unindexed, trusted=True) as seen:
+            yield seen
+
+    def plan(self, *, settles: bool, include_unindexed: bool = False) -> MigrationPlan:
+        with self.look(settles=settles, include_unindexed=include_unindexed) as seen:
+            candidates = self.match(seen)
+            return MigrationPlan(None, PREFIX, make_operations(candidates), settled=seen.settled)
+
+    def validation(self, *, settles: bool) -> ValidationReport:
+        with self.look(settles=settles) as seen:
+            findings = compare(self.match(seen, keep_keys=True), seen.comparison.unexpected())
+            return ValidationReport("b", PREFIX, findings, settled=seen.settled)
+
+    def match(self, seen: Observation, *, keep_keys: bool = False) -> Any:  # noqa: ANN401 - candidates
+        return Matching(
+            seen.survey,
+            seen.remote,
+            Contents(self.catalog),
+            prefix=PREFIX,
+            assigned=assigned_keys(seen.survey, seen.remote, self.catalog, prefix=PREFIX),
+            keep_keys=keep_keys,
+            is_settled=seen.is_settled,
+        ).candidates()
+
+
+@contextmanager
+def a_scene(index: dict[str, Any], files: dict[str, bytes]) -> Iterator[Scene]:
+    root = Path(tempfile.mkdtemp())
+    try:
+        (root / "cache").mkdir()
+        (root / "cache" / "spare.png").write_bytes(b"spare")
+        for path, content in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(content)
+        (root / "cache" / "index.json").write_text(json.dumps(index))
+        with Catalog(root / "catalog" / "c.sqlite3", bucket=BUCKET) as catalog:
+            workspace = Workspace(root / "cache")
+            take_in(catalog, workspace)
+            yield Scene(workspace, catalog, FakeBucket())
+    finally:
+        shutil.rmtree(root)
+
+
+def an_entry(path: str, region: str, campaign: str | None) -> dict[str, Any]:
+    return {
+        "file_path": path,
+        "semantic_metadata": {"asset_type": "scene_background", "region": region, "season": "fall"},
+        "campaign_id": campaign,
+    }
+
+
+ENTRIES = st.dictionaries(
+    st.sampled_from("abcdef"),
+    st.builds(an_entry, st.sampled_from(PATHS), st.sampled_from(["US", "EMEA"]), st.none()),
+    min_size=1,
+)
+PRODUCTS = st.dictionaries(
+    st.sampled_from(["soap", "shampoo"]),
+    st.sampled_from(PATHS).map(lambda path: {"slug": "soap", "file_path": path}),
+)
+FILES = st.dictionaries(st.sampled_from(PATHS), st.sampled_from(CONTENTS), min_size=1)
+
+
+def put(scene: Scene, key: str, content: bytes, owner: str | None, *, etag: str = "1") -> None:
+    scene.bucket.objects[key] = StoredObject(
+        key,
+        len(content),
+        etag,
+        crc64nvme=crc_of(content),
+        metadata={"cache-key": owner} if owner else {},
+    )
+
+
+def prove(scene: Scene, key: str) -> None:
+    stored = scene.bucket.objects[key]
+    owner = (stored.metadata or {}).get("cache-key")
+    crc = stored.crc64nvme or ""
+    proved = ProvedObject(key, stored.size_bytes, "1", crc, None, "STANDARD", owner, "checksum", "t")
+    scene.catalog.remember(objects=[proved])
+
+
+def record_file(scene: Scene, path: str) -> None:
+    file = scene.workspace.locate(path)
+    if file.signature:
+        crc = crc_of(file.path.read_bytes())
+        with scene.catalog.database.transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)", (path, *numbers(file.signature), crc)
+            )
+
+
+def settle_all(scene: Scene) -> None:
+    """Make everything as it is after an upload: of two assets that want one key, the second has a suffix."""
+    for asset in scene.assets():
+        file = scene.workspace.locate(asset.file_path)
+        if file.signature is None:
+            continue
+        content = file.path.read_bytes()
+        key = key_of(asset, PREFIX)
+        there = scene.bucket.objects.get(key)
+        if there and there.crc64nvme != crc_of(content):
+            key = suffixed(key, crc64_hex(crc_of(content))[:8])
+        if key not in scene.bucket.objects:
+            put(scene, key, content, asset.cache_key)
+        prove(scene, key)
+        scene.catalog.remember(assignments={asset.cache_key: key})
+        record_file(scene, asset.file_path)
+
+
+def disturb(scene: Scene, draw: Callable[[Any], Any]) -> None:  # noqa: C901 - a list of disturbances
+    """Change one thing: on disk, in the bucket, or in what the catalog remembers of them."""
+    assets, keys = scene.assets(), sorted(scene.bucket.objects)
+    asset = draw(st.sampled_from(assets))
+    plain = [key_of(one, PREFIX) for one in assets]
+    others = [suffixed(key, crc64_hex(crc_of(content))[:8]) for key in plain for content in CONTENTS]
+    key = draw(st.sampled_from([*keys, *plain, *others]))
+    path = scene.workspace.root / asset.file_path
+    content = draw(st.sampled_from(CONTENTS))
+    match draw(
+        st.sampled_from(["edit", "remove", "put", "delete", "assign", "forget", "cold", "prove", "read"])
+    ):
+        case "edit":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        case "remove":
+            path.unlink(missing_ok=True)
+        case "put":
+            owner = draw(st.sampled_from([None, *(one.cache_key for one in assets)]))
+            put(scene, key, content, owner, etag=draw(st.sampled_from("12")))
+        case "delete":
+            scene.bucket.objects.pop(key, None)
+        case "assign":
+            scene.catalog.remember(assignments={asset.cache_key: key})
+        case "forget":
+            scene.catalog.forget_objects([key])
+        case "cold":
+            path.unlink(missing_ok=True)
+            scene.catalog.assets.set_cold([asset.cache_key], is_cold=True)
+        case "prove":
+            if key in scene.bucket.objects:
+                prove(scene, key)
+        case "read":
+            record_file(scene, asset.file_path)
+
+
+@settings(max_examples=80)
+@given(entries=ENTRIES, products=PRODUCTS, files=FILES, data=st.data())
+def test_counting_what_is_settled_gives_the_plan_that_the_rules_alone_give(
+    entries: dict[str, Any], products: dict[str, Any], files: dict[str, bytes], data: st.DataObject
+) -> None:
+    with a_scene({"semantic_assets": entries, "products": products}, files) as scene:
+        if data.draw(st.booleans()) or data.draw(st.booleans()):
+            settle_all(scene)
+        for _ in range(data.draw(st.integers(0, 4))):
+            disturb(scene, data.draw)
+        try:
+            model = scene.plan(settles=False)
+        except RefusedError:
+            with pytest.raises(RefusedError):
+                scene.plan(settles=True)
+            return
+        assert not model.settled.rows
+        streamed = scene.plan(settles=True)
+        assert list(streamed.everything()) == list(model.everything())
+        assert streamed.counts == model.counts
+        assert streamed.by_kind() == model.by_kind()
+        assert streamed.uploads == model.uploads
+        checked, reference = scene.validation(settles=True), scene.validation(settles=False)
+        assert list(checked.everything()) == list(reference.everything())
+        assert (checked.counts, checked.sizes) == (reference.counts, reference.sizes)
+
+
+TWO = {
+    "semantic_assets": {
+        "a": an_entry(PATHS[0], "US", None),
+        "b": an_entry(PATHS[2], "EMEA", "spring"),
+    },
+    "products": {"soap": {"slug": "soap", "file_path": PATHS[2]}},
+}
+
+
+def test_after_an_upload_everything_is_settled_and_can_still_be_listed() -> None:
+    with a_scene(TWO, {PATHS[0]: b"first", PATHS[2]: b"other"}) as scene:
+        settle_all(scene)
+        plan = scene.plan(settles=True)
+        assert plan.operations == ()
+        assert len(plan.settled) == plan.total_operations == 2
+        assert [(str(one.reason), one.asset.also_known_as) for one in plan.everything()] == [
+            ("unchanged", ("product:soap:transparent",)),
+            ("unchanged", ()),
+        ]
+
+
+def test_an_object_that_changed_unsettles_its_asset_and_no_other() -> None:
+    with a_scene(TWO, {PATHS[0]: b"first", PATHS[2]: b"other"}) as scene:
+        settle_all(scene)
+        key = next(iter(scene.bucket.objects))
+        scene.bucket.objects[key] = replace(scene.bucket.objects[key], etag="2")
+        plan = scene.plan(settles=True)
+        assert [operation.key for operation in plan.operations] == [key]
+        assert len(plan.settled) == 1
+
+
+def test_a_listing_that_fails_is_never_taken_as_complete() -> None:
+    class CutBucket(FakeBucket):
+        def pages(self, prefix: str) -> Iterator[Page]:
+            yield next(FakeBucket.pages(self, prefix))
+            raise TemporaryError("the server's listing ends before it is complete")
+
+    with a_scene(TWO, {PATHS[0]: b"first", PATHS[2]: b"other"}) as scene:
+        settle_all(scene)
+        scene.bucket = CutBucket(scene.bucket.objects)
+        with pytest.raises(TemporaryError, match="before it is complete"):
+            scene.plan(settles=True)
+
+
+def test_walking_and_locating_say_what_the_careful_look_says(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    (cache / "deep" / "er").mkdir(parents=True)
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    (outside / "secret.png").write_bytes(b"secret")
+    (cache / "deep" / "er" / "é.png").write_bytes(b"one")
+    (cache / "deep" / "target.png").write_bytes(b"two")
+    (cache / "link.png").symlink_to(cache / "deep" / "target.png")
+    (cache / "out.png").symlink_to(outside / "secret.png")
+    (cache / "nowhere.png").symlink_to(cache / "gone.png")
+    (cache / "loop.png").symlink_to(cache / "loop.png")
+    (cache / "folder").symlink_to(outside, target_is_directory=True)
+    (cache / "inside").symlink_to(cache / "deep", target_is_directory=True)
+    (cache / "deep" / ".x.creative-s3-0123abcd.part").write_bytes(b"part")
+    workspace = Workspace(cache)
+
+    walked = {path: (state, size or 0, reason) for path, state, size, *_, reason in workspace.walk()}
+    assert walked == {
+        workspace.relative(file.path): (str(file.state), file.size_bytes, file.reason)
+        for file in workspace.files_in_cache()
+    }
+
+    locate = Locator(workspace)
+    names = [
+        *walked,
+        "cache/gone.png",
+        "cache/no/such/folder.png",
+        "cache/deep/target.png/below.png",
+        "cache/folder/secret.png",
+        "cache/inside/target.png",
+        "cache/deep",
+    ]
+    for _ in range(2):
+        for name in names:
+            assert locate(name) == workspace.locate(name), name
+    assert locate("cache/out.png").state is FileState.REFUSED
+    assert locate("cache/folder/secret.png").state is FileState.REFUSED
