@@ -168,6 +168,7 @@ class _Surveyor:
 
     def survey(self) -> TierSurvey:
         on_disk = dict(walk(self._workspace))
+        walked = {file_path.rpartition("/")[0] for file_path in on_disk}
         grouped: dict[str, list[_Row]] = {}
         for row in map(_Row._make, self._rows):
             grouped.setdefault(row.file_path, []).append(row)
@@ -180,7 +181,9 @@ class _Surveyor:
             status = on_disk.get(file_path)
             is_walked = status is not None
             if status is None:
-                status = look(f"{root}/{file_path}")
+                # A name that its folder does not list may still be the file's: with another case, say.
+                if not (rows[0].is_cold and file_path.rpartition("/")[0] in walked):
+                    status = look(f"{root}/{file_path}")
             elif is_regular(status):
                 named += status.st_size
             files.append(self._file(file_path, rows, status, is_walked=is_walked))
