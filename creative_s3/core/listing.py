@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 OPERATION = "ListObjectsV2"
 _ROOT = "ListBucketResult"
-_EVENT = f"before-parse.s3.{OPERATION}"
+_EVENT = f"before-parse.*.{OPERATION}"
+"""Handlers of this name come before botocore's own of ``before-parse.s3.*``, which parse the body too."""
 _PAGE = "creative-s3-page"
 _EMPTY = f"<{_ROOT}/>".encode()
 _wanted: ContextVar[bool] = ContextVar("creative_s3_page_wanted", default=False)

@@ -26,7 +26,7 @@ from creative_s3.core.models import Kind, StoredObject
 from creative_s3.core.workspace import FileState, LocalFile, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from creative_s3.core.catalog.catalog import Catalog
@@ -37,14 +37,18 @@ _Values = tuple[object, ...] | Mapping[str, object]
 
 _CACHE_KIB = 24 * 1024
 _GROUP = 2000
+_TOGETHER = 400
+"""Rows to a statement: SQLite takes 32,766 values (sqlite.org, "Implementation Limits")."""
 _METADATA_ROOM = 600
 """So many bytes of what identifies an asset fit into 2 KB of metadata, whatever their encoding."""
 _TABLES = """
     CREATE TABLE local (path TEXT PRIMARY KEY, state TEXT, size INTEGER, mtime INTEGER, ctime INTEGER,
-        inode INTEGER, is_walked INTEGER, reason TEXT) WITHOUT ROWID;
+        inode INTEGER, reason TEXT, is_walked INTEGER) WITHOUT ROWID;
     CREATE TABLE listing (key TEXT PRIMARY KEY, size INTEGER, etag TEXT, class TEXT) WITHOUT ROWID;
-    CREATE TABLE expected (key TEXT, id INTEGER, size INTEGER, etag TEXT, stored INTEGER);
-    CREATE TABLE settled (id INTEGER PRIMARY KEY, key TEXT, size INTEGER, is_cold INTEGER);
+    CREATE TABLE expected (key TEXT, id INTEGER, size INTEGER, kind TEXT, tags INTEGER, etag TEXT,
+        stored INTEGER);
+    CREATE TABLE settled (id INTEGER PRIMARY KEY, key TEXT, size INTEGER, is_cold INTEGER, kind TEXT,
+        tags INTEGER);
 """
 _ALONE = """
     NOT EXISTS (
@@ -70,9 +74,22 @@ _FITS = " + ".join(
         "aspect_ratio",
     )
 )
+_TAGS = " + ".join(
+    f"(ifnull(asset.{column}, '') <> '')"
+    for column in (  # as `core.layout.object_tags` has them
+        "asset_type",
+        "campaign_id",
+        "region",
+        "season",
+        "product_category",
+        "product_slug",
+        "visual_style",
+        "aspect_ratio",
+    )
+)
 _AS_KNOWN = f"""
     INSERT INTO expected
-    SELECT assigned.key, asset.id, local.size, object.etag, object.size_bytes
+    SELECT assigned.key, asset.id, local.size, asset.kind, {_TAGS}, object.etag, object.size_bytes
     FROM catalog.asset
     JOIN local ON local.path = asset.file_path AND local.state = 'present'
     JOIN catalog.file ON file.path = asset.file_path AND file.size_bytes = local.size
@@ -84,7 +101,7 @@ _AS_KNOWN = f"""
 """  # noqa: S608 - names of our own
 _AS_COLD = f"""
     INSERT INTO expected
-    SELECT assigned.key, asset.id, NULL, NULL, NULL
+    SELECT assigned.key, asset.id, NULL, asset.kind, {_TAGS}, NULL, NULL
     FROM catalog.asset
     JOIN local ON local.path = asset.file_path AND local.state = 'missing'
     JOIN catalog.assigned ON assigned.bucket = :bucket AND assigned.cache_key = asset.cache_key
@@ -92,7 +109,7 @@ _AS_COLD = f"""
 """  # noqa: S608 - names of our own
 _SETTLE = """
     INSERT INTO settled
-    SELECT one.id, one.key, ifnull(one.size, listing.size), one.size IS NULL
+    SELECT one.id, one.key, ifnull(one.size, listing.size), one.size IS NULL, one.kind, one.tags
     FROM (SELECT * FROM expected GROUP BY key HAVING count(*) = 1) one
     JOIN listing ON listing.key = one.key
         AND (one.size IS NULL OR (listing.etag = one.etag AND listing.size = one.stored))
@@ -111,23 +128,6 @@ _NOT_SIMPLY_THERE = """
     WHERE asset.file_path > :after AND (local.state IS NULL OR local.state <> 'present' OR local.reason <> '')
     ORDER BY asset.file_path LIMIT :limit
 """
-_TAGS = " + ".join(
-    f"(ifnull(asset.{column}, '') <> '')"
-    for column in (  # as `core.layout.object_tags` has them
-        "asset_type",
-        "campaign_id",
-        "region",
-        "season",
-        "product_category",
-        "product_slug",
-        "visual_style",
-        "aspect_ratio",
-    )
-)
-_ALL_TAGS = (
-    f"SELECT ifnull(sum({_TAGS}), 0) FROM settled"  # noqa: S608 - names of our own
-    " JOIN catalog.asset ON asset.id = settled.id"
-)
 
 
 class Comparison:
@@ -162,17 +162,15 @@ class Comparison:
 
     def add_page(self, page: Page) -> None:
         """Take in a page of the bucket's listing."""
-        with self._turn() as database:
-            database.executemany(
-                "INSERT INTO listing VALUES (?, ?, ?, ?)",
-                zip(page.keys, page.sizes, page.etags, page.storage_classes, strict=True),
-            )
+        with self._step() as database:
+            rows = zip(page.keys, page.sizes, page.etags, page.storage_classes, strict=True)
+            _insert(database, "INSERT INTO listing VALUES", 4, list(rows))
 
     def add_walked(self, files: Iterable[WalkedFile]) -> None:
         """Take in what lies in the cache directory."""
         for group in _batched(files):
             with self._turn() as database:
-                database.executemany("INSERT OR REPLACE INTO local VALUES (?, ?, ?, ?, ?, ?, 1, ?)", group)
+                _insert(database, "INSERT OR REPLACE INTO local VALUES", 8, [(*row, 1) for row in group])
 
     def look_at_named(self, locate: Callable[[str], LocalFile]) -> None:
         """Look at each file that an entry names and that is not simply there in the cache directory."""
@@ -180,9 +178,9 @@ class Comparison:
         while paths := self._column(_NOT_SIMPLY_THERE, {"after": last, "limit": _GROUP}):
             last = paths[-1]
             rows = [_row_of(path, locate(path)) for path in paths]
-            with self._turn() as database:
+            with self._step() as database:
                 database.executemany(
-                    "INSERT INTO local VALUES (?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (path) DO UPDATE SET"
+                    "INSERT INTO local VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (path) DO UPDATE SET"
                     " state=excluded.state, size=excluded.size, mtime=excluded.mtime, ctime=excluded.ctime,"
                     " inode=excluded.inode, reason=excluded.reason",
                     rows,
@@ -289,13 +287,12 @@ class Comparison:
         numbers, sizes, sorts = array("q"), array("q"), bytearray()
         with self._turn() as database:
             for number, size_bytes, is_cold, kind in database.execute(
-                "SELECT settled.id, settled.size, settled.is_cold, asset.kind FROM settled"
-                " JOIN catalog.asset ON asset.id = settled.id ORDER BY settled.key"
+                "SELECT id, size, is_cold, kind FROM settled ORDER BY key"
             ):
                 numbers.append(number)
                 sizes.append(size_bytes)
                 sorts.append(sort_of(Kind(kind), is_cold=bool(is_cold)))
-            (tags,) = database.execute(_ALL_TAGS).fetchone()
+            (tags,) = database.execute("SELECT ifnull(sum(tags), 0) FROM settled").fetchone()
         return SettledAssets(self._catalog_path, self._bucket, root, numbers, sizes, bytes(sorts), tags)
 
     def _rows(self, query: str, values: _Values = ()) -> list[Any]:
@@ -313,6 +310,14 @@ class Comparison:
         return int(self._row(query, values)[0])
 
     @contextmanager
+    def _step(self) -> Iterator[sqlite3.Connection]:
+        """Write many rows to our own tables in one transaction; it does not touch the catalog."""
+        with self._turn() as database:
+            database.execute("BEGIN")
+            yield database
+            database.execute("COMMIT")
+
+    @contextmanager
     def _turn(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
@@ -325,6 +330,16 @@ def _batched(files: Iterable[WalkedFile]) -> Iterator[list[WalkedFile]]:
     iterator = iter(files)
     while group := list(itertools.islice(iterator, _GROUP)):
         yield group
+
+
+def _insert(
+    database: sqlite3.Connection, beginning: str, columns: int, rows: Sequence[Sequence[object]]
+) -> None:
+    """Insert many rows by few statements: after each one, this thread may wait for the others' turns."""
+    one = f"({', '.join('?' * columns)})"
+    for start in range(0, len(rows), _TOGETHER):
+        group = rows[start : start + _TOGETHER]
+        database.execute(f"{beginning} {', '.join([one] * len(group))}", tuple(itertools.chain(*group)))
 
 
 def _row_of(path: str, file: LocalFile) -> WalkedFile:
