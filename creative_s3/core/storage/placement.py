@@ -21,7 +21,7 @@ from creative_s3.core.workspace import PRIVATE_DIRECTORY
 from creative_s3.errors import UnsafeKeyError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from creative_s3.core.workspace import Workspace
 
@@ -137,6 +137,7 @@ class Placer:
         # By folded path: the real spelling, and the key that wants it.
         self._files: dict[str, dict[str, str]] = {}
         self._folders: dict[str, dict[str, str]] = {}
+        self._settled: set[str] = set()
 
     def place(self, key: str) -> PurePosixPath:
         """Return the path for `key`, relative to the output directory.
@@ -149,20 +150,24 @@ class Placer:
         except UnsafeKeyError as error:
             error.item = key
             raise
-        spelled, folders = str(path), [str(parent) for parent in path.parents if parent.parts]
+        spelled = str(path)
+        folder = spelled.rpartition("/")[0]
+        # A folder that an object has already is no file, and cannot become one.
+        folders = () if folder in self._settled else tuple(_folders(folder))
         for taken, needed, reason in (
-            (self._files, [spelled], "another object goes to the same file"),
+            (self._files, (spelled,), "another object goes to the same file"),
             (self._files, folders, "the folder that it needs is a file, made of the object"),
-            (self._folders, [spelled], "its name is needed for the folder of the object"),
+            (self._folders, (spelled,), "its name is needed for the folder of the object"),
         ):
             if rival := self._rival(taken, needed):
                 raise UnsafeKeyError(f"{reason}: {rival}", item=key)
         self._files.setdefault(folded(spelled), {})[spelled] = key
-        for folder in folders:
-            self._folders.setdefault(folded(folder), {}).setdefault(folder, key)
+        for one in folders:
+            self._folders.setdefault(folded(one), {}).setdefault(one, key)
+        self._settled.add(folder)
         return path
 
-    def _rival(self, taken: dict[str, dict[str, str]], needed: list[str]) -> str | None:
+    def _rival(self, taken: dict[str, dict[str, str]], needed: tuple[str, ...]) -> str | None:
         for name in needed:
             twins = taken.get(folded(name), {})
             if name in twins:
@@ -172,8 +177,17 @@ class Placer:
         return None
 
 
+def _folders(folder: str) -> Iterator[str]:
+    """Yield a relative folder and those above it."""
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+
+
 def folded(path: str) -> str:
     """Return what is equal for all spellings that some file system takes for one name."""
+    if path.isascii():
+        return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 

@@ -203,9 +203,9 @@ class DownloadJob(Job):
     def _proof(self, path: Path, read: Callable[[Path], tuple[files.Fingerprint, str]]) -> Proof | None:
         """Compare a file with the object; None when it is different."""
         stored = self._known()
-        if os.stat(path).st_size != stored.size_bytes:  # noqa: PTH116 - for each of many small files
-            return None
         fingerprint, crc64nvme = read(path)
+        if fingerprint.size_bytes != stored.size_bytes:
+            return None
         expected = stored.crc64nvme or self._crc64nvme
         if (
             expected is None and stored.metadata is None and not self._has_none
