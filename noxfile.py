@@ -17,6 +17,8 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
+WORKERS = ("--numprocesses=4",)
+"""Tests mostly wait for servers and processes: two of them keep one core busy."""
 PACKED = (
     "creative_s3/py.typed",
     "creative_s3/core/costs/data/prices.json",
@@ -32,7 +34,7 @@ PACKED = (
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after -- go to pytest."""
     session.install("--editable", ".", *_group("test"))
-    session.run("pytest", "--numprocesses=2", *session.posargs)
+    session.run("pytest", *WORKERS, *session.posargs)
 
 
 @nox.session
@@ -41,7 +43,7 @@ def long(session: nox.Session) -> None:
     session.install("--editable", ".", *_group("test"))
     session.run(
         "pytest",
-        "--numprocesses=2",
+        *WORKERS,
         "--timeout=7200",
         "tests/s3/test_tiers_machine.py",
         "tests/s3/test_tiers_killed.py",
@@ -92,7 +94,7 @@ def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest versions that the package says it works with."""
     oldest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
     session.install("--editable", ".", *oldest, *_group("test"))
-    session.run("pytest", "--numprocesses=2", *session.posargs)
+    session.run("pytest", *WORKERS, *session.posargs)
 
 
 @nox.session
