@@ -86,7 +86,8 @@ def test_what_was_moved_is_counted(cli: Inside, tmp_path: Path) -> None:
         downloaded["downloaded"],
         downloaded["downloaded_bytes"],
     )
-    last, first = library["last_runs"]
+    last, middle, first = library["last_runs"]
+    assert (middle["command"], middle["files"]) == ("assets upload", 1)
     assert (last["command"], last["files"], last["exit_code"]) == (
         "assets download",
         downloaded["downloaded"],

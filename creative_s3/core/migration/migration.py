@@ -92,7 +92,7 @@ class S3MigrationManager:
             IndexFileError: index.json cannot be read as an index.
             CreativeS3Error: The bucket cannot be listed.
         """
-        check_cache(self.workspace, include_unindexed=include_unindexed)
+        self._check_cache(include_unindexed=include_unindexed)
         with self._catalog() as catalog, self._look(catalog, include_unindexed=include_unindexed) as seen:
             operations = make_operations(self._match(seen, catalog))
         return MigrationPlan(
@@ -181,7 +181,7 @@ class S3MigrationManager:
         """
         storage = self._bucket()
         before = Counter(storage.requests)
-        check_cache(self.workspace, include_unindexed=include_unindexed)
+        self._check_cache(include_unindexed=include_unindexed)
         with (
             self._catalog() as catalog,
             self._look(catalog, include_unindexed=include_unindexed, trusted=not deep) as seen,
@@ -212,6 +212,13 @@ class S3MigrationManager:
             if not seen.named:
                 self._check_index(catalog)
             yield seen
+
+    def _check_cache(self, *, include_unindexed: bool) -> None:
+        """Make sure that there is a cache; what only the catalog knows of index.json is written first."""
+        if not self.workspace.index_path.exists() and catalog_path(self.workspace.cache_dir).is_file():
+            with self._catalog() as catalog:
+                settle(catalog, self.workspace, emit=self._emit)
+        check_cache(self.workspace, include_unindexed=include_unindexed)
 
     def _check_index(self, catalog: Catalog) -> None:
         """Refuse an index that names nothing any more: it is never read as "everything was deleted"."""
