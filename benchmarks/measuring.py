@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _KIB = 1024
-_SAMPLED_EVERY_S = 0.2
+_SAMPLED_EVERY_S = 0.05
 _ENDS_WITHIN_S = 10.0
 _LONGEST_S = 900.0
 _SHOWN_CHARACTERS = 2000
@@ -87,7 +87,8 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
     if process.returncode:
         said = "\n".join(text.strip()[-_SHOWN_CHARACTERS:] for text in texts if text.strip())
         raise RuntimeError(f"{shlex.join(command)} ended with {process.returncode}:\n{said or '(no output)'}")
-    peak_bytes = max(usage.ru_maxrss * _KIB, largest())
+    # What the system reports at the end begins with our own memory, a child's until it is the command.
+    peak_bytes = largest() or usage.ru_maxrss * _KIB
     return Finished(Cost(wall_s, usage.ru_utime + usage.ru_stime, peak_bytes), *texts)
 
 
@@ -116,12 +117,13 @@ class _Largest:
 
 @contextlib.contextmanager
 def _family_memory(pid: int) -> Iterator[_Largest]:
-    """Look at a process's children while the body runs; a process without any costs next to nothing."""
+    """Look at a process and its children while the body runs."""
     largest, ended = _Largest(), threading.Event()
 
     def look() -> None:
         while not ended.wait(_SAMPLED_EVERY_S):
             with contextlib.suppress(OSError):  # a process ended between two looks
+                largest.take(_highest_bytes(pid))
                 family = _family(pid)
                 if len(family) > 1:
                     largest.take(sum(_proportional_bytes(one) for one in family))
@@ -144,9 +146,18 @@ def _family(pid: int) -> list[int]:
     return found
 
 
+def _highest_bytes(pid: int) -> int:
+    """Return the most resident memory that a process has had since it became its command."""
+    return _told_bytes(pid, "status", "VmHWM:")
+
+
 def _proportional_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-        if line.startswith("Pss:"):
+    return _told_bytes(pid, "smaps_rollup", "Pss:")
+
+
+def _told_bytes(pid: int, file: str, name: str) -> int:
+    for line in Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8").splitlines():
+        if line.startswith(name):
             return int(line.split()[1]) * _KIB
     return 0
 
