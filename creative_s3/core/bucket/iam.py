@@ -143,7 +143,7 @@ NEEDS: Mapping[str, Need] = {
     "tiers manage": _DEMOTE,
     "tiers demote": _DEMOTE,
     "tiers promote": _FETCH,
-    "tiers undo": _FETCH,
+    "tiers undo": Need(bucket=_LIST, objects=(*_READ, "s3:GetObjectVersion"), kms=_DECRYPT),
     "tiers restore": Need(bucket=_LIST, objects=("s3:GetObject", "s3:RestoreObject"), kms=_DECRYPT),
     "tiers pin": _NOTHING,
     "tiers unpin": _NOTHING,
