@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from creative_s3.core import files
 from creative_s3.core.transfers import resuming
 from creative_s3.core.transfers.checksums import crc64nvme_of_file
-from creative_s3.core.transfers.part_body import BLOCK_BYTES, PartBody
+from creative_s3.core.transfers.part_body import BLOCK_BYTES, PartBody, ShortenedError
 from creative_s3.core.transfers.resuming import Part, StoredPart
 from creative_s3.core.transfers.unfinished import Begun, Unfinished
 
@@ -111,12 +111,14 @@ def test_a_body_reads_exactly_its_range_and_counts_what_is_sent_again_once(tmp_p
     assert moved.count(-size_bytes) == 1
 
 
-def test_a_body_ends_early_where_the_file_has_become_shorter(tmp_path: Path) -> None:
+def test_a_file_that_has_become_shorter_ends_the_part_at_once(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"12345")
 
     with PartBody(path, 3, 10, progress=lambda _: None, pass_on=lambda _: None) as body:
-        assert (body.read(), body.read()) == (b"45", b"")
+        assert body.read() == b"45"
+        with pytest.raises(ShortenedError):
+            body.read()
 
 
 # -- the record

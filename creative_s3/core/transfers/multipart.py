@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core import objects
+from creative_s3.core import files, objects
 from creative_s3.core.faults import translate
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers import resuming
 from creative_s3.core.transfers.flights import Answer, Flight, Reply, part_bytes_of
-from creative_s3.core.transfers.part_body import PartBody
+from creative_s3.core.transfers.part_body import PartBody, ShortenedError
 from creative_s3.core.transfers.unfinished import Begun, Record, Unfinished
 from creative_s3.errors import ChecksumMismatchError, TemporaryError
 
@@ -253,6 +253,8 @@ class _Sending:
                         ChecksumCRC64NVME=part.crc64nvme,
                     )
                 self._done[part.number] = (answer["ETag"], part.crc64nvme)
+        except ShortenedError:
+            self._error = self._error or files.changed(self._flight.path)
         except BaseException as error:  # noqa: BLE001 - the reply carries it on
             self._error = self._error or error
         with self._lock:

@@ -14,6 +14,10 @@ BLOCK_BYTES = 256 << 10
 """What one read gives, whatever was asked: urllib3 asks for 16 KiB, and each would cost a system call."""
 
 
+class ShortenedError(BaseException):
+    """The file ends before the part does; no ``Exception``, or botocore would wait for an answer."""
+
+
 class PartBody:
     """A range of a file in the form that botocore sends: ``read``, ``seek``, ``tell``, ``len``.
 
@@ -46,12 +50,18 @@ class PartBody:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
 
     def read(self, size_bytes: int | None = None) -> bytes:  # noqa: ARG002 - see `BLOCK_BYTES`
-        """Return the next block; empty at the end, and where the file has become shorter."""
+        """Return the next block; empty at the end.
+
+        Raises:
+            ShortenedError: The file has become shorter.
+        """
         wanted = min(BLOCK_BYTES, self._size_bytes - self._at)
         if wanted <= 0:
             return b""
         self._pass_on(wanted)
         block = os.pread(self._descriptor, wanted, self._start + self._at)
+        if not block:
+            raise ShortenedError
         self._at += len(block)
         if self._at > self._counted:
             self._count()
