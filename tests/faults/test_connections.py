@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -159,5 +160,8 @@ def test_the_screen_says_that_nothing_moves_while_a_connection_stalls(bench: Ben
     )
 
     assert outcome.error is None
-    assert "stalled for 10 s" in shown[0]
+    assert shown
+    said = re.search(r"stalled for (\d+) s", shown[0])
+    assert said is not None, shown[0]
+    assert int(said[1]) >= STALLED_AFTER_S
     assert "stalled" not in line(recorder.tally(time.monotonic()))
