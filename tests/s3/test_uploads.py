@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,9 @@ from botocore.exceptions import ClientError
 from creative_s3.core.events import Event, Progressed, Retried
 from creative_s3.core.objects import head
 from creative_s3.core.transfers.checksums import crc64nvme_of_file
-from creative_s3.core.transfers.engine import Download, Proof, Upload
+from creative_s3.core.transfers.classic import ClassicEngine
+from creative_s3.core.transfers.engine import Download, Proof, TransferEngine, Upload
+from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, Flight, Reply
 from creative_s3.errors import (
     FileChangedError,
     FileUnreadableError,
@@ -68,6 +71,38 @@ def test_an_upload_stores_the_bytes_and_everything_about_them(
     assert stored["StorageClass"] == "STANDARD_IA"
     tags = s3.get_object_tagging(Bucket=connection.bucket, Key=request.key)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == TAGS
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "requests"),
+    [
+        (MULTIPART_FROM_BYTES - 1, {"PutObject": 1}),
+        (MULTIPART_FROM_BYTES, {"CreateMultipartUpload": 1, "UploadPart": 2, "CompleteMultipartUpload": 1}),
+    ],
+    ids=["largest in one piece", "smallest in parts"],
+)
+def test_the_size_decides_how_many_requests_are_sent_whatever_the_engine(
+    connection: Connection, engine: EngineName, tmp_path: Path, size_bytes: int, requests: dict[str, int]
+) -> None:
+    with TransferEngine(connection, engine=engine) as transfers:
+        outcome = only(list(transfers.upload([an_upload(a_file(tmp_path, size_bytes))])))
+
+    assert outcome.proof is Proof.CHECKSUM
+    assert transfers.requests == requests
+
+
+def test_a_file_that_grew_past_one_request_right_before_it_is_sent_has_changed(
+    connection: Connection, s3: S3Client, tmp_path: Path
+) -> None:
+    path = a_file(tmp_path, MULTIPART)
+    replies: SimpleQueue[Reply] = SimpleQueue()
+    engine = ClassicEngine(connection)
+
+    engine.put(Flight("k", path, 3, lambda _: None, replies.put, if_none_match="*"), {})
+
+    assert isinstance(replies.get(timeout=30).error, FileChangedError)
+    engine.close()
+    assert not s3.list_multipart_uploads(Bucket=connection.bucket).get("Uploads")
 
 
 @pytest.mark.parametrize("size_bytes", [64 * KIB, MULTIPART])

@@ -208,7 +208,7 @@ def download_file(
 
 def single_engine(size_bytes: int) -> EngineName:
     """Return the engine for one object alone: a new CRT client would pay for new connections first."""
-    return "classic" if size_bytes <= MULTIPART_FROM_BYTES else "auto"
+    return "classic" if size_bytes < MULTIPART_FROM_BYTES else "auto"
 
 
 def _is_mapping(value: object) -> bool:

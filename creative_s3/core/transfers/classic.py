@@ -6,16 +6,13 @@ around the boto3 client that it is given.
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
 
+from creative_s3.core import files
 from creative_s3.core.objects import bare_etag, bare_version
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES, Answer, Flight, Reply
@@ -28,10 +25,6 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
     from creative_s3.core.transfers.bandwidth import Bandwidth
-
-
-_GRACE_S = 1.5
-"""Seconds for s3transfer to abort a cancelled multipart upload itself: it waits for all parts under way."""
 
 
 class ClassicEngine:
@@ -58,16 +51,16 @@ class ClassicEngine:
             bandwidth.hold_back(self._manager)
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
-        """Begin an upload."""
+        """Begin an upload of a file that goes in one piece."""
         self._client.puts[flight.key] = flight
         future = self._manager.upload(
             str(flight.path),
             self._bucket,
             flight.key,
             extra_args=dict(arguments),
-            subscribers=[_UploadObserver(flight, self._client.puts, self._client.uploads)],
+            subscribers=[_Observer(flight, self._client.puts)],
         )
-        return partial(self._cancel_put, flight.key, future.cancel)
+        return future.cancel
 
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
@@ -84,14 +77,6 @@ class ClassicEngine:
     def close(self) -> None:
         """End the manager's threads."""
         self._manager.shutdown()
-
-    def _cancel_put(self, key: str, cancel: Callable[[], None]) -> None:
-        """Cancel an upload; where parts of it are stuck, abort it before the process ends."""
-        cancel()
-        if key in self._client.uploads:
-            late = threading.Timer(_GRACE_S, self._client.abort, [key])
-            late.daemon = True
-            late.start()
 
 
 class _Observer(BaseSubscriber):
@@ -112,20 +97,6 @@ class _Observer(BaseSubscriber):
             error = caught
         self._flights.pop(self._flight.key, None)
         self._flight.done(Reply(answer=self._flight.answer, error=error))
-
-
-class _UploadObserver(_Observer):
-    """The same; it also forgets the multipart upload, which is completed or aborted then."""
-
-    def __init__(
-        self, flight: Flight, flights: dict[str, Flight], uploads: dict[str, dict[str, str]]
-    ) -> None:
-        super().__init__(flight, flights)
-        self._uploads = uploads
-
-    def on_done(self, future: Any, **details: Any) -> None:  # noqa: ANN401
-        self._uploads.pop(self._flight.key, None)
-        super().on_done(future, **details)
 
 
 class _DownloadObserver(_Observer):
@@ -152,7 +123,6 @@ class _ObservedClient:
     client: Any
     puts: dict[str, Flight] = field(default_factory=dict)
     gets: dict[str, Flight] = field(default_factory=dict)
-    uploads: dict[str, dict[str, str]] = field(default_factory=dict)
     bodies: dict[str, list[Any]] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
@@ -163,26 +133,14 @@ class _ObservedClient:
         return _noted(flight, self.client.put_object(**arguments, **flight.conditions()))
 
     def create_multipart_upload(self, **arguments: Any) -> Any:  # noqa: ANN401
-        answer = self.client.create_multipart_upload(**arguments)
-        names = {"Bucket": arguments["Bucket"], "Key": arguments["Key"], "UploadId": answer["UploadId"]}
-        self.uploads[arguments["Key"]] = names
-        return answer
-
-    def complete_multipart_upload(self, **arguments: Any) -> Any:  # noqa: ANN401
-        flight = self.puts[arguments["Key"]]
-        return _noted(flight, self.client.complete_multipart_upload(**arguments, **flight.conditions()))
+        """Refuse: s3transfer asks for parts only where a file has grown since it was read."""
+        raise files.changed(self.puts[arguments["Key"]].path)
 
     def get_object(self, **arguments: Any) -> Any:  # noqa: ANN401
         flight = self.gets[arguments["Key"]]
         answer = self.client.get_object(**(arguments | flight.conditions()))
         self.bodies.setdefault(flight.key, []).append(answer["Body"])
         return answer if "Range" in arguments else _noted(flight, answer)
-
-    def abort(self, key: str) -> None:
-        """Abort the multipart upload of `key` if it is still under way."""
-        if names := self.uploads.get(key):
-            with suppress(BotoCoreError, ClientError):  # it stays then, and doctor tells of it
-                self.client.abort_multipart_upload(**names)
 
 
 def _noted(flight: Flight, answer: Any) -> Any:  # noqa: ANN401 - boto3's answer

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 PART_BYTES = 8 * MIB
-"""Also the smallest part; both managers raise it where a file would need more than 10,000 parts."""
+"""Also the smallest part; `part_bytes_of` raises it where a file would need more than 10,000 parts."""
 MULTIPART_FROM_BYTES = 16 * MIB
+"""What is smaller goes in one request."""
 MAX_PARTS = 10_000
 
 
@@ -91,7 +92,7 @@ class Engine(Protocol):
     name: str
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
-        """Begin an upload with s3transfer's ``extra_args``; return what cancels it."""
+        """Begin an upload in one piece with s3transfer's ``extra_args``; return what cancels it."""
 
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download; return what cancels it."""

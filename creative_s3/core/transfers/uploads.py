@@ -49,7 +49,7 @@ class UploadJob(Job):
     @property
     def _is_large(self) -> bool:
         """Whether it goes in parts."""
-        return self.request.size_bytes > MULTIPART_FROM_BYTES
+        return self.request.size_bytes >= MULTIPART_FROM_BYTES
 
     @property
     def prepares_long(self) -> bool:
@@ -144,7 +144,7 @@ class UploadJob(Job):
         return self._success(seen, proof)
 
     def abandon(self) -> None:
-        """Nothing of ours is left behind: an unfinished multipart upload is aborted by the engine."""
+        """Nothing of ours is left behind: the sender aborts an unfinished multipart upload."""
 
     def _contested(self) -> Outcome:
         """Settle a refused condition: the object may be ours after all, when only an answer was lost."""
