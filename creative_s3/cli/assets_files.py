@@ -243,8 +243,7 @@ def upload(
     name, or as S3_REGION.
     """
     from creative_s3.cli import views_assets as views
-    from creative_s3.core.catalog.catalog import catalog_path, remote_side
-    from creative_s3.core.catalog.ledger import Ledger
+    from creative_s3.core.catalog.storing import StoringRun
     from creative_s3.core.models import SemanticMetadata
     from creative_s3.core.storage.additions import Description, FileAdder, describe
     from creative_s3.core.storage.manager import S3StorageManager
@@ -272,6 +271,7 @@ def upload(
         asset,
         prefix=run.config.prefix,
         cache_dir=run.config.cache_dir,
+        run=StoringRun("assets upload"),
         replaces=replace,
     )
     plan = adder.plan()
@@ -283,13 +283,7 @@ def upload(
         )
     with run.live() as live:
         result = adder.add(plan, engine=engine, emit=live.emit)
-    key, size_bytes = result.addition.operation.key, result.addition.operation.size_bytes
-    if result.sent:
-        side = remote_side(storage.connection, run.config.prefix)
-        replaced = result.addition.operation.if_match is not None
-        Ledger(catalog_path(run.config.cache_dir), side).stored(
-            "assets upload", key, size_bytes, replaced=replaced
-        )
+    key = result.addition.operation.key
     return Report(
         data={
             "dry_run": False,

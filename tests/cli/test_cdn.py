@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from creative_s3 import AssetType, S3CacheManager, SemanticMetadata
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:
@@ -154,6 +155,29 @@ def test_what_runs_replaced_is_told_once(
     cost = cdn("cdn", "cost", "--json").data
     assert cost["by_distribution"][distribution] == 2
     assert cost["free_left"] == 1_000 - cost["paths"]
+
+
+def test_what_a_program_replaces_through_the_library_is_told_too(
+    cdn: Inside,
+    cloudfront: Any,  # noqa: ANN401 - the same
+    distribution: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in cdn.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(cdn.cwd)
+    scene = cdn.cwd / "cache" / "scene.png"
+    about = SemanticMetadata(AssetType.SCENE_BACKGROUND, region="US")
+    paths = ["/backgrounds/scene/us/none/scene.png"]
+    with S3CacheManager("cache") as manager:
+        for number in range(3):  # the first one is new, and CloudFront is told after each of the others
+            scene.write_bytes(b"scene %d" % number)
+            assert manager.register_semantic_asset("a scene", scene, about).upload
+            assert cdn("cdn", "invalidate", "--changed", "--yes").code == 0
+            assert told(cloudfront, distribution) == [paths] * number
+    first, second = reversed(cdn("migrate", "history", "--json").data["runs"])
+    assert (first["command"], first["created"], first["replaced"]) == ("register_semantic_asset", 1, 1)
+    assert second["replaced"] == 1
 
 
 def test_paths_kinds_and_campaigns(cdn: Inside, cloudfront: Any, distribution: str) -> None:  # noqa: ANN401 - the same

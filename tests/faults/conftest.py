@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
     from tests.conftest import S3Server
+    from tests.faults.running import Running
 
 
 @pytest.fixture(params=["crt", "classic"])
@@ -69,3 +70,13 @@ def own_server(tmp_path: Path) -> Iterator[local.LocalServer]:
     directory = tmp_path / "own-server"
     yield local.start(directory)
     local.remove(directory)
+
+
+@pytest.fixture
+def running() -> Iterator[list[Running]]:
+    """What a test starts is ended with it."""
+    started: list[Running] = []
+    yield started
+    for one in started:
+        one.process.kill()
+        one.process.communicate()

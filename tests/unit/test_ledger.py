@@ -100,15 +100,6 @@ def test_another_process_that_writes_is_not_waited_for_long(path: Path) -> None:
     assert totals(path) == {}
 
 
-def test_one_object_that_was_stored_is_a_run_with_its_change(path: Path) -> None:
-    Ledger(path, SIDE).stored("assets upload", "p/a.png", 10, replaced=True)
-    (run,) = runs(path)
-    assert (run.command, run.files, run.replaced, run.created) == ("assets upload", 1, 1, 0)
-    assert totals(path) == {UPLOADS: Tally(1, 10)}
-    with Catalog(path, bucket=SIDE) as catalog:
-        assert [change.key for change in catalog.runs.unannounced()] == ["p/a.png"]
-
-
 def test_a_run_that_has_not_ended_is_known_and_not_among_the_last(path: Path) -> None:
     with Ledger(path, SIDE).run("migrate upload", Moved) as number, Catalog(path, bucket=SIDE) as catalog:
         (run,) = catalog.runs.all(10)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.runs import RunRecord
-from creative_s3.core.catalog.usage import UPLOADS, Tally
+from creative_s3.core.catalog.usage import Tally
 from creative_s3.errors import CreativeS3Error, ExitCode
 
 if TYPE_CHECKING:
@@ -68,37 +68,6 @@ class Ledger:
     def count(self, what: str, tally: Tally, *, at: datetime | None = None) -> None:
         """Add to one of the counts, such as `core.catalog.usage.UPLOADS`."""
         self._write({what: tally} if tally.times else {}, None, at or datetime.now(UTC))
-
-    def stored(self, command: str, key: str, size_bytes: int, *, replaced: bool) -> None:
-        """Record a run that stored one object."""
-        at = datetime.now(UTC)
-        self.count(UPLOADS, Tally(1, size_bytes), at=at)
-        number = self._begin(command, at)
-        if not number:
-            return
-        record = RunRecord(
-            command=command,
-            bucket=self._bucket,
-            started_at=at.isoformat(timespec="seconds"),
-            duration_s=0.0,
-            exit_code=ExitCode.OK,
-            files=1,
-            size_bytes=size_bytes,
-            failed=0,
-            requests={},
-            number=number,
-            created=int(not replaced),
-            replaced=int(replaced),
-        )
-        try:
-            with (
-                Catalog(self._path, bucket=self._bucket, timeout_s=_PATIENCE_S) as catalog,
-                catalog.database.transaction(),
-            ):
-                catalog.runs.end(record)
-                catalog.runs.add_changes(number, [(key, replaced)])
-        except CreativeS3Error as error:
-            _log.debug("the run was not written: %s", error)
 
     @contextmanager
     def run(self, command: str, moved: Callable[[], Moved], *, counts_as: str | None = None) -> Iterator[int]:

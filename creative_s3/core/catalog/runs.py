@@ -190,6 +190,14 @@ class Runs:
         )
         return [Change(number, key, replaced=True) for number, key in rows]
 
+    def is_announced(self, run: int) -> bool:
+        """Tell whether an invalidation has told the CDN of anything that a run stored."""
+        rows = self._database.rows(
+            "SELECT 1 FROM change WHERE bucket=? AND run=? AND invalidation IS NOT NULL LIMIT 1",
+            (self._bucket, run),
+        )
+        return any(True for _ in rows)
+
     def announce(self, changes: Iterable[Change], token: str) -> None:
         """Record which invalidation tells the CDN of changes."""
         with self._database.transaction() as database:

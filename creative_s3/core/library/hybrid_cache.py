@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog.catalog import NOWHERE, remote_side
 from creative_s3.core.catalog.settling import entry_of
-from creative_s3.core.catalog.usage import DOWNLOADS, MISSES, UPLOADS
+from creative_s3.core.catalog.storing import StoringRun
+from creative_s3.core.catalog.usage import DOWNLOADS, MISSES
 from creative_s3.core.costs.pricing import GB
 from creative_s3.core.index.entries import CACHE_SECTION, SEMANTIC_SECTION
 from creative_s3.core.layout import asset_of, owner_of
@@ -22,10 +23,9 @@ from creative_s3.core.library.cache import CacheManager
 from creative_s3.core.library.locator import AssetLocator
 from creative_s3.core.library.single_flight import SingleFlight
 from creative_s3.core.migration.execution import proved_download
-from creative_s3.core.migration.planning import Reason
 from creative_s3.core.objects import is_archived
 from creative_s3.core.storage.additions import FileAdder
-from creative_s3.core.storage.file_results import UploadResult
+from creative_s3.core.storage.file_results import UploadResult, result_of
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.core.storage.placement import place_of
 from creative_s3.core.storage.retrieval import archived
@@ -96,6 +96,7 @@ class S3CacheManager(CacheManager):
         self._downloads: SingleFlight[Path] = SingleFlight()
         self._obstacle: CreativeS3Error | None = None
         self._locator: AssetLocator | None = None
+        self._uploads = StoringRun("register_semantic_asset")
         self.s3_manager = s3_manager if enable_s3 else None
         if enable_s3 and s3_manager is None:
             self.s3_manager = self._connected(s3_config or S3Config.from_env())
@@ -136,11 +137,7 @@ class S3CacheManager(CacheManager):
         if not upload_to_s3 or self.s3_manager is None:
             return registered
         upload = self._upload(cache_key, registered.path)
-        if upload.success:
-            if not upload.already_there:
-                self._counts.add(UPLOADS, upload.size_bytes)
-            self._flusher.wake()
-        else:
+        if not upload.success:
             _log.warning(
                 "%s was not uploaded: %s; the next `migrate upload` sends it", cache_key, upload.error
             )
@@ -271,31 +268,23 @@ class S3CacheManager(CacheManager):
             if record is None:
                 raise ItemError("the asset is not registered", item=cache_key)
             adder = FileAdder(
-                storage, path, record.asset, prefix=self._prefix, cache_dir=self.cache_dir, replaces=True
+                storage,
+                path,
+                record.asset,
+                prefix=self._prefix,
+                cache_dir=self.cache_dir,
+                run=self._uploads,
+                replaces=True,
             )
             plan = adder.plan()
-            operation = plan.operation
-            key, size_bytes = operation.key, operation.size_bytes
+            key, size_bytes = plan.operation.key, plan.operation.size_bytes
             self._check_replacement(plan.replaced)
             added = adder.add(plan, engine=single_engine(size_bytes))
         except CreativeS3Error as error:
             return UploadResult(
                 success=False, s3_key=key, local_path=path, size_bytes=size_bytes, error=error
             )
-        outcome, operation = added.outcome, added.addition.operation
-        stored = outcome.stored if outcome else None
-        return UploadResult(
-            success=True,
-            s3_key=operation.key,
-            local_path=path,
-            size_bytes=operation.size_bytes,
-            duration_seconds=outcome.duration_s if outcome else 0.0,
-            etag=stored.etag if stored else None,
-            version_id=stored.version_id if stored else None,
-            crc64nvme=operation.crc64nvme,
-            proof=outcome.proof if outcome else None,
-            already_there=operation.reason is Reason.UNCHANGED or bool(outcome and outcome.already_there),
-        )
+        return result_of(added)
 
     def _check_replacement(self, replaced: StoredObject | None) -> None:
         """Replace only what we put there: anything else, another machine may have put there for a reason.

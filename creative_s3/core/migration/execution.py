@@ -87,19 +87,20 @@ class Execution:
         """
         by_key = {operation.key: operation for operation in operations}
         contested: list[Operation] = []
+
+        def take_late(outcome: Outcome) -> None:
+            if operation := by_key.pop(outcome.request.key, None):
+                self._succeed(operation, outcome)
+
         try:
-            for outcome in engine.upload(self._request(operation) for operation in operations):
-                if outcome.conflict is not None:
-                    contested.append(by_key[outcome.request.key])
-                else:
-                    self._take(by_key[outcome.request.key], outcome)
-                del by_key[outcome.request.key]
-                self._meter.tick()
-        except BaseException:
-            for outcome in engine.drain():  # Ctrl-C, for one: what S3 has confirmed stays confirmed
-                if outcome.error is None and (late := by_key.pop(outcome.request.key, None)):
-                    self._succeed(late, outcome)
-            raise
+            with engine.drained(take_late):
+                for outcome in engine.upload(self._request(operation) for operation in operations):
+                    operation = by_key.pop(outcome.request.key)
+                    if outcome.conflict is not None:
+                        contested.append(operation)
+                    else:
+                        self._take(operation, outcome)
+                    self._meter.tick()
         finally:
             self._commit()
             self.requests.update(engine.requests)
@@ -151,6 +152,7 @@ class Execution:
         )
 
     def _succeed(self, operation: Operation, outcome: Outcome) -> None:
+        self._waiting.append((operation, outcome, _signature(outcome)))  # first: Ctrl-C may come in between
         if outcome.already_there:
             self.confirmed += 1
             self._meter.skipped(operation.key, operation.size_bytes)
@@ -158,11 +160,11 @@ class Execution:
             self.uploaded += 1
             self._meter.uploaded(operation.key, operation.size_bytes)
             self.uploaded_bytes += operation.size_bytes
+        if has_changed(operation, outcome):
             self.changed[operation.key] = operation.if_match is not None
         self.proofs[str(outcome.proof)] += 1
         if outcome.warning:
             self.warnings[outcome.warning] = None
-        self._waiting.append((operation, outcome, _signature(outcome)))
         if len(self._waiting) >= _COMMIT_ITEMS or time.monotonic() - self._committed_at > _COMMIT_S:
             self._commit()
 
@@ -175,7 +177,7 @@ class Execution:
         stored = [
             (operation.key, operation.if_match is not None)
             for operation, outcome, _ in self._waiting
-            if not outcome.already_there
+            if has_changed(operation, outcome)
         ]
         sent = [operation.size_bytes for operation, outcome, _ in self._waiting if not outcome.already_there]
         if proved:
@@ -198,6 +200,15 @@ class Execution:
                 self._catalog.usage.record({}, tallies, at=datetime.now(UTC))
         self._waiting.clear()
         self._committed_at = time.monotonic()
+
+
+def has_changed(operation: Operation, outcome: Outcome) -> bool:
+    """Tell whether the object is another one than the plan saw.
+
+    What was to be replaced and has our content already counts: an answer may have been lost, and the CDN has
+    to be told of it whoever replaced it.
+    """
+    return not outcome.already_there or operation.if_match is not None
 
 
 def proved_object(operation: Operation, outcome: Outcome) -> ProvedObject:

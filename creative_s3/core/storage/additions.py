@@ -18,7 +18,7 @@ from creative_s3.core.costs.costs import measure, request_price, storage_price
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.layout import key_of, object_metadata, object_tags, owner_of
-from creative_s3.core.migration.execution import proved_object
+from creative_s3.core.migration.execution import has_changed, proved_object
 from creative_s3.core.migration.keys import Claim, Occupant, assign_keys
 from creative_s3.core.migration.planning import Operation, Reason, content_type_of
 from creative_s3.core.migration.remote import prove_without_checksum
@@ -32,10 +32,11 @@ from creative_s3.core.workspace import FileState, LocalFile, Signature
 from creative_s3.errors import PreconditionFailedError, RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from creative_s3.core.aws import Connection
+    from creative_s3.core.catalog.storing import StoringRun
     from creative_s3.core.storage.manager import S3StorageManager
 
 _ROUNDS = 3
@@ -139,7 +140,8 @@ class FileAdder:
         path: The file.
         asset: What it is; see `describe`.
         prefix: What our keys begin with.
-        cache_dir: The pipeline's cache; its catalog remembers the key and the proof if the directory exists.
+        cache_dir: The pipeline's cache; its catalog remembers key, proof and run if the directory exists.
+        run: The run that this is a part of.
         replaces: Whether the same asset's object may be replaced when its content is other.
     """
 
@@ -151,12 +153,14 @@ class FileAdder:
         *,
         prefix: str,
         cache_dir: Path,
+        run: StoringRun,
         replaces: bool = False,
     ) -> None:
         self._storage = storage
         self._path = path
         self._prefix = prefix
         self._cache_dir = cache_dir
+        self._run = run
         self._replaces = replaces
         self.asset = asset
 
@@ -216,6 +220,8 @@ class FileAdder:
     def add(self, addition: Addition, *, engine: EngineName = "auto", emit: Emit = ignore) -> Added:
         """Carry out the plan; a key that another writer took meanwhile is chosen again.
 
+        What S3 has confirmed is recorded also when Ctrl-C comes before this returns.
+
         Raises:
             CreativeS3Error: The upload failed.
         """
@@ -226,7 +232,6 @@ class FileAdder:
             if outcome.conflict is None:
                 if outcome.error is not None:
                     raise outcome.error
-                self._remember(addition.operation, outcome)
                 return Added(addition, outcome)
             addition = self.plan()
         raise PreconditionFailedError(
@@ -249,8 +254,21 @@ class FileAdder:
         )
         emit(PhaseStarted("uploading"))
         emit(TotalsKnown(1, operation.size_bytes))
-        with TransferEngine(self._storage.connection, engine=engine, emit=emit) as transfers:
+        taken = False
+
+        def take(outcome: Outcome) -> None:
+            nonlocal taken
+            if not taken:
+                self._remember(operation, outcome, transfers.requests)
+                taken = True
+
+        with (
+            TransferEngine(self._storage.connection, engine=engine, emit=emit) as transfers,
+            transfers.drained(take),
+        ):
             (outcome,) = transfers.upload([request])
+            if outcome.error is None:
+                take(outcome)
         return outcome
 
     def _assigned_key(self) -> str | None:
@@ -260,16 +278,26 @@ class FileAdder:
         with closing(catalog):
             return catalog.assignments().get(self.asset.cache_key)
 
-    def _remember(self, operation: Operation, outcome: Outcome) -> None:
-        """Record key and proof, so that the asset keeps its key and the next validation asks less."""
-        if not self._cache_dir.is_dir() or outcome.stored is None or outcome.stored.crc64nvme is None:
+    def _remember(self, operation: Operation, outcome: Outcome, requests: Mapping[str, int]) -> None:
+        """Record key, proof and run, so that the asset keeps its key and the next validation asks less."""
+        if not self._cache_dir.is_dir():
             return
         side = remote_side(self._storage.connection, self._prefix)
-        with Catalog(catalog_path(self._cache_dir), bucket=side) as catalog:
-            catalog.remember(
-                objects=[proved_object(operation, outcome)],
-                assignments={operation.asset.cache_key: operation.key},
-            )
+        with Catalog(catalog_path(self._cache_dir), bucket=side) as catalog, catalog.database.transaction():
+            if outcome.stored is not None and outcome.stored.crc64nvme is not None:
+                catalog.remember(
+                    objects=[proved_object(operation, outcome)],
+                    assignments={operation.asset.cache_key: operation.key},
+                )
+            if has_changed(operation, outcome):
+                self._run.add(
+                    catalog,
+                    operation.key,
+                    operation.size_bytes,
+                    replaced=operation.if_match is not None,
+                    duration_s=outcome.duration_s,
+                    requests=requests,
+                )
 
 
 class _Seen:

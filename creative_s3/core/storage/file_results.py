@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from creative_s3.core.storage.additions import Added
     from creative_s3.core.transfers.outcomes import Proof
     from creative_s3.errors import CreativeS3Error
 
@@ -60,3 +61,21 @@ class DownloadResult(TransferResult):
     """
 
     __slots__ = ()
+
+
+def result_of(added: Added) -> UploadResult:
+    """Return what became of a file that was added as an asset."""
+    operation, outcome = added.addition.operation, added.outcome
+    stored = outcome.stored if outcome else None
+    return UploadResult(
+        success=True,
+        s3_key=operation.key,
+        local_path=operation.path,
+        size_bytes=operation.size_bytes,
+        duration_seconds=outcome.duration_s if outcome else 0.0,
+        etag=stored.etag if stored else None,
+        version_id=stored.version_id if stored else None,
+        crc64nvme=operation.crc64nvme,
+        proof=outcome.proof if outcome else None,
+        already_there=not added.sent,
+    )

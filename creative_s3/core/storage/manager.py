@@ -161,8 +161,8 @@ class S3StorageManager(ObjectStore):
                 before anything is sent.
             replace: Whether other content under the keys is replaced.
             storage_class: S3's own word; by default ``S3_STORAGE_CLASS``.
-            progress_callback: Called by this thread, at most every half second, and once at the end; with
-                what it raises, the upload ends.
+            progress_callback: Called by this thread, at most every half second, and once at the end, after
+                Ctrl-C too; with what it raises, the upload ends.
             engine: ``auto`` is s3transfer's CRT engine where it can serve.
 
         Returns:
@@ -178,7 +178,11 @@ class S3StorageManager(ObjectStore):
             callback=progress_callback,
         )
         manner = self._manner(replace=replace, storage_class=storage_class, engine=engine)
-        results = upload_files(self, sendings, manner=manner, meter=meter) if sendings else ()
+        try:
+            results = upload_files(self, sendings, manner=manner, meter=meter) if sendings else ()
+        except KeyboardInterrupt:
+            meter.finish()  # what was proved meanwhile is in it
+            raise
         return results, meter.finish()
 
     def download_file(self, s3_key: str, local_path: PathText, *, replace: bool = False) -> DownloadResult:

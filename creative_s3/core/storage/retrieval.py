@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.ledger import Ledger, Moved
@@ -29,7 +30,7 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
@@ -227,8 +228,9 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
         CreativeS3Error: No object can be fetched any more (no valid credentials, for example).
     """
     started = time.monotonic()
+    looked = Counter(looked or {})
     prices = current_book().region(connection.region)
-    retrieved: list[Retrieved] = []
+    retrieved: dict[str, Retrieved] = {}
     misses = list(selection.misses)
     emit(PhaseStarted("downloading"))
     emit(TotalsKnown(len(selection.objects), sum(stored.size_bytes for stored in selection.objects)))
@@ -249,13 +251,13 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
 
     def report() -> RetrievalReport:
         return RetrievalReport(
-            retrieved=tuple(sorted(retrieved, key=lambda item: place[item.key])),
+            retrieved=tuple(retrieved[key] for key in place if key in retrieved),
             misses=tuple(sorted(misses, key=lambda miss: place.get(miss.key, -1))),
             markers=selection.markers,
             engine=transfers.name,
             duration_s=time.monotonic() - started,
-            planned=_planned(selection, looked or {}, prices),
-            sent=_sent(selection, retrieved, Counter(looked or {}) + Counter(transfers.requests), prices),
+            planned=_planned(selection, looked, prices),
+            sent=_sent(selection, retrieved.values(), looked + Counter(transfers.requests), prices),
         )
 
     with (
@@ -263,10 +265,11 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
         ledger.run("assets download", lambda: _moved(report(), transfers.requests), counts_as=DOWNLOADS)
         if ledger
         else nullcontext(),
+        transfers.drained(partial(_take, retrieved)),
     ):
         for outcome in transfers.download(_swept(requests())):
             if outcome.error is None:
-                retrieved.append(_retrieved(outcome))
+                _take(retrieved, outcome)
             elif ends_run(outcome.error):
                 raise outcome.error
             else:
@@ -287,7 +290,7 @@ def _planned(selection: Selection, looked: Mapping[str, int], prices: RegionPric
 
 
 def _sent(
-    selection: Selection, retrieved: Sequence[Retrieved], sent: Mapping[str, int], prices: RegionPrices
+    selection: Selection, retrieved: Iterable[Retrieved], sent: Mapping[str, int], prices: RegionPrices
 ) -> Bill:
     """Price what was sent, as requests on the classes of the selected objects."""
     classes = {stored.key: stored.storage_class for stored in selection.objects}
@@ -331,9 +334,9 @@ def _swept(requests: Iterator[Download]) -> Iterator[Download]:
         yield request
 
 
-def _retrieved(outcome: Outcome) -> Retrieved:
+def _take(retrieved: dict[str, Retrieved], outcome: Outcome) -> None:
     stored = outcome.stored
-    return Retrieved(
+    retrieved[outcome.request.key] = Retrieved(
         key=outcome.request.key,
         path=outcome.request.path,
         size_bytes=stored.size_bytes if stored else 0,

@@ -129,14 +129,7 @@ def upload_files(
 
     def settle(index: int, result: UploadResult) -> None:
         results[index] = result
-        size_bytes = sendings[index].size_bytes
-        if not result.success:
-            meter.failed(result.s3_key, size_bytes)
-        elif result.already_there:
-            meter.skipped(result.s3_key, size_bytes)
-        else:
-            meter.uploaded(result.s3_key, size_bytes)
-        meter.tick()
+        _count(result, sendings[index].size_bytes, meter)
 
     def requests() -> Iterator[Upload]:
         prepare = partial(_prepared, store, manner=manner)
@@ -146,17 +139,23 @@ def upload_files(
         for index, step in enumerate(steps):
             if isinstance(step, UploadResult):
                 settle(index, step)
+                meter.tick()
             else:
                 asked[id(step)] = (index, step)
                 yield step
 
+    def take(outcome: Outcome) -> None:
+        if index_and_request := asked.pop(id(outcome.request), None):
+            settle(index_and_request[0], _uploaded(outcome, manner))
+
     with TransferEngine(store.connection, engine=manner.engine, emit=meter.take, tick=meter.tick) as engine:
         try:
-            for outcome in engine.upload(requests()):
-                if outcome.error is not None and ends_run(outcome.error):
-                    raise outcome.error
-                index, _ = asked.pop(id(outcome.request))
-                settle(index, _uploaded(outcome, manner))
+            with engine.drained(take):
+                for outcome in engine.upload(requests()):
+                    if outcome.error is not None and ends_run(outcome.error):
+                        raise outcome.error
+                    take(outcome)
+                    meter.tick()
         finally:
             store.count(engine.requests)
     return tuple(results[index] for index in range(len(sendings)))
@@ -209,6 +208,15 @@ def download_file(
 def single_engine(size_bytes: int) -> EngineName:
     """Return the engine for one object alone: a new CRT client would pay for new connections first."""
     return "classic" if size_bytes < MULTIPART_FROM_BYTES else "auto"
+
+
+def _count(result: UploadResult, size_bytes: int, meter: ProgressMeter) -> None:
+    if not result.success:
+        meter.failed(result.s3_key, size_bytes)
+    elif result.already_there:
+        meter.skipped(result.s3_key, size_bytes)
+    else:
+        meter.uploaded(result.s3_key, size_bytes)
 
 
 def _is_mapping(value: object) -> bool:

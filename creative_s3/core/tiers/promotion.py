@@ -201,22 +201,31 @@ class Promoter:
         return known is None or (known.etag != stored.etag and known.crc64nvme != stored.crc64nvme)
 
     def _fetch(self, ready: Sequence[_Wanted]) -> Iterator[Settled]:
-        by_path = {wanted.path: wanted for wanted in ready}
+        by_path = {wanted.path: wanted.move for wanted in ready}
         waiting: list[tuple[Move, Outcome]] = []
+
+        def take_late(outcome: Outcome) -> None:
+            move = by_path.pop(outcome.request.path, None)
+            if move is not None and self._unproved(move, outcome) is None:
+                waiting.append((move, outcome))
+
         with TransferEngine(self._store.connection, engine=self._engine, emit=self._emit) as transfers:
             try:
-                for outcome in transfers.download(_swept(ready)):
-                    move = by_path[outcome.request.path].move
-                    error = outcome.error or self._unproved(move, outcome)
-                    if error is None:
-                        waiting.append((move, outcome))
-                        yield done(move, self._now)
-                    elif ends_run(error):
-                        raise error
-                    else:
-                        yield failed(move, error)
-                    if len(waiting) >= _COMMIT_FILES:
-                        self._commit(waiting)
+                with transfers.drained(take_late):
+                    for outcome in transfers.download(_swept(ready)):
+                        move = by_path[outcome.request.path]
+                        error = outcome.error or self._unproved(move, outcome)
+                        if error is None:
+                            waiting.append((move, outcome))
+                        del by_path[outcome.request.path]
+                        if error is None:
+                            yield done(move, self._now)
+                        elif ends_run(error):
+                            raise error
+                        else:
+                            yield failed(move, error)
+                        if len(waiting) >= _COMMIT_FILES:
+                            self._commit(waiting)
             finally:
                 self._commit(waiting)
                 self._store.count(transfers.requests)

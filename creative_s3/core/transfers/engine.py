@@ -8,6 +8,7 @@ a large file, an fsync) is done in a small pool. The steps of one upload or down
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from creative_s3.core.aws import accelerated
@@ -135,19 +136,24 @@ class TransferEngine:
         for run in tuple(self._runs):
             run.cancel()
 
-    def drain(self) -> tuple[Outcome, ...]:
-        """End everything, as `cancel` does; return the outcomes that an exception kept from being yielded.
+    @contextmanager
+    def drained(self, take: Callable[[Outcome], None]) -> Iterator[None]:
+        """Iterate within this: what S3 confirmed is recorded also when an exception ends the iteration.
 
-        For whoever iterates and is interrupted: what S3 confirmed must be recorded all the same. The outcome
-        that was yielded last is among them once more.
+        After Ctrl-C, for one, what is under way gets a moment to be answered, as after `cancel`. Whatever
+        succeeded and was not yielded goes to `take`, and the outcome that was yielded last once more: nobody
+        can tell how far its record had come. The exception goes on after that.
+
+        Args:
+            take: Records an outcome without an error; recording one again changes nothing.
         """
-        self.cancel()
-        for run in tuple(self._runs):
-            run.abandon()
-            self._late.extend(run.left_over())
-        late = tuple(self._late)
-        self._late.clear()
-        return late
+        try:
+            yield
+        except BaseException:
+            for outcome in self._drain():
+                if outcome.error is None:
+                    take(outcome)
+            raise
 
     def close(self) -> None:
         """Cancel what is under way and let go of everything."""
@@ -159,6 +165,16 @@ class TransferEngine:
         if not any(run.is_stuck for run in self._runs):
             self._terms.engine.close()  # with a transfer stuck in it, closing would wait for that
         self._terms.pool.shutdown()
+
+    def _drain(self) -> tuple[Outcome, ...]:
+        """End everything, as `cancel` does; return the outcomes that an exception kept from being yielded."""
+        self.cancel()
+        for run in tuple(self._runs):
+            run.abandon()
+            self._late.extend(run.left_over())
+        late = tuple(self._late)
+        self._late.clear()
+        return late
 
     def _run(self, jobs: Iterator[Job]) -> Iterator[Outcome]:
         run = Run(self._terms, jobs)
