@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creative_s3.cli import lifecycle_options as wants
+from creative_s3.cli.lifecycle_options import RuleOptions, saying_rules, use_of
 from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -75,18 +75,11 @@ def register(app: typer.Typer) -> None:
     )(import_rules)
 
 
+@saying_rules
 def set_rules(
     run: Run,
     *,
-    transition: wants.Transitions = None,
-    expire: wants.Expire = None,
-    noncurrent_expire: wants.NoncurrentExpire = None,
-    abort_uploads: wants.AbortUploads = None,
-    min_size: wants.MinSize = None,
-    kind: wants.KindOption = None,
-    campaign: wants.Campaign = None,
-    under: wants.Under = None,
-    name: wants.Name = None,
+    options: RuleOptions,
     accept_expiry: AcceptExpiry = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -105,9 +98,9 @@ def set_rules(
     from creative_s3.core.lifecycle.changes import setting
     from creative_s3.core.storage.manager import S3StorageManager
 
-    wanted = wants.wanted_of(transition, expire, noncurrent_expire, abort_uploads, min_size)
+    wanted = options.wanted()
     store = S3StorageManager(connection=run.connection())
-    rules = wants.wanted_rules(run, store, wanted, kind, campaign, under, name)
+    rules = options.rules(wanted, run, store)
     change = setting(read(store), rules)
     return _changed(run, store, change, accepted=accept_expiry or (), dry_run=dry_run, yes=yes)
 
@@ -220,7 +213,7 @@ def _changed(  # noqa: PLR0917 - one flow for all three commands
             human="The rules are that way already: nothing was changed.",
             lines=(),
         )
-    plan = plan_change(store, change, use=wants.use_of(run, store), now=datetime.now(UTC))
+    plan = plan_change(store, change, use=use_of(run, store), now=datetime.now(UTC))
     refusal = None
     try:
         check_accepted(plan, accepted)

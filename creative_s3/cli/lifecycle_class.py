@@ -11,15 +11,16 @@ from creative_s3.cli.completion import values
 from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
+from creative_s3.cli.selections import selected_names, selecting
 from creative_s3.cli.text import PROGRAM, count, size
-from creative_s3.core.models import Kind
-from creative_s3.errors import ExitCode, UsageError
+from creative_s3.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from creative_s3.core.costs.bills import Bill
     from creative_s3.core.models import StoredObject
+    from creative_s3.core.search.selection import Selection
     from creative_s3.core.storage.class_changes import ClassChanged
     from creative_s3.core.storage.class_plan import ClassPlan, Refused
     from creative_s3.core.storage.manager import S3StorageManager
@@ -44,11 +45,11 @@ def register(app: typer.Typer) -> None:
     command(
         app,
         "class",
-        settings=tuple(name for name in (*AWS, *CACHE) if name != "prefix"),
+        settings=tuple(name for name in (*AWS, *CACHE) if name not in {"prefix", "region"}),
         examples=(
             (
                 "What would it cost and save?",
-                f"{PROGRAM} lifecycle class --kind composite --older 90d --to STANDARD_IA --dry-run",
+                f"{PROGRAM} lifecycle class --type composite --older 90d --to STANDARD_IA --dry-run",
             ),
             ("One asset", f"{PROGRAM} lifecycle class scene_summer_us --to GLACIER_IR"),
             (
@@ -59,6 +60,7 @@ def register(app: typer.Typer) -> None:
     )(change_class)
 
 
+@selecting
 def change_class(
     run: Run,
     keys: Annotated[
@@ -70,6 +72,7 @@ def change_class(
         ),
     ] = None,
     *,
+    selection: "Selection | None",
     to: Annotated[
         StorageClass,
         typer.Option("--to", metavar="CLASS", help="The class they shall have, such as STANDARD_IA."),
@@ -83,28 +86,6 @@ def change_class(
             autocompletion=values.key_prefixes,
         ),
     ] = None,
-    kind: Annotated[
-        list[Kind] | None,
-        typer.Option(
-            "--kind", metavar="KIND", help="Those of product, background, composite, cache, unsorted."
-        ),
-    ] = None,
-    campaign: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--campaign",
-            metavar="ID",
-            help="Those with a campaign in their key.",
-            autocompletion=values.campaigns,
-        ),
-    ] = None,
-    larger: Annotated[
-        str | None, typer.Option("--larger", metavar="SIZE", help="Only larger ones, such as 128KiB.")
-    ] = None,
-    older: Annotated[
-        str | None,
-        typer.Option("--older", metavar="TIME", help="Only those stored before: 30d ago, or on 2026-03-01."),
-    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only show the plan and its price.", show_default=False)
     ] = False,
@@ -116,7 +97,8 @@ def change_class(
     and encryption, and proved afterwards by its checksum. Archived objects have to be restored first and are
     told with exit code 10 or 3. To S3, a copy is a new object: lifecycle rules count its age from now on.
 
-    --kind, --campaign, --larger and --older choose among all assets' objects, or among those below --prefix.
+    Name objects, or choose assets as `assets find` does; --region is the asset's then. --prefix stands for
+    objects that are no assets, too.
     """
     from creative_s3.cli import views_class as views
     from creative_s3.core.costs.price_store import current_book
@@ -126,9 +108,7 @@ def change_class(
 
     target, region = str(to), current_book().region(run.config.region)
     store = S3StorageManager(connection=run.connection())
-    chosen, missing = _chosen(
-        run, store, keys, prefix=prefix, kinds=kind, campaigns=campaign, larger=larger, older=older
-    )
+    chosen, missing, warnings = _chosen(run, store, keys, selection, prefix)
     with run.live():
         movable = [stored for stored in chosen if stored.storage_class != target]
         ready, archived = split_archived(store, movable, workers=run.config.max_parallel_uploads)
@@ -138,7 +118,8 @@ def change_class(
     )
     if not plan.changes and len(plan.refused) == 1 and not settled:
         raise plan.refused[0].error
-    notices = views.notices(plan, region.of(target).rules, is_versioned=_is_versioned(store, plan))
+    is_versioned = _is_versioned(store, plan)
+    notices = (*warnings, *views.notices(plan, region.of(target).rules, is_versioned=is_versioned))
     data = {"bucket": store.bucket, **plan.to_dict()}
     if dry_run or not plan.changes:
         return Report(
@@ -191,37 +172,28 @@ def _chosen(
     run: Run,
     store: "S3StorageManager",
     keys: "list[str] | None",
-    *,
+    selection: "Selection | None",
     prefix: str | None,
-    kinds: "list[Kind] | None",
-    campaigns: "list[str] | None",
-    larger: str | None,
-    older: str | None,
-) -> "tuple[list[StoredObject], list[Refused]]":
-    """Find the objects that are meant, and the names that mean none."""
-    from creative_s3.cli.amounts import moment, size_in_bytes
-    from creative_s3.cli.names import names_of
-    from creative_s3.core.search.finder import Finder
+) -> "tuple[list[StoredObject], list[Refused], tuple[str, ...]]":
+    """Find the objects that are meant, the names that mean none, and what to warn of."""
+    from creative_s3.core.search.finder import Finder, existing_catalog
     from creative_s3.core.storage.class_plan import Refused
-    from creative_s3.core.storage.class_selection import Choice, choose
+    from creative_s3.core.storage.class_selection import Choice, choice_of, choose
 
-    choice = Choice(
-        prefix=prefix,
-        kinds=tuple(kinds or ()),
-        campaigns=tuple(campaigns or ()),
-        larger_than_bytes=None if larger is None else size_in_bytes(larger, option="--larger"),
-        stored_before=None if older is None else moment(older, option="--older", now=datetime.now(UTC)),
-    )
-    if not keys and choice == Choice():
-        raise UsageError(
-            "nothing is chosen",
-            hint=f"{PROGRAM} {run.command} KEY… --to CLASS  # or --kind, --campaign, --prefix, --older",
+    names: list[str] = []
+    warnings: tuple[str, ...] = ()
+    if keys or selection is not None or prefix is None:
+        names, warnings = selected_names(run, keys, selection)
+    our_prefix, cache_dir = run.config.prefix, run.config.cache_dir
+    choice = Choice(tuple(names), prefix=prefix)
+    if selection is not None:
+        choice = choice_of(
+            existing_catalog(store.connection, prefix=our_prefix, cache_dir=cache_dir), names, prefix
         )
-    finder = Finder(store, prefix=run.config.prefix, cache_dir=run.config.cache_dir)
-    names = names_of(keys or (), run.command)
+    finder = Finder(store, prefix=our_prefix, cache_dir=cache_dir)
     with run.live() as live:
-        found, misses = choose(store, finder, names, choice, our_prefix=run.config.prefix, emit=live.emit)
-    return found, [Refused(name, error) for name, error in misses.items()]
+        found, misses = choose(store, finder, choice, our_prefix=our_prefix, emit=live.emit)
+    return found, [Refused(name, error) for name, error in misses.items()], warnings
 
 
 def _carry_out(run: Run, store: "S3StorageManager", plan: "ClassPlan") -> "tuple[list[ClassChanged], Bill]":

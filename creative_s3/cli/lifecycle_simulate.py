@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creative_s3.cli import lifecycle_options as wants
+from creative_s3.cli.lifecycle_options import RuleOptions, saying_rules, use_of
 from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -46,21 +46,14 @@ def register(app: typer.Typer) -> None:
     )(simulate)
 
 
+@saying_rules
 def simulate(
     run: Run,
     *,
+    options: RuleOptions,
     months: Annotated[
         int, typer.Option("--months", metavar="N", min=1, max=360, help="How many calendar months.")
     ] = 36,
-    transition: wants.Transitions = None,
-    expire: wants.Expire = None,
-    noncurrent_expire: wants.NoncurrentExpire = None,
-    abort_uploads: wants.AbortUploads = None,
-    min_size: wants.MinSize = None,
-    kind: wants.KindOption = None,
-    campaign: wants.Campaign = None,
-    under: wants.Under = None,
-    name: wants.Name = None,
     file: Annotated[
         str | None,
         typer.Option("--file", metavar="FILE", help="Rules of a JSON file, instead of options; - is stdin."),
@@ -121,17 +114,15 @@ def simulate(
     if as_csv and run.output.look.json:
         raise UsageError("--csv and --json are two forms of the same", hint="give one of them")
     made = _report_form(report)
-    given = (transition, expire, noncurrent_expire, abort_uploads)
-    _check_one_source(any(given), file, compare)
+    options.check_in_use(for_folders=suggest)
+    _check_one_source(options.do_something, file, compare)
+    wanted = options.wanted() if options.do_something else None
     store = S3StorageManager(connection=run.connection())
     present = read(store)
-    wanted: tuple[Any, ...] | None = None
-    if any(given):
-        options = wants.wanted_of(transition, expire, noncurrent_expire, abort_uploads, min_size)
-        wanted = wants.wanted_rules(run, store, options, kind, campaign, under, name)
+    rules = options.rules(wanted, run, store) if wanted else None
     use = _use(run, store, reads_per_month)
-    before, after = _rule_sets(present, wanted, file, compare)
-    folders = _folders(run, store, kind, campaign, under) if suggest else None
+    before, after = _rule_sets(present, rules, file, compare)
+    folders = options.folders(run, store) if suggest else None
     found = look_ahead(
         store,
         before,
@@ -197,7 +188,7 @@ def _named(name: str, present: "BucketRules") -> "RuleSet":
 def _use(run: Run, store: "ObjectStore", reads_per_month: float | None) -> "KnownUse":
     from dataclasses import replace
 
-    use = wants.use_of(run, store)
+    use = use_of(run, store)
     if reads_per_month is None:
         return use
     return replace(use, everywhere=round(reads_per_month * _MONTHS_PER_YEAR))
@@ -212,18 +203,6 @@ def _growth(text: str | None, use: "KnownUse") -> "Growth | None":
     if text.strip().lower() in {_NONE, "0"}:
         return None
     return growth_of(text, None if is_percentage(text) else size_in_bytes(text, option="--growth"))
-
-
-def _folders(
-    run: Run, store: "ObjectStore", kind: str | None, campaign: str | None, under: str | None
-) -> tuple[str, ...]:
-    from creative_s3.core.lifecycle.holdings import cache_types
-    from creative_s3.core.lifecycle.planning import folders_for
-
-    if under is not None:
-        return (under,)
-    types = () if campaign is None else cache_types(store, run.config.prefix)
-    return folders_for(run.config.prefix, kind=kind, campaign=campaign, cache_types=types)
 
 
 def _report_form(report: str | None) -> Any:  # noqa: ANN401 - what turns an outlook into a text, or None

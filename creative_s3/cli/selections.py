@@ -2,15 +2,14 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
-import inspect
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from creative_s3.cli.completion import values
+from creative_s3.cli.option_groups import giving
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
@@ -51,34 +50,13 @@ _OPTIONS: Final[Mapping[str, Any]] = {
 
 def selecting(function: Callable[..., Report]) -> Callable[..., Report]:
     """Give a command the options: it gets their `Selection`, or None, as the parameter ``selection``."""
-    # The core is not imported for a name that nobody asks Typer about.
-    hints = get_type_hints(function, localns={"Selection": object}, include_extras=True)
-    own = [
-        parameter.replace(annotation=hints[parameter.name])
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.name != "selection"
-    ]
 
-    @wraps(function)
-    def select(run: Run, **given: Any) -> Report:  # noqa: ANN401 - whatever Typer parsed
-        chosen = {name: given.pop(name) for name in _OPTIONS}
-        is_chosen = any(
-            value or value == "" for value in chosen.values()
-        )  # an empty text is a slip, and told
-        return function(run, selection=_selection_of(**chosen) if is_chosen else None, **given)
+    def meaning(chosen: dict[str, Any]) -> "Selection | None":
+        # An empty text is a slip, and told.
+        is_chosen = any(value or value == "" for value in chosen.values())
+        return _selection_of(**chosen) if is_chosen else None
 
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in _OPTIONS.items()
-    ]
-    keyword_only = inspect.Parameter.KEYWORD_ONLY
-    first = [parameter for parameter in own if parameter.kind is not keyword_only]
-    rest = [parameter for parameter in own if parameter.kind is keyword_only]
-    parameters = [*first, *added, *rest]
-    select.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    select.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    del select.__wrapped__  # its signature is not ours
-    return select
+    return giving(function, _OPTIONS, parameter="selection", meaning=meaning)
 
 
 def selected_names(

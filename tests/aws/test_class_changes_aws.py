@@ -44,7 +44,7 @@ def test_an_archived_object_ends_with_10_and_names_the_restore(
 def test_a_selection_of_archived_objects_only_ends_with_10(aws_bucket: S3Client) -> None:
     put(aws_bucket, "GLACIER")
     put(aws_bucket, "GLACIER", key=KEY.replace("soap.png", "b.png"))
-    result = run("--kind", "product", "--to", "STANDARD_IA", "--yes", "--json")
+    result = run("--prefix", KEY.rpartition("/")[0], "--to", "STANDARD_IA", "--yes", "--json")
     assert result.exit_code == 10
 
 
@@ -52,7 +52,7 @@ def test_what_is_not_archived_moves_all_the_same(aws_bucket: S3Client) -> None:
     other = KEY.replace("soap.png", "b.png")
     put(aws_bucket, "GLACIER")
     put(aws_bucket, key=other)
-    result = run("--kind", "product", "--to", "STANDARD_IA", "--yes", "--json")
+    result = run("--prefix", KEY.rpartition("/")[0], "--to", "STANDARD_IA", "--yes", "--json")
     assert result.exit_code == 10
     assert aws_bucket.head_object(Bucket=BUCKET, Key=other)["StorageClass"] == "STANDARD_IA"
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from creative_s3.core.aws import translate
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.faults import ends_run
-from creative_s3.core.layout import parse_key
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.migration.remote import published_key
 from creative_s3.core.objects import is_archived
-from creative_s3.core.slugs import slug_or_unspecified
 from creative_s3.core.storage.class_plan import Refused
 from creative_s3.errors import (
     AccessDeniedError,
@@ -25,80 +24,66 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from creative_s3.core.models import Kind, StoredObject
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.models import StoredObject
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.search.finder import Finder
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What objects must be to be chosen from a listing; with nothing said, none are.
+    """Which objects shall get another class.
 
     Attributes:
-        prefix: How their full keys begin; None for all assets' objects.
-        kinds: One of these kinds of our layout; empty for any.
-        campaigns: One of these campaigns in the key; empty for any.
-        larger_than_bytes: Larger than that.
-        stored_before: Stored before that time.
+        names: Keys, cache keys or other names.
+        keys: Assets' objects: full key -> the asset's cache key.
+        prefix: Also every object whose full key begins so; None for no such ones.
     """
 
+    names: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
     prefix: str | None = None
-    kinds: tuple[Kind, ...] = ()
-    campaigns: tuple[str, ...] = ()
-    larger_than_bytes: int | None = None
-    stored_before: datetime | None = None
-
-    def takes(self, stored: StoredObject, our_prefix: str) -> bool:
-        """Tell whether an object is chosen; `our_prefix` is what keys of the layout begin with."""
-        parts = parse_key(stored.key, our_prefix)
-        if parts is None and (self.prefix is None or self.kinds or self.campaigns):
-            return False
-        campaign = parts.fields.get("campaign") if parts else None
-        return (
-            (not self.kinds or (parts is not None and parts.kind in self.kinds))
-            and (not self.campaigns or campaign in {slug_or_unspecified(name) for name in self.campaigns})
-            and (self.larger_than_bytes is None or stored.size_bytes > self.larger_than_bytes)
-            and (
-                self.stored_before is None
-                or (stored.last_modified is not None and stored.last_modified < self.stored_before)
-            )
-        )
 
 
-def choose(  # noqa: PLR0913 - what is named, and what is chosen
-    store: ObjectStore,
-    finder: Finder,
-    names: Sequence[str],
-    choice: Choice,
-    *,
-    our_prefix: str,
-    emit: Emit = ignore,
+def choice_of(catalog: Catalog | None, cache_keys: Sequence[str], prefix: str | None) -> Choice:
+    """Return the choice of assets by what their catalog knows of their keys, and close it.
+
+    Those whose key it does not know are looked up by name.
+    """
+    if catalog is None:
+        return Choice(tuple(cache_keys), prefix=prefix)
+    with closing(catalog):
+        assigned = catalog.assignments_of(cache_keys)
+    names = tuple(cache_key for cache_key in cache_keys if cache_key not in assigned)
+    return Choice(names, {key: cache_key for cache_key, key in assigned.items()}, prefix)
+
+
+def choose(
+    store: ObjectStore, finder: Finder, choice: Choice, *, our_prefix: str, emit: Emit = ignore
 ) -> tuple[list[StoredObject], dict[str, CreativeS3Error]]:
-    """Find the objects that are named and those that are chosen, each once.
+    """Find the objects that are chosen, each once, and the names that mean none.
 
     The published index is never among them: every run reads it.
 
     Args:
         store: The bucket.
         finder: Knows what a name means.
-        names: Keys or other names.
-        choice: What else; the bucket is listed when it says anything.
+        choice: Names are asked for one by one, the rest is found by listing.
         our_prefix: What keys of the layout begin with.
         emit: Takes events.
 
     Raises:
-        ObjectNotFoundError: The choice finds nothing.
+        ObjectNotFoundError: There is nothing that is chosen.
         CreativeS3Error: The bucket cannot be used at all.
     """
     found: dict[str, StoredObject] = {}
     misses: dict[str, CreativeS3Error] = {}
-    if names:
+    if choice.names:
         emit(PhaseStarted("looking up"))
         workers = store.connection.config.max_parallel_uploads
-        for name, one in finder.find_all(dict.fromkeys(names), workers=workers):
+        for name, one in finder.find_all(dict.fromkeys(choice.names), workers=workers):
             if not isinstance(one, CreativeS3Error):
                 found[one.key] = one
             elif ends_run(one):
@@ -112,22 +97,32 @@ def choose(  # noqa: PLR0913 - what is named, and what is chosen
             item=index_key,
             hint="name assets, or keys of their objects",
         )
-    if choice != Choice():
+    if choice.keys or choice.prefix is not None:
         emit(PhaseStarted("listing the bucket"))
-        below = choice.prefix if choice.prefix is not None else f"{our_prefix}/" if our_prefix else ""
-        listed = {
-            stored.key: stored
-            for stored in store.objects(below)
-            if stored.key != index_key and choice.takes(stored, our_prefix)
+    listed: dict[str, StoredObject] = {}
+    if choice.prefix is not None:
+        listed |= {stored.key: stored for stored in store.objects(choice.prefix) if stored.key != index_key}
+    if choice.keys:
+        below = f"{our_prefix}/" if our_prefix else ""
+        listed |= {stored.key: stored for stored in store.objects(below) if stored.key in choice.keys}
+        misses |= {
+            cache_key: _gone(cache_key, key) for key, cache_key in choice.keys.items() if key not in listed
         }
-        if not listed and not found and not misses:
-            raise ObjectNotFoundError(
-                "no object is like that",
-                item=f"s3://{store.bucket}/{below}",
-                hint="see what is there with `creative-s3 assets list`",
-            )
-        found = listed | found
-    return list(found.values()), misses
+    if not listed and not found and not misses:
+        raise ObjectNotFoundError(
+            "no object is like that",
+            item=f"s3://{store.bucket}/{choice.prefix or our_prefix}",
+            hint="see what is there with `creative-s3 assets list`",
+        )
+    return list((listed | found).values()), misses
+
+
+def _gone(cache_key: str, key: str) -> ObjectNotFoundError:
+    return ObjectNotFoundError(
+        f"the object of the asset {cache_key} is gone",
+        item=key,
+        hint="see what is there: creative-s3 assets discover",
+    )
 
 
 def keeps_versions(store: ObjectStore) -> bool:
