@@ -124,7 +124,8 @@ def recover(
         )
     run.output.show(told)
     run.confirm(f"Make version {plan.target.version_id} what everybody reads?", assume_yes=yes)
-    done = recover(connection, plan)
+    with run.live() as live:
+        done = recover(connection, plan, emit=live.emit)
     by = {"checksum": "the same CRC64NVME", "etag": "the same ETag", "size": "the same size"}[done.proof]
     return Report(
         data={**data, "done": True, "version_id": done.version_id, "proof": done.proof},

@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 
 from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
 from creative_s3.core.models import StoredObject
-from creative_s3.core.storage.class_plan import (
-    COPY_LIMIT_BYTES,
-    EARLY_DELETE,
-    RETRIEVAL,
-    ClassPlan,
-    copy_part_bytes,
-    parts_of_copy,
-    plan_class_change,
-)
+from creative_s3.core.part_copies import COPY_LIMIT_BYTES, copy_part_bytes, parts_of_copy
+from creative_s3.core.storage.class_plan import EARLY_DELETE, RETRIEVAL, ClassPlan, plan_class_change
 
 VIRGINIA = load_bundled().region("us-east-1")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

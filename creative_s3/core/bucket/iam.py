@@ -170,6 +170,7 @@ NEEDS: Mapping[str, Need] = {
     "bucket recover": Need(
         bucket=("s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"),
         objects=(
+            "s3:AbortMultipartUpload",
             "s3:DeleteObjectVersion",
             "s3:GetObject",
             "s3:GetObjectTagging",

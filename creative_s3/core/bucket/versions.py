@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.aws import translate
 from creative_s3.core.endpoints import may_send
+from creative_s3.core.events import Emit, Finished, PhaseStarted, Progressed, Queued, TotalsKnown, ignore
 from creative_s3.core.objects import bare_etag
+from creative_s3.core.part_copies import COPY_LIMIT_BYTES, COPY_PART_BYTES, CopySource, copy_in_parts
 from creative_s3.errors import (
     ChecksumMismatchError,
-    ItemError,
     ObjectNotFoundError,
     PreconditionFailedError,
     RefusedError,
@@ -25,13 +26,12 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from creative_s3.core.aws import Connection
 
 _NO_VERSION = "null"
-_COPY_LIMIT_BYTES = 5 * 1024**3
-"""The most that one CopyObject takes (AWS: "CopyObject")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +201,26 @@ def plan_from(
     return Recovery(key, target, (), copies=True, current=found[0])
 
 
-def recover(connection: Connection, plan: Recovery) -> Recovered:
+def recover(
+    connection: Connection,
+    plan: Recovery,
+    *,
+    copy_limit_bytes: int = COPY_LIMIT_BYTES,
+    part_bytes: int = COPY_PART_BYTES,
+    emit: Emit = ignore,
+) -> Recovered:
     """Carry out a recovery, and prove that the object is what the version was.
+
+    Args:
+        connection: Of the bucket.
+        plan: From `plan_recovery`.
+        copy_limit_bytes: A larger version is copied in parts.
+        part_bytes: The size of those parts, at least 5 MiB.
+        emit: Takes events.
 
     Raises:
         PreconditionFailedError: Somebody has written or deleted the object meanwhile; nothing was done.
         RefusedError: Versioning is not on, so that the copy would replace the last content for good.
-        ItemError: The version is larger than S3 copies in one request.
         ChecksumMismatchError: The object is not what the version was.
         CreativeS3Error: A request failed.
     """
@@ -222,7 +235,21 @@ def recover(connection: Connection, plan: Recovery) -> Recovered:
     for marker in plan.markers:
         _remove_marker(connection, plan.key, marker)
     if plan.copies:
-        _copy(connection, plan)
+        if not plan.current.is_delete_marker and not _keeps_versions(connection):
+            raise RefusedError(
+                "the bucket's versioning is not on: the copy would replace the present content for good",
+                item=plan.key,
+                hint="creative-s3 bucket apply --only versioning",
+            )
+        emit(PhaseStarted("copying"))
+        emit(TotalsKnown(1, plan.target.size_bytes))
+        emit(Queued(plan.key, plan.target.size_bytes))
+        copier = _Copier(connection, plan)
+        if plan.target.size_bytes <= copy_limit_bytes:
+            copier.copy()
+        else:
+            copier.copy_in_parts(wanted, part_bytes, lambda moved: emit(Progressed(plan.key, moved)))
+        emit(Finished(plan.key, plan.target.size_bytes))
     found = _head(connection, plan.key)
     return Recovered(
         key=plan.key,
@@ -232,35 +259,48 @@ def recover(connection: Connection, plan: Recovery) -> Recovered:
     )
 
 
-def _copy(connection: Connection, plan: Recovery) -> None:
-    if plan.target.size_bytes > _COPY_LIMIT_BYTES:
-        raise ItemError(
-            "the version is larger than the 5 GB that S3 copies in one request",
-            item=plan.key,
-            hint=f"aws s3api get-object --version-id {plan.target.version_id}  # then upload it",
+class _Copier:
+    """Copies the version that is to come back on top."""
+
+    def __init__(self, connection: Connection, plan: Recovery) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._source = {
+            "Bucket": connection.bucket,
+            "Key": plan.key,
+            "VersionId": plan.target.version_id,
+        }
+        self._settings: dict[str, Any] = {"StorageClass": plan.target.storage_class or "STANDARD"}
+        if connection.config.kms_key_id:
+            self._settings |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": connection.config.kms_key_id}
+
+    def copy(self) -> None:
+        """Copy it in one request."""
+        self._send("copy_object", "CopyObject", CopySource=self._source, **self._settings)
+
+    def copy_in_parts(self, answer: dict[str, Any], part_bytes: int, moved: Callable[[int], object]) -> None:
+        """Copy it in parts, unless somebody writes the object meanwhile."""
+        current, target = self._plan.current, self._plan.target
+        # Locks are the old version's own: it keeps them, and their time may be over.
+        kept = {name: value for name, value in answer.items() if not name.startswith("ObjectLock")}
+        told = self._send("get_object_tagging", "GetObjectTagging", VersionId=target.version_id)["TagSet"]
+        copy_in_parts(
+            self._send,
+            CopySource(self._source, target.etag, target.size_bytes, answer.get("ChecksumCRC64NVME")),
+            kept,
+            tags={tag["Key"]: tag["Value"] for tag in told},
+            settings=self._settings,
+            conditions={"IfNoneMatch": "*"} if current.is_delete_marker else {"IfMatch": f'"{current.etag}"'},
+            part_bytes=part_bytes,
+            moved=moved,
         )
-    if not plan.current.is_delete_marker and not _keeps_versions(connection):
-        raise RefusedError(
-            "the bucket's versioning is not on: the copy would replace the present content for good",
-            item=plan.key,
-            hint="creative-s3 bucket apply --only versioning",
-        )
-    arguments: dict[str, Any] = {"StorageClass": plan.target.storage_class or "STANDARD"}
-    if connection.config.kms_key_id:
-        arguments |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": connection.config.kms_key_id}
-    try:
-        connection.client.copy_object(
-            Bucket=connection.bucket,
-            Key=plan.key,
-            CopySource={
-                "Bucket": connection.bucket,
-                "Key": plan.key,
-                "VersionId": plan.target.version_id,
-            },
-            **arguments,
-        )
-    except Exception as error:
-        raise translate(error, item=plan.key, endpoint_url=connection.endpoint_url) from error
+
+    def _send(self, method: str, _operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - boto3's
+        connection, key = self._connection, self._plan.key
+        try:
+            return getattr(connection.client, method)(Bucket=connection.bucket, Key=key, **arguments)
+        except Exception as error:
+            raise translate(error, item=key, endpoint_url=connection.endpoint_url) from error
 
 
 def _remove_marker(connection: Connection, key: str, marker: Version) -> None:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import shlex
 import threading
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from creative_s3.core.aws import translate
 from creative_s3.core.events import (
@@ -31,10 +30,14 @@ from creative_s3.core.events import (
 from creative_s3.core.faults import ends_run
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.objects import from_answer, is_archived, read_back
-from creative_s3.core.storage.class_plan import (
+from creative_s3.core.part_copies import (
     COPY_LIMIT_BYTES,
     COPY_PART_BYTES,
-    copy_part_bytes,
+    SYSTEM_METADATA,
+    CopySource,
+    carried,
+    copy_in_parts,
+    system_metadata,
 )
 from creative_s3.core.storage.class_selection import archived
 from creative_s3.core.transfers.outcomes import Proof
@@ -47,25 +50,13 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from creative_s3.core.models import StoredObject
     from creative_s3.core.object_store import ObjectStore
 
 _MD5_DIGITS = 32
 _PLAN_AGAIN = "run the same command again: it plans from what is there now"
-_SYSTEM = ("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
-"""System metadata, by the names that HeadObject and CopyObject share; ``Expires`` is apart."""
-_CARRIED = (
-    "ServerSideEncryption",
-    "SSEKMSKeyId",
-    "BucketKeyEnabled",
-    "WebsiteRedirectLocation",
-    "ObjectLockMode",
-    "ObjectLockRetainUntilDate",
-    "ObjectLockLegalHoldStatus",
-)
-"""What a copy loses unless it is said again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +168,12 @@ class ClassChanger:
             kept = {
                 "MetadataDirective": "REPLACE",
                 "Metadata": answer.get("Metadata") or {},
-                **_system(answer),
+                **system_metadata(answer),
             }
         self._send(
+            before.key,
             "copy_object",
             "CopyObject",
-            before.key,
             CopySource={"Bucket": self._store.bucket, "Key": before.key},
             CopySourceIfMatch=f'"{before.etag}"',
             IfMatch=f'"{before.etag}"',
@@ -190,62 +181,21 @@ class ClassChanger:
             TaggingDirective="COPY",
             ChecksumAlgorithm="CRC64NVME",
             **kept,
-            **_carried(answer),
+            **carried(answer),
         )
 
     def _copy_in_parts(self, before: StoredObject, answer: Mapping[str, Any], content: str | None) -> None:
-        key, etag = before.key, f'"{before.etag}"'
         self._count("GetObjectTagging", before.storage_class, in_store=False)
-        tags = self._store.tags(key)
-        upload = self._send(
-            "create_multipart_upload",
-            "CreateMultipartUpload",
-            key,
-            StorageClass=self._target,
-            Metadata=answer.get("Metadata") or {},
-            ChecksumAlgorithm="CRC64NVME",
-            ChecksumType="FULL_OBJECT",
-            **({"Tagging": urlencode(tags)} if tags else {}),
-            **_system(answer),
-            **_carried(answer),
-        )["UploadId"]
-        try:
-            parts = list(self._parts(before, upload))
-            self._send(
-                "complete_multipart_upload",
-                "CompleteMultipartUpload",
-                key,
-                UploadId=upload,
-                MultipartUpload={"Parts": parts},
-                MpuObjectSize=before.size_bytes,
-                IfMatch=etag,
-                **({"ChecksumCRC64NVME": content, "ChecksumType": "FULL_OBJECT"} if content else {}),
-            )
-        except BaseException:
-            with suppress(CreativeS3Error):  # the first error says what happened
-                self._send("abort_multipart_upload", "AbortMultipartUpload", key, UploadId=upload)
-            raise
-
-    def _parts(self, before: StoredObject, upload: str) -> Iterator[dict[str, Any]]:
-        step = copy_part_bytes(before.size_bytes, part_bytes=self._part_bytes)
-        for number, start in enumerate(range(0, before.size_bytes, step), start=1):
-            end = min(start + step, before.size_bytes) - 1
-            made = self._send(
-                "upload_part_copy",
-                "UploadPartCopy",
-                before.key,
-                UploadId=upload,
-                PartNumber=number,
-                CopySource={"Bucket": self._store.bucket, "Key": before.key},
-                CopySourceRange=f"bytes={start}-{end}",
-                CopySourceIfMatch=f'"{before.etag}"',
-            )["CopyPartResult"]
-            checksum = made.get("ChecksumCRC64NVME")
-            yield {
-                "PartNumber": number,
-                "ETag": made["ETag"],
-                **({"ChecksumCRC64NVME": checksum} if checksum else {}),
-            }
+        where = {"Bucket": self._store.bucket, "Key": before.key}
+        copy_in_parts(
+            partial(self._send, before.key),
+            CopySource(where, before.etag, before.size_bytes, content),
+            answer,
+            tags=self._store.tags(before.key),
+            settings={"StorageClass": self._target},
+            conditions={"IfMatch": f'"{before.etag}"'},
+            part_bytes=self._part_bytes,
+        )
 
     def _proved(
         self,
@@ -277,7 +227,7 @@ class ClassChanger:
                 item=stored.key,
                 hint=_recovery(self._store, answer, stored.key),
             )
-        lost = [name for name in (*_SYSTEM, "Metadata", "TagCount") if _differs(answer, now, name)]
+        lost = [name for name in (*SYSTEM_METADATA, "Metadata", "TagCount") if _differs(answer, now, name)]
         if lost:
             raise ItemError(
                 f"the copy did not keep {', '.join(lost)}",
@@ -299,7 +249,7 @@ class ClassChanger:
         self._count("GetObject", stored.storage_class)
         return read_back(self._store.connection, stored)
 
-    def _send(self, method: str, operation: str, key: str, **arguments: Any) -> Any:  # noqa: ANN401 - boto3's
+    def _send(self, key: str, method: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - boto3's
         self._count(operation, self._target)
         try:
             return getattr(self._store.connection.client, method)(
@@ -354,16 +304,6 @@ def _is_md5(answer: Mapping[str, Any], stored: StoredObject) -> bool:
     """Tell whether the ETag is the content's MD5 (AWS: "Object", ETag), and will be after a copy."""
     plain = answer.get("ServerSideEncryption") in {None, "AES256"} and "SSECustomerAlgorithm" not in answer
     return plain and len(stored.etag) == _MD5_DIGITS and stored.size_bytes <= COPY_LIMIT_BYTES
-
-
-def _system(answer: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: answer[name] for name in _SYSTEM if answer.get(name)}
-    expires = answer.get("ExpiresString")
-    return {**kept, "Expires": expires} if expires else kept
-
-
-def _carried(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in _CARRIED if answer.get(name)}
 
 
 def _differs(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:

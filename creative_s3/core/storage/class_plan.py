@@ -14,6 +14,7 @@ from creative_s3.core.costs.bills import bill_of
 from creative_s3.core.costs.costs import SizeTotals, storage_price
 from creative_s3.core.costs.moves import early_delete_price, retrieval_price
 from creative_s3.core.costs.pricing import SMALL_OBJECT_BYTES, amount_text
+from creative_s3.core.part_copies import COPY_LIMIT_BYTES, parts_of_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from creative_s3.core.models import StoredObject
     from creative_s3.errors import CreativeS3Error
 
-COPY_LIMIT_BYTES = 5 * 2**30
-"""The most that one CopyObject copies (AWS: "CopyObject"); larger objects are copied in parts."""
-COPY_PART_BYTES = 2**29
-MAX_PARTS = 10_000
 RETRIEVAL = "retrieval"
 EARLY_DELETE = "early delete"
 LEFT_OUT = (
@@ -173,16 +170,6 @@ def bill_of_changes(
         now: When they moved.
     """
     return bill_of(sent, region, extras=_extras(_by_class_and_age(changed, now), region, now)[0])
-
-
-def parts_of_copy(size_bytes: int, *, part_bytes: int = COPY_PART_BYTES) -> int:
-    """Count the parts in which a large object is copied: at most 10,000."""
-    return max(1, -(-size_bytes // copy_part_bytes(size_bytes, part_bytes=part_bytes)))
-
-
-def copy_part_bytes(size_bytes: int, *, part_bytes: int = COPY_PART_BYTES) -> int:
-    """Return the size of the parts in which a large object is copied."""
-    return max(part_bytes, -(-size_bytes // MAX_PARTS))
 
 
 def _requests(changes: Iterable[StoredObject], target: str) -> Mapping[str, Mapping[str, int]]:
