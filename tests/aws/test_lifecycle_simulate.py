@@ -123,6 +123,30 @@ def test_reports_are_whole_documents_and_replace_nothing(bucket: S3Client, tmp_p
     assert run("--report", "costs.pdf")[0] == 2
 
 
+@pytest.mark.parametrize("growth", ["none", "7GiB", "200GiB", "9000GiB"])
+def test_a_chart_has_its_lines_below_its_highest_tick_and_ticks_that_people_count_in(
+    bucket: S3Client,  # noqa: ARG001 - the bucket
+    tmp_path: Path,
+    growth: str,
+) -> None:
+    chart = tmp_path / "costs.svg"
+    assert run("--transition", "GLACIER_IR:30d", "--growth", growth, "--report", str(chart))[0] == 0
+    drawing = ET.fromstring(chart.read_text())  # noqa: S314 - our own
+    space = "{http://www.w3.org/2000/svg}"
+    grid = [float(line.get("y1", "")) for line in drawing.iter(f"{space}line") if line.get("class") == "grid"]
+    points = [
+        point.split(",")
+        for line in drawing.iter(f"{space}polyline")
+        for point in line.get("points", "").split()
+    ]
+    assert len(points) == 2 * 37
+    assert all(min(grid) <= float(y) <= max(grid) for _, y in points)
+    assert min(float(y) for _, y in points) < min(grid) + 150  # they use the height that there is
+    ticks = [text.text or "" for text in drawing.iter(f"{space}text") if text.get("text-anchor") == "end"]
+    assert 3 <= len(ticks) <= 6
+    assert {tick.strip("$0,.")[:1] for tick in ticks[1:2]} <= {"1", "2", "5"}
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_screen_fits_its_width(bucket: S3Client, columns: int) -> None:  # noqa: ARG001 - the bucket
     code, out, _ = run(
