@@ -279,7 +279,7 @@ def upload(
     settings=(*AWS, *CACHE),
     examples=(
         ("Compare index, disk and bucket", "creative-s3 migrate validate"),
-        ("Read every file and ask S3 for every checksum", "creative-s3 migrate validate --deep"),
+        ("Read every file, and take S3's checksums for all", "creative-s3 migrate validate --deep"),
         ("The keys that differ", "creative-s3 migrate validate -q"),
     ),
 )
@@ -289,9 +289,7 @@ def validate(
     deep: Annotated[
         bool,
         typer.Option(
-            "--deep",
-            help="Trust nothing recorded: read every file, ask for every object.",
-            show_default=False,
+            "--deep", help="Trust no record: read every file, take S3's own checksums.", show_default=False
         ),
     ] = False,
     include_unindexed: UnindexedOption = False,
@@ -301,6 +299,7 @@ def validate(
             "--strict", help="Extra objects and lost assets count as differences.", show_default=False
         ),
     ] = False,
+    engine: EngineOption = "auto",
 ) -> Report:
     """Compare index, disk and bucket by content; exit code 0 only if every file is proved to be in S3.
 
@@ -310,7 +309,8 @@ def validate(
     from creative_s3.cli import views
 
     with run.live() as live:
-        report = _manager(run, live.emit).validate_migration(deep=deep, include_unindexed=include_unindexed)
+        manager = _manager(run, live.emit, engine=engine)
+        report = manager.validate_migration(deep=deep, include_unindexed=include_unindexed)
     code = report.exit_code(strict=strict)
     return Report(
         data={

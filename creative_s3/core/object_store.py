@@ -25,9 +25,11 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from creative_s3.core.aws import Connection
+    from creative_s3.core.transfers.choice import EngineName
+    from creative_s3.core.transfers.heads import Answer
     from creative_s3.settings import S3Config
 
 
@@ -108,6 +110,16 @@ class ObjectStore:
         """Ask for one object with its checksum and metadata; None when there is none."""
         self._count("HeadObject")
         return head(self.connection, key)
+
+    def heads(self, keys: Sequence[str], *, engine: EngineName = "auto") -> Generator[tuple[str, Answer]]:
+        """Ask for many objects as `head` does, many at once; yield each as its answer comes, in any order.
+
+        Raises:
+            CreativeS3Error: Something concerns more than one object; what concerns only one is its answer.
+        """
+        from creative_s3.core.transfers.heads import heads  # noqa: PLC0415 - the engines, for who needs them
+
+        return heads(self.connection, keys, engine=engine, tally=self._tally)
 
     def missing(self, key: str) -> CreativeS3Error:
         """Return the error for a key that has no object; HEAD says the same of a bucket that is not there.

@@ -9,6 +9,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 
 from creative_s3.core.lock import exclusive
 from creative_s3.core.transfers.checksums import crc64nvme_of_file
@@ -412,11 +413,32 @@ def test_validate_sees_a_local_edit(cli: Program) -> None:
     assert [one["state"] for one in result.data["findings"]].count("different") == 1
 
 
-def test_deep_validation_asks_for_every_object(cli: Program) -> None:
+@pytest.mark.parametrize("engine", ["crt", "classic"])
+def test_deep_validation_asks_only_where_the_listing_has_no_md5(
+    cli: Program, s3: S3Client, bucket: str, engine: str
+) -> None:
+    deep = ("migrate", "validate", "--deep", "--json", "--engine", engine)
     assert cli("migrate", "upload").code == 0
-    data = cli("migrate", "validate", "--deep", "--json").data
+    data = cli(*deep).data
     assert data["counts"]["matching"] == FILES
-    assert data["requests"]["HeadObject"] == FILES
+    assert "HeadObject" not in data["requests"]
+
+    (key, path), (other, _), *_ = keys_and_files(cli).items()
+    s3.upload_file(
+        str(path),
+        bucket,
+        key,
+        ExtraArgs={"ChecksumAlgorithm": "CRC64NVME"},
+        Config=TransferConfig(multipart_threshold=1),
+    )
+    assert s3.head_object(Bucket=bucket, Key=key)["ETag"].endswith('-1"')
+    s3.put_object(Bucket=bucket, Key=other, Body=bytes(path.stat().st_size))
+    result = cli(*deep)
+    assert result.code == 7
+    assert result.data["requests"]["HeadObject"] == 2
+    assert result.data["counts"]["matching"] == FILES - 1
+    different = [one["key"] for one in result.data["findings"] if one["state"] == "different"]
+    assert different == [other]
 
 
 def test_an_object_without_our_checksum_is_compared_all_the_same(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -33,7 +35,7 @@ from creative_s3.core.workspace import FileState, Locator, Workspace
 from creative_s3.errors import RefusedError, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from creative_s3.core.models import Asset
     from creative_s3.core.storage.manager import S3StorageManager
@@ -44,17 +46,28 @@ PATHS = ("cache/x/one.png", "cache/y/one.png", "cache/x/two.png", "output/one.pn
 CONTENTS = (b"first", b"other", b"third!")
 
 
+def md5_of(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def crc_of(content: bytes) -> str:
     crc = Crc64()
     crc.update(content)
     return crc.base64
 
 
+MD5S = {crc_of(content): md5_of(content) for content in CONTENTS}
+
+
 @dataclass(slots=True)
 class FakeBucket:
-    """A bucket in memory: LIST in pages of two, and HEAD."""
+    """A bucket in memory: LIST in pages of two, and HEAD. ETags are MD5s."""
 
     objects: dict[str, StoredObject] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    connection: Any = field(
+        default_factory=lambda: SimpleNamespace(config=SimpleNamespace(kms_key_id=None)), repr=False
+    )
 
     def pages(self, prefix: str) -> Iterator[Page]:
         keys = sorted((key for key in self.objects if key.startswith(prefix)), key=str.encode)
@@ -70,8 +83,10 @@ class FakeBucket:
                 "more",
             )
 
-    def head(self, key: str) -> StoredObject | None:
-        return self.objects.get(key)
+    def heads(self, keys: Sequence[str], *, engine: str) -> Iterator[tuple[str, StoredObject | None]]:
+        assert engine == "auto"
+        self.asked += keys
+        yield from ((key, self.objects.get(key)) for key in keys)
 
 
 @dataclass(slots=True)
@@ -87,7 +102,9 @@ class Scene:
         return assets_of(found, PREFIX)
 
     @contextmanager
-    def look(self, *, settles: bool, include_unindexed: bool = False) -> Iterator[Observation]:
+    def look(
+        self, *, settles: bool, include_unindexed: bool = False, trusted: bool = True
+    ) -> Iterator[Observation]:
         observer = Observer(
             self.workspace,
             self.catalog,
@@ -95,7 +112,7 @@ class Scene:
             PREFIX,
             settles=settles,
         )
-        with observer.look(include_unindexed=include_unindexed, trusted=True) as seen:
+        with observer.look(include_unindexed=include_unindexed, trusted=trusted) as seen:
             yield seen
 
     def plan(self, *, settles: bool, include_unindexed: bool = False) -> MigrationPlan:
@@ -103,19 +120,21 @@ class Scene:
             candidates = self.match(seen)
             return MigrationPlan(None, PREFIX, make_operations(candidates), settled=seen.settled)
 
-    def validation(self, *, settles: bool) -> ValidationReport:
-        with self.look(settles=settles) as seen:
-            findings = compare(self.match(seen, keep_keys=True), seen.comparison.unexpected())
+    def validation(self, *, settles: bool, trusted: bool = True) -> ValidationReport:
+        with self.look(settles=settles, trusted=trusted) as seen:
+            candidates = self.match(seen, keep_keys=True, trusted=trusted)
+            findings = compare(candidates, seen.comparison.unexpected())
             return ValidationReport("b", PREFIX, findings, settled=seen.settled)
 
-    def match(self, seen: Observation, *, keep_keys: bool = False) -> Any:  # noqa: ANN401 - candidates
+    def match(self, seen: Observation, *, keep_keys: bool = False, trusted: bool = True) -> Any:  # noqa: ANN401 - candidates
         return Matching(
             seen.survey,
             seen.remote,
-            Contents(self.catalog),
+            Contents(self.catalog, trust_signatures=trusted),
             prefix=PREFIX,
             assigned=assigned_keys(seen.survey, seen.remote, self.catalog, prefix=PREFIX),
             keep_keys=keep_keys,
+            asks_for_cold=not trusted,
             is_settled=seen.is_settled,
         ).candidates()
 
@@ -158,11 +177,11 @@ PRODUCTS = st.dictionaries(
 FILES = st.dictionaries(st.sampled_from(PATHS), st.sampled_from(CONTENTS), min_size=1)
 
 
-def put(scene: Scene, key: str, content: bytes, owner: str | None, *, etag: str = "1") -> None:
+def put(scene: Scene, key: str, content: bytes, owner: str | None, *, etag: str = "") -> None:
     scene.bucket.objects[key] = StoredObject(
         key,
         len(content),
-        etag,
+        etag or md5_of(content),
         crc64nvme=crc_of(content),
         metadata={"cache-key": owner} if owner else {},
     )
@@ -172,7 +191,7 @@ def prove(scene: Scene, key: str) -> None:
     stored = scene.bucket.objects[key]
     owner = (stored.metadata or {}).get("cache-key")
     crc = stored.crc64nvme or ""
-    proved = ProvedObject(key, stored.size_bytes, "1", crc, None, "STANDARD", owner, "checksum", "t")
+    proved = ProvedObject(key, stored.size_bytes, MD5S[crc], crc, None, "STANDARD", owner, "checksum", "t")
     scene.catalog.remember(objects=[proved])
 
 
@@ -223,7 +242,7 @@ def disturb(scene: Scene, draw: Callable[[Any], Any]) -> None:  # noqa: C901 - a
             path.unlink(missing_ok=True)
         case "put":
             owner = draw(st.sampled_from([None, *(one.cache_key for one in assets)]))
-            put(scene, key, content, owner, etag=draw(st.sampled_from("12")))
+            put(scene, key, content, owner, etag=draw(st.sampled_from(["", "an ETag that is no MD5"])))
         case "delete":
             scene.bucket.objects.pop(key, None)
         case "assign":
@@ -265,6 +284,55 @@ def test_counting_what_is_settled_gives_the_plan_that_the_rules_alone_give(
         checked, reference = scene.validation(settles=True), scene.validation(settles=False)
         assert list(checked.everything()) == list(reference.everything())
         assert (checked.counts, checked.sizes) == (reference.counts, reference.sizes)
+
+
+@settings(max_examples=80)
+@given(entries=ENTRIES, products=PRODUCTS, files=FILES, data=st.data())
+def test_a_deep_validation_that_asks_only_for_what_the_listing_does_not_prove_finds_what_asking_for_all_finds(
+    entries: dict[str, Any], products: dict[str, Any], files: dict[str, bytes], data: st.DataObject
+) -> None:
+    with a_scene({"semantic_assets": entries, "products": products}, files) as scene:
+        settle_all(scene)
+        for _ in range(data.draw(st.integers(0, 4))):
+            disturb(scene, data.draw)
+        try:
+            found = scene.validation(settles=True, trusted=False)
+        except RefusedError:
+            with pytest.raises(RefusedError):
+                scene.validation(settles=False, trusted=False)
+            return
+        asked = len(scene.bucket.asked)
+        expected = scene.validation(settles=False, trusted=False)
+        assert list(found.everything()) == list(expected.everything())
+        assert (found.counts, found.sizes) == (expected.counts, expected.sizes)
+        assert asked + len({one.key for one in found.settled}) <= len(scene.bucket.asked) - asked
+
+
+def test_a_deep_validation_believes_no_record_of_a_file_or_of_an_object() -> None:
+    with a_scene(TWO, {PATHS[0]: b"first", PATHS[2]: b"other"}) as scene:
+        settle_all(scene)
+        assert len(scene.validation(settles=True, trusted=False).settled) == 2
+        assert scene.bucket.asked == []
+        file, key = scene.workspace.locate(PATHS[0]), next(iter(scene.bucket.objects))
+        path = file.path
+        path.write_bytes(b"edits")
+        signature = scene.workspace.locate(PATHS[0]).signature
+        assert signature is not None
+        with scene.catalog.database.transaction() as database:
+            row = (PATHS[0], *numbers(signature), crc_of(b"first"))
+            database.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)", row)
+
+        assert not scene.validation(settles=True).differences
+        assert scene.validation(settles=True, trusted=False).differences
+
+        path.write_bytes(b"first")
+        put(scene, key, b"thing", None, etag="as proved")
+        crc = crc_of(b"first")
+        lie = ProvedObject(key, 5, "as proved", crc, None, "STANDARD", "a", "checksum", "t")
+        scene.catalog.remember(objects=[lie])
+        record_file(scene, PATHS[0])
+        assert not scene.validation(settles=True).differences
+        assert scene.validation(settles=True, trusted=False).differences
 
 
 TWO = {

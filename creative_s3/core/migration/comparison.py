@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.digests import DigestRow
     from creative_s3.core.listing import Page
     from creative_s3.core.workspace import WalkedFile
 
@@ -44,6 +45,8 @@ _METADATA_ROOM = 600
 _TABLES = """
     CREATE TABLE local (path TEXT PRIMARY KEY, state TEXT, size INTEGER, mtime INTEGER, ctime INTEGER,
         inode INTEGER, reason TEXT, is_walked INTEGER) WITHOUT ROWID;
+    CREATE TABLE content (path TEXT PRIMARY KEY, size_bytes INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
+        inode INTEGER, crc64nvme TEXT, md5 TEXT) WITHOUT ROWID;
     CREATE TABLE listing (key TEXT PRIMARY KEY, size INTEGER, etag TEXT, class TEXT) WITHOUT ROWID;
     CREATE TABLE expected (key TEXT, id INTEGER, size INTEGER, kind TEXT, tags INTEGER, etag TEXT,
         stored INTEGER);
@@ -87,18 +90,29 @@ _TAGS = " + ".join(
         "aspect_ratio",
     )
 )
-_AS_KNOWN = f"""
+_AS_RECORDED = f"""
     INSERT INTO expected
     SELECT assigned.key, asset.id, local.size, asset.kind, {_TAGS}, object.etag, object.size_bytes
     FROM catalog.asset
     JOIN local ON local.path = asset.file_path AND local.state = 'present'
-    JOIN catalog.file ON file.path = asset.file_path AND file.size_bytes = local.size
+    JOIN {{known}} file ON file.path = asset.file_path AND file.size_bytes = local.size
         AND file.mtime_ns = local.mtime AND file.ctime_ns = local.ctime AND file.inode = local.inode
     JOIN catalog.assigned ON assigned.bucket = :bucket AND assigned.cache_key = asset.cache_key
     JOIN catalog.object ON object.bucket = :bucket AND object.key = assigned.key
         AND object.crc64nvme = file.crc64nvme
     WHERE {_FITS} <= {_METADATA_ROOM} AND {_ALONE}
 """  # noqa: S608 - names of our own
+_AS_KNOWN = _AS_RECORDED.format(known="catalog.file")
+_AS_READ = f"{_AS_RECORDED.format(known='content')} AND object.etag = file.md5"
+_MAY_HAVE_MD5 = """
+    SELECT DISTINCT local.path FROM local
+    JOIN catalog.asset ON asset.file_path = local.path
+    JOIN catalog.assigned ON assigned.bucket = :bucket AND assigned.cache_key = asset.cache_key
+    JOIN catalog.object ON object.bucket = :bucket AND object.key = assigned.key
+        AND object.size_bytes = local.size AND length(object.etag) = 32
+    WHERE local.path > :after AND local.state = 'present' AND local.size <= :most
+    ORDER BY local.path LIMIT :limit
+"""
 _AS_COLD = f"""
     INSERT INTO expected
     SELECT assigned.key, asset.id, NULL, asset.kind, {_TAGS}, NULL, NULL
@@ -211,6 +225,25 @@ class Comparison:
         with self._turn() as database:
             for query in (_AS_KNOWN, _AS_COLD):
                 database.execute(query, {"bucket": self._bucket})
+
+    def comparable(self, most_bytes: int) -> Iterator[str]:
+        """Yield the files whose object was stored in one piece: its ETag may be the MD5 of its content."""
+        last = ""
+        values = {"bucket": self._bucket, "most": most_bytes, "limit": _GROUP}
+        while paths := self._column(_MAY_HAVE_MD5, values | {"after": last}):
+            yield from paths
+            last = paths[-1]
+
+    def expect_read(self, groups: Iterable[Sequence[DigestRow]]) -> None:
+        """Find the files whose content, as it was read now, is what was proved, by an MD5 as its ETag.
+
+        `settle` holds that ETag against the one that the bucket lists.
+        """
+        for rows in groups:
+            with self._step() as database:
+                _insert(database, "INSERT OR REPLACE INTO content VALUES", 7, rows)
+        with self._turn() as database:
+            database.execute(_AS_READ, {"bucket": self._bucket})
 
     def settle(self) -> None:
         """Find the assets that are settled, when disk and listing are complete."""

@@ -6,6 +6,7 @@ The rules themselves are in `core.migration.keys` and `core.migration.planning`.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,11 +20,13 @@ from creative_s3.core.transfers.checksums import crc64_hex
 from creative_s3.core.workspace import FileState, LocalFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from creative_s3.core.contents import Contents
     from creative_s3.core.migration.survey import LocalSurvey
     from creative_s3.core.models import Asset
+    from creative_s3.errors import CreativeS3Error
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,6 @@ class Matching:
         keep_keys: Leave an asset with the key it was given even if somebody else's object is under it now.
         asks_for_cold: Ask for the objects of files that are not on disk, instead of taking LIST's word.
         is_settled: Tells whether a key is that of an asset about which nothing is to be done.
-        workers: Requests in flight.
         emit: Takes events.
     """
 
@@ -51,7 +53,6 @@ class Matching:
     keep_keys: bool = False
     asks_for_cold: bool = False
     is_settled: Callable[[str], bool] = lambda _key: False
-    workers: int = 8
     emit: Emit = ignore
 
     def candidates(self) -> tuple[Candidate, ...]:
@@ -60,20 +61,16 @@ class Matching:
         wanted = {asset.cache_key: self._key(asset) for asset in present}
         rivals = Counter(wanted.values())
         self.emit(PhaseStarted("reading files"))
-        crcs = self.contents.of(
-            self.survey.files,
-            (
-                asset.file_path
-                for asset in present
-                if rivals[wanted[asset.cache_key]] > 1 or self._is_taken(wanted[asset.cache_key])
-            ),
-        )
-        if self.remote:
+        with self._asking(wanted.values()):
+            crcs = self.contents.of(
+                self.survey.files,
+                (
+                    asset.file_path
+                    for asset in present
+                    if rivals[wanted[asset.cache_key]] > 1 or self._is_taken(wanted[asset.cache_key])
+                ),
+            )
             self.emit(PhaseStarted("comparing"))
-            asked = {key for key in wanted.values() if not self.remote.is_as_proved(key)}
-            if self.asks_for_cold:
-                asked |= {self._key(asset) for asset in self.survey.assets if self._is_missing(asset)}
-            self.remote.ask(asked, workers=self.workers)
         claims = (
             Claim(
                 cache_key=asset.cache_key,
@@ -84,10 +81,23 @@ class Matching:
             )
             for asset in present
             if asset.file_path not in self.contents.unreadable
+            and not self._refusal(wanted[asset.cache_key])
             and not (self.keep_keys and asset.cache_key in self._given)
         )
         keys = assign_keys(claims, self._occupant)
         return tuple(self._candidate(asset, keys.get(asset.cache_key)) for asset in self.survey.assets)
+
+    def _asking(self, wanted: Iterable[str]) -> AbstractContextManager[None]:
+        """Ask the bucket for all that the rules need to know of it, while the files are read."""
+        if self.remote is None:
+            return nullcontext()
+        asked = {key for key in wanted if not self.remote.is_as_proved(key)}
+        if self.asks_for_cold:
+            asked |= {self._key(asset) for asset in self.survey.assets if self._is_missing(asset)}
+        return self.remote.asking(asked)
+
+    def _refusal(self, key: str) -> CreativeS3Error | None:
+        return self.remote.refusal(key) if self.remote else None
 
     @cached_property
     def _plain(self) -> Mapping[str, str]:
@@ -131,6 +141,9 @@ class Matching:
         if reason := self.contents.unreadable.get(asset.file_path):
             local = LocalFile(local.path, FileState.UNREADABLE, reason=reason)
         key = key or self._key(asset)
+        if refusal := self._refusal(key):
+            reason = f"its object: {refusal.message}"
+            return Candidate(asset, key, LocalFile(local.path, FileState.UNREADABLE, reason=reason))
         if local.state is FileState.MISSING:
             return self._missing_candidate(asset, key, local)
         stored = self.remote.stored(key) if self.remote else None

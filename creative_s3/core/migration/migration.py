@@ -173,7 +173,8 @@ class S3MigrationManager:
         """Compare index, disk and bucket. Sends only LIST, HEAD and GET.
 
         Args:
-            deep: Read every local file again and HEAD every object, whatever the catalog says.
+            deep: Read every local file again and hold it against S3's own checksum, whatever the catalog
+                says: the ETag where that is the MD5 of the content, else the CRC64NVME that HEAD tells.
             include_unindexed: Expect the files that no entry names, too.
 
         Raises:
@@ -207,7 +208,9 @@ class S3MigrationManager:
         """Look at index, disk and bucket; what the catalog records as in S3 only is not missing."""
         # Also what old code dropped again from the index comes back here.
         settle(catalog, self.workspace, emit=self._emit)
-        observer = Observer(self.workspace, catalog, self.storage, self.prefix, self._emit)
+        observer = Observer(
+            self.workspace, catalog, self.storage, self.prefix, self._emit, engine=self._engine
+        )
         with observer.look(include_unindexed=include_unindexed, trusted=trusted) as seen:
             if not seen.named:
                 self._check_index(catalog)
@@ -262,7 +265,6 @@ class S3MigrationManager:
             is_settled=seen.is_settled,
             keep_keys=keep_keys,
             asks_for_cold=not trusted,
-            workers=self.storage.connection.config.max_parallel_uploads if self.storage else 1,
             emit=self._emit,
         ).candidates()
         _remember(candidates, catalog)

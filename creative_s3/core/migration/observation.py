@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from creative_s3.core.digests import SMALL_BYTES, digests
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index.entries import PRODUCTS_SECTION, TOP_LEVEL
 from creative_s3.core.index.index import IndexProblem, ProblemKind, Reference, assets_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from creative_s3.core.migration.settled import SettledAssets
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.workspace import LocalFile, Workspace
 
 _CHUNK = 500
@@ -73,6 +75,7 @@ class Observer:
         prefix: What the keys begin with.
         emit: Takes events.
         settles: False to leave every asset to the rules: slower, and the same in the end.
+        engine: Which transfer engine sends many HEADs.
     """
 
     workspace: Workspace
@@ -81,6 +84,7 @@ class Observer:
     prefix: str
     emit: Emit = ignore
     settles: bool = True
+    engine: EngineName = "auto"
 
     @contextmanager
     def look(self, *, include_unindexed: bool, trusted: bool) -> Iterator[Observation]:
@@ -88,7 +92,8 @@ class Observer:
 
         Args:
             include_unindexed: Also the files that no entry names become assets.
-            trusted: Take the catalog's word for what is settled.
+            trusted: Take the catalog's word for what files and objects hold. Else only what was read now and
+                is what the bucket's own listing tells is settled.
 
         Raises:
             RefusedError: None of the indexed files is there.
@@ -100,6 +105,8 @@ class Observer:
                 named = self._look_at_disk(comparison)
                 if trusted:
                     comparison.expect()
+                elif self.settles:
+                    self._read(comparison)
                 if listing:
                     self.emit(PhaseStarted("listing the bucket"))
                     listing.wait()
@@ -109,8 +116,14 @@ class Observer:
             remote = None
             if self.storage:
                 published = comparison.take(published_key(self.prefix))
-                remote = RemoteSurvey(comparison, self.catalog if trusted else None, self.storage, published)
-            if remote and trusted and named and self.settles:
+                remote = RemoteSurvey(
+                    comparison,
+                    self.catalog if trusted else None,
+                    self.storage,
+                    published,
+                    engine=self.engine,
+                )
+            if remote and named and self.settles:
                 comparison.settle()
             survey = self._survey(comparison, named=named, include_unindexed=include_unindexed)
             yield Observation(survey, remote, comparison.settled(self.workspace.root), comparison, named)
@@ -125,6 +138,14 @@ class Observer:
         if named and comparison.missing() == named and not comparison.cold(anywhere=self.storage is None):
             raise nothing_of_index(self.workspace, named)
         return named
+
+    def _read(self, comparison: Comparison) -> None:
+        """Read the small files while the bucket is listed."""
+        if self.storage is None or self.storage.connection.config.kms_key_id:
+            return  # under a KMS key no ETag is an MD5
+        self.emit(PhaseStarted("reading files"))
+        root = str(self.workspace.root)
+        comparison.expect_read(digests(root, comparison.comparable(SMALL_BYTES)))
 
     def _survey(self, comparison: Comparison, *, named: int, include_unindexed: bool) -> LocalSurvey:
         entries = _Entries()

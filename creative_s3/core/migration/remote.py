@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from creative_s3.core.layout import PUBLISHED_INDEX, owner_of
@@ -12,13 +13,17 @@ from creative_s3.core.transfers.checksums import crc64_hex
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Sequence
 
     from creative_s3.core.catalog.catalog import Catalog, ProvedObject
     from creative_s3.core.migration.comparison import Comparison
     from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.transfers.choice import EngineName
+    from creative_s3.core.transfers.heads import Answer
     from creative_s3.core.workspace import LocalFile
+
+_PATIENCE_S = 0.2
 
 
 class RemoteSurvey:
@@ -29,6 +34,7 @@ class RemoteSurvey:
         catalog: Says what we proved; None when nobody's word is taken.
         storage: Who to ask for more.
         published: The published index as listed; None when there is none.
+        engine: Which transfer engine sends many HEADs.
     """
 
     def __init__(
@@ -37,6 +43,8 @@ class RemoteSurvey:
         catalog: Catalog | None,
         storage: S3StorageManager,
         published: StoredObject | None = None,
+        *,
+        engine: EngineName = "auto",
     ) -> None:
         self.storage = storage
         self.published = published
@@ -44,7 +52,9 @@ class RemoteSurvey:
         self._catalog = catalog
         self._listed: dict[str, StoredObject | None] = {}
         self._proved: dict[str, ProvedObject | None] = {}
+        self._engine = engine
         self._asked: dict[str, StoredObject | None] = {}
+        self._refused: dict[str, CreativeS3Error] = {}
 
     def listed(self, key: str) -> StoredObject | None:
         """Return the object under `key` as the listing shows it; None when there is none."""
@@ -68,13 +78,32 @@ class RemoteSurvey:
             return False
         return listed.etag == proved.etag and listed.size_bytes == proved.size_bytes
 
-    def ask(self, keys: Collection[str], *, workers: int) -> None:
-        """HEAD the keys that the catalog cannot vouch for, in parallel."""
-        unknown = [key for key in keys if key not in self._asked and self.listed(key)]
-        if not unknown:
-            return
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="head") as pool:
-            self._asked.update(zip(unknown, pool.map(self.storage.head, unknown), strict=True))
+    @contextmanager
+    def asking(self, keys: Collection[str]) -> Iterator[None]:
+        """HEAD the keys that the catalog cannot vouch for, many at once, while the body does something else.
+
+        Raises:
+            CreativeS3Error: A request failed for a reason that concerns more than its object.
+        """
+        unknown = [key for key in keys if not self._is_asked(key) and self.listed(key)]
+        asking = _Asking(self.storage, unknown, self._engine)
+        try:
+            yield
+            asking.wait()
+        finally:
+            asking.stop()
+        for key, answer in asking.answers.items():
+            if isinstance(answer, CreativeS3Error):
+                self._refused[key] = answer
+            else:
+                self._asked[key] = answer
+
+    def refusal(self, key: str) -> CreativeS3Error | None:
+        """Return why S3 tells nothing of the object under `key`; None when it does, or was not asked."""
+        return self._refused.get(key)
+
+    def _is_asked(self, key: str) -> bool:
+        return key in self._asked or key in self._refused
 
     def stored(self, key: str) -> StoredObject | None:
         """Return the object under `key` as well as it is known; asks S3 at most once."""
@@ -83,7 +112,10 @@ class RemoteSurvey:
             return None
         if self.is_as_proved(key) and key not in self._asked:
             return listed
-        self.ask([key], workers=1)
+        with self.asking([key]):
+            pass
+        if refusal := self._refused.get(key):
+            raise refusal
         return self._asked[key]
 
     def crc64nvme(self, key: str) -> str | None:
@@ -107,6 +139,46 @@ class RemoteSurvey:
         if stored.metadata is None and proved:
             owner = proved.owner
         return Occupant(owner=owner, content=crc64_hex(crc) if crc else None)
+
+
+class _Asking:
+    """Asks for objects in a thread that never keeps the process alive."""
+
+    def __init__(self, storage: S3StorageManager, keys: Sequence[str], engine: EngineName) -> None:
+        self.answers: dict[str, Answer] = {}
+        self._storage = storage
+        self._keys = keys
+        self._engine = engine
+        self._is_stopped = False
+        self._trouble: BaseException | None = None
+        self._thread = threading.Thread(target=self._ask, name="asking", daemon=True)
+        if keys:
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for all answers.
+
+        Raises:
+            CreativeS3Error: A request failed for a reason that concerns more than its object.
+        """
+        while self._thread.is_alive():
+            self._thread.join(_PATIENCE_S)  # a signal is taken in between
+        if self._trouble is not None:
+            raise self._trouble
+
+    def stop(self) -> None:
+        """Let the thread end after the answer that it waits for."""
+        self._is_stopped = True
+
+    def _ask(self) -> None:
+        try:
+            with closing(self._storage.heads(self._keys, engine=self._engine)) as answers:
+                for key, answer in answers:
+                    self.answers[key] = answer
+                    if self._is_stopped:
+                        return
+        except BaseException as error:  # noqa: BLE001 - `wait` raises it where somebody can take it
+            self._trouble = error
 
 
 def published_key(prefix: str) -> str:

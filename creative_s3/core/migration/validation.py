@@ -38,7 +38,7 @@ class State(StrEnum):
     MISSING = "missing"
     """The index names it, and it is neither on disk nor in the bucket."""
     UNREADABLE = "unreadable"
-    """The file cannot be read, so nothing is proved."""
+    """The file cannot be read, or S3 tells nothing of its object, so nothing is proved."""
     EXTRA_IN_S3 = "extra-in-s3"
     """An object under the prefix that no asset expects."""
 
@@ -87,7 +87,7 @@ class ValidationReport:
         findings: One for each extra object and for each asset that is not settled, in the order of the keys.
         problems: Index entries that could not be checked.
         unindexed: Files in the cache that no entry names: relative path, size.
-        deep: Whether every file was read and every object asked for.
+        deep: Whether every file was read and held against S3's own checksum.
         requests: What was sent, by operation.
         settled: Assets that are well as recorded: counted only, and listed by `everything`.
     """

@@ -34,14 +34,25 @@ def open_engine(
         UnsupportedError: CRT was asked for and cannot serve here.
         CredentialsError: The credentials cannot be resolved.
     """
+    if chosen(name, connection, bandwidth=bandwidth) == "classic":
+        return ClassicEngine(connection, bandwidth=bandwidth)
+    return CrtEngine(connection, tally=tally)
+
+
+def chosen(
+    name: EngineName, connection: Connection, *, bandwidth: Bandwidth | None = None
+) -> Literal["crt", "classic"]:
+    """Return which engine `name` means here.
+
+    Raises:
+        UnsupportedError: CRT was asked for and cannot serve here.
+    """
     obstacle = "it cannot limit its bandwidth" if bandwidth else _crt_obstacle(connection)
     if name == "crt" and obstacle:
         raise UnsupportedError(
             f"the CRT engine cannot serve here: {obstacle}", item="--engine crt", hint="use --engine auto"
         )
-    if name == "classic" or obstacle:
-        return ClassicEngine(connection, bandwidth=bandwidth)
-    return CrtEngine(connection, tally=tally)
+    return "classic" if name == "classic" or obstacle else "crt"
 
 
 def _crt_obstacle(connection: Connection) -> str | None:

@@ -57,7 +57,7 @@ class LeanSerializer(BotocoreCRTRequestSerializer):
         self._patterns: dict[str, _Pattern] = {}
 
     def request(
-        self, operation: str, key: str, arguments: Mapping[str, Any], flight: Flight
+        self, operation: str, key: str, arguments: Mapping[str, Any], flight: Flight | None = None
     ) -> awscrt.http.HttpRequest:
         """Return a request.
 
@@ -65,7 +65,7 @@ class LeanSerializer(BotocoreCRTRequestSerializer):
             operation: boto3's name of it, such as ``put_object``.
             key: The object's key.
             arguments: boto3's other parameters; of a body only its length.
-            flight: Has the conditions.
+            flight: Has the conditions; None for no conditions.
         """
         if _USUAL[operation].issuperset(arguments) and _is_plain(key):
             pattern = self._patterns.get(operation)
@@ -77,6 +77,8 @@ class LeanSerializer(BotocoreCRTRequestSerializer):
             request = pattern.request(key, arguments)
         else:
             request = self._botocores(operation, key, arguments)
+        if flight is None:
+            return request
         if flight.if_none_match:
             request.headers.set("If-None-Match", flight.if_none_match)
         if flight.if_match:
