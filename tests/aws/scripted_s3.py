@@ -65,21 +65,21 @@ class ScriptedS3:
         bucket = host if host != parts.hostname else parts.path.strip("/").partition("/")[0]
         name = next(iter(dict(parse_qsl(parts.query, keep_blank_values=True))), "")
         if bucket not in self.region_of:
-            return _answer(request, 404, _error("NoSuchBucket"))
+            return answer(request, 404, _error("NoSuchBucket"))
         headers = {"x-amz-bucket-region": self.region_of[bucket]}
         if request.method == "HEAD":
-            return _answer(request, 200, "", headers)
+            return answer(request, 200, "", headers)
         if request.method == "PUT":
             text = request.body.decode() if isinstance(request.body, bytes) else str(request.body or "")
             self.puts.append((bucket, name, text))
             self.held[bucket, name] = text
-            return _answer(request, 200, "", headers)
+            return answer(request, 200, "", headers)
         text = self.held.get((bucket, name), "")
         if text:
-            return _answer(request, 200, text, headers)
+            return answer(request, 200, text, headers)
         if name in EMPTY:
-            return _answer(request, 200, f"<{EMPTY[name]} {XMLNS}/>", headers)
-        return _answer(
+            return answer(request, 200, f"<{EMPTY[name]} {XMLNS}/>", headers)
+        return answer(
             request, 404, _error(NOTHING.get(name, "ObjectLockConfigurationNotFoundError")), headers
         )
 
@@ -88,7 +88,8 @@ def _error(code: str) -> str:
     return f"<Error><Code>{code}</Code><Message>no</Message></Error>"
 
 
-def _answer(request: Any, status: int, text: str, headers: dict[str, str] | None = None) -> AWSResponse:  # noqa: ANN401
+def answer(request: Any, status: int, text: str, headers: dict[str, str] | None = None) -> AWSResponse:  # noqa: ANN401
+    """Return what botocore takes for an answer from the network."""
     of_http: Any = HeadersDict(headers or {})
     return AWSResponse(request.url, status, of_http, _Body(text.encode()))
 

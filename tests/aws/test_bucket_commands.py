@@ -5,29 +5,32 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import boto3
+import botocore.handlers
 import pytest
-from botocore.stub import Stubber
 from moto import mock_aws
 from typer.testing import CliRunner
 
 from creative_s3.cli.app import app
-from creative_s3.core.aws import accelerated, batch_client, connect
-from creative_s3.core.bucket.replication import Wish, batch_job
+from creative_s3.core.aws import accelerated, connect
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
 from creative_s3.errors import SettingsError
 from creative_s3.settings import S3Config
+from tests.aws.scripted_s3 import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from botocore.awsrequest import AWSResponse
     from types_boto3_s3 import S3Client
 
 REGION = "eu-west-3"
 BUCKET = "creative-assets-somewhere"
 COPY = "creative-assets-copy"
 ROLE = "arn:aws:iam::123456789012:role/copy"
+ASKED = ("ConfirmationRequired", "ClientRequestToken", "RoleArn", "SourceBucket")
 QUEUE = "arn:aws:sqs:eu-west-3:123456789012:told"
 
 
@@ -132,9 +135,8 @@ def test_replication_is_set_up_and_shown_and_the_role_gets_its_policy(made: S3Cl
 
 
 @pytest.mark.usefixtures("made")
-def test_what_moto_gives_back_otherwise_is_not_taken_for_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto answers with an empty prefix and without delete markers, whatever was put."""
-    monkeypatch.setattr("creative_s3.core.bucket.setup.PROOF_LIMIT_S", 0.0)
+def test_what_moto_gives_back_otherwise_is_not_taken_for_proof() -> None:
+    """moto answers with an empty prefix and without delete markers, whatever was put; S3 may take a while."""
     arguments = ("--role", ROLE, "--prefix", "creative-assets/", "--delete-markers", "--yes")
     code, envelope = run("bucket", "replicate", COPY, *arguments)
     assert (code, envelope["ok"], rows(envelope)["replication"]["outcome"]) == (7, False, "different")
@@ -197,19 +199,28 @@ def test_a_distribution_is_let_in_with_the_account_that_aws_names(made: S3Client
 
 @pytest.mark.usefixtures("made")
 def test_the_batch_job_for_what_is_there_waits_for_a_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto has no jobs: the request is compared with botocore's model, and the answer is ours."""
-    client = batch_client(connect(S3Config.from_env()))
-    wish = Wish(COPY, ROLE)
-    expected = batch_job("123456789012", BUCKET, wish) | {"ClientRequestToken": "token"}
-    assert expected["ConfirmationRequired"] is True
-    with Stubber(client) as stub:
-        stub.add_response("create_job", {"JobId": "job-1"}, expected)
-        monkeypatch.setattr("creative_s3.core.bucket.replication.batch_client", lambda _: client)
-        monkeypatch.setattr("creative_s3.core.bucket.replication.secrets.token_hex", lambda _: "token")
-        code, envelope = run("bucket", "replicate", COPY, "--role", ROLE, "--existing", "--yes")
+    """moto has no jobs: botocore makes the request and reads the answer, and only the network is ours."""
+    jobs: list[ET.Element] = []
+
+    def take(request: Any, **_: object) -> AWSResponse:  # noqa: ANN401 - botocore's own
+        jobs.append(ET.fromstring(request.body))  # noqa: S314 - our own
+        return answer(request, 200, "<CreateJobResult><JobId>job-1</JobId></CreateJobResult>")
+
+    builtin = [*botocore.handlers.BUILTIN_HANDLERS, ("before-send.s3-control.CreateJob", take)]
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", builtin)
+    arguments = ("bucket", "replicate", COPY, "--role", ROLE, "--existing", "--yes")
+    code, envelope = run(*arguments)
     assert code == 0
     assert envelope["data"]["job"]["id"] == "job-1"
     assert "--requested-job-status Ready" in envelope["data"]["job"]["confirm"]
+    run(*arguments)
+    told = [{name: job.findtext(f".//{{*}}{name}") for name in ASKED} for job in jobs]
+    assert [one.pop("ClientRequestToken") is None for one in told] == [False, False]
+    assert (
+        told
+        == [{"ConfirmationRequired": "true", "RoleArn": ROLE, "SourceBucket": f"arn:aws:s3:::{BUCKET}"}] * 2
+    )
+    assert len({job.findtext("{*}ClientRequestToken") for job in jobs}) == 2  # each is a job of its own
 
 
 @pytest.mark.usefixtures("aws")

@@ -265,11 +265,9 @@ def test_what_somebody_changed_meanwhile_is_not_written_over(connection: Connect
     assert s3.puts == []
 
 
-def test_a_server_that_accepts_and_does_not_store_is_told(
-    connection: Connection, s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_accepts_and_does_not_store_is_told(connection: Connection, s3: ScriptedS3) -> None:
     plan = plan_setup(connection, [Part.VERSIONING])
-    monkeypatch.setattr(s3, "held", Forgetful())
+    s3.held = Forgetful()
     (done,) = set_up(connection, plan, limit_s=0.0).done
     assert done.outcome is Outcome.DIFFERENT
 
