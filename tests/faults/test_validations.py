@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.programme import Answer, Hold, Rule, Way
-from tests.faults.test_stops import STARTUP_S, Running
+from tests.faults.running import STARTUP_S, Running
 from tests.faults.workshop import HEAD
 
 if TYPE_CHECKING:
