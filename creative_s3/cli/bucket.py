@@ -112,8 +112,9 @@ def create(
         next_steps=(f"{PROGRAM} bucket check --bucket {name}",),
     )
     if write_env and not dry_run and report.exit_code is ExitCode.OK:
-        changed = write_settings(run, {"S3_BUCKET_NAME": name, "S3_REGION": connection.region})
-        report = replace(report, data={**report.data, "env_file": ".env", "env_changed": changed})
+        values = {"S3_BUCKET_NAME": name, "S3_REGION": connection.region}
+        data = {**report.data, "env_file": ".env", "env_changed": write_settings(run, values)}
+        report = replace(report, data=data, warnings=(*report.warnings, *bucket_init.outvoted(values)))
     return report
 
 

@@ -3,6 +3,7 @@
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,7 @@ def init(run: Run, *, dry_run: DryRun = False, yes: Yes = False) -> Report:
     """Ask for bucket, region, prefix and cache directory, write them into .env, and run the doctor.
 
     Only you can read the file. Its other lines stay as they are. AWS credentials are never asked for: they
-    come
-    from AWS's own chain.
+    come from AWS's own chain.
     """
     import platformdirs
 
@@ -82,6 +82,7 @@ def init(run: Run, *, dry_run: DryRun = False, yes: Yes = False) -> Report:
         human=lambda: views.ChecksView(diagnosis),
         lines=(f"{one.name}: {one.detail}" for one in diagnosis.checks if one.status is Status.PROBLEM),
         exit_code=diagnosis.exit_code,
+        warnings=outvoted(values),
         next_steps=() if diagnosis.exit_code else (f"{PROGRAM} migrate estimate",),
     )
 
@@ -109,7 +110,7 @@ def _answers(run: Run, *, yes: bool) -> dict[str, str]:
     return {
         field: str(run.flags[field])
         if field in run.flags
-        else _asked(run, label, str(getattr(config, field) or ""))
+        else _asked(run, field, label, str(getattr(config, field) or ""))
         for field, _, _, label in _QUESTIONS
     }
 
@@ -126,7 +127,8 @@ def _present(run: Run) -> "S3Config":
         return S3Config.from_env(env_file=None, **run.flags)
 
 
-def _asked(run: Run, label: str, default: str) -> str:
+def _asked(run: Run, field: str, label: str, default: str) -> str:
+    """Ask until there is an answer that can be used."""
     from rich.text import Text
 
     offered = f" [{printable(default)}]" if default else ""
@@ -136,8 +138,34 @@ def _asked(run: Run, label: str, default: str) -> str:
         if not line:
             raise UsageError("the answers ended before the questions", hint=f"{PROGRAM} init --help")
         answer = line.strip() or default
-        if answer:
+        if answer and not (problem := _problem(field, answer)):
             return answer
+        if answer:
+            run.output.warn(problem)
+
+
+def _problem(field: str, answer: str) -> str:
+    """Say why an answer cannot be used; empty when it can."""
+    from creative_s3.errors import SettingsError
+    from creative_s3.settings import S3Config
+
+    try:
+        S3Config.from_env(env_file=None, **{field: answer})
+    except SettingsError as error:
+        name, _, reason = error.message.partition(" (from flag): ")
+        # What is wrong in the environment is told after the questions.
+        is_this = name in {name for one, name, _, _ in _QUESTIONS if one == field}
+        return f"it {reason}; {error.hint}" if is_this else ""
+    return ""
+
+
+def outvoted(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Say which settings in ``.env`` this shell's own variables outvote, if any."""
+    from creative_s3.core import env_file
+
+    names = env_file.outvoted(values)
+    said = f"this shell has other values, which win over .env; go on with: unset {' '.join(names)}"
+    return (said,) if names else ()
 
 
 def _told(file: "EnvFile") -> str:

@@ -194,7 +194,8 @@ class Output:
         command, separator, reason = printable(as_invoked(line)).partition("  # ")
         text = Text("→ ", style="bold cyan").append(command, style="default not bold")
         # Whatever the width, no line break of ours gets into a command that will be copied.
-        self.err.print(text.append(f"{separator}{reason}", style="dim"), soft_wrap=True)
+        is_whole = not is_terminal(sys.stderr) or _CODE.search(line) is not None
+        self.err.print(text.append(f"{separator}{reason}", style="dim"), soft_wrap=is_whole)
 
     def _write_json(self, value: Mapping[str, object]) -> None:
         indent = _JSON_INDENT if is_terminal(sys.stdout) else None
@@ -215,6 +216,10 @@ class Output:
                 sys.stdout.write(data.decode())
             else:
                 buffer.write(data)
+
+
+_CODE = re.compile(rf"{PROGRAM}|[`$=/\\]|--|^(aws|cd|eval|export|ls|pip|pipx|sudo) ")
+"""What a hint has that is not prose alone."""
 
 
 def as_invoked(line: str) -> str:

@@ -56,7 +56,8 @@ def plan(made: TierPlan) -> RenderableType:
         title = f"Comes back: {_amount(len(made.promotions), made.brought_bytes)}"
         parts += [_moves(title, made.promotions, made), Text()]
     if not parts:
-        parts = [Text("Nothing has to go, and nothing has to come back."), Text()]
+        going = "Nothing may go" if made.shortfall_bytes else "Nothing has to go"
+        parts = [Text(f"{going}, and nothing has to come back."), Text()]
     if made.held:
         parts += [_held(file for files in made.held.values() for file in files), Text()]
     return Group(*parts, _room(made))

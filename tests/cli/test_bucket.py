@@ -70,6 +70,7 @@ def test_a_new_bucket_is_versioned_encrypted_and_written_into_env(
         s3.head_bucket(Bucket=new_name)
     made = cli("bucket", "create", new_name, "--yes", "--write-env", "--json")
     assert made.code == 0
+    assert any("unset S3_BUCKET_NAME" in warning for warning in made.envelope["warnings"])
     outcomes = {row["configuration"]: row["outcome"] for row in made.data["changes"]}
     assert {outcomes[name] for name in ("versioning", "encryption", "lifecycle")} == {"proved"}
     assert [row["part"] for row in made.data["left_out"]] == ["public-access", "tls"]
@@ -338,7 +339,7 @@ def test_at_a_terminal_init_asks_and_takes_what_is_offered(cli: Inside, bucket: 
         stderr=terminal,
     )
     os.close(terminal)
-    os.write(controller, b"\n\nshots\n\ny\n")
+    os.write(controller, b"No Bucket\n\nmars 1\n\nshots\n\ny\n")  # what cannot be is asked for again
     assert process.wait(60) in {0, 4, 5}  # the doctor's own word on a directory without a cache
     os.close(controller)
     lines = (cli.cwd / ".env").read_text(encoding="utf-8").splitlines()

@@ -155,6 +155,8 @@ def test_what_was_used_or_written_within_the_hour_stays_even_over_the_limit() ->
     plan = plan_of([used, written], Policy(limit_bytes=0))
     assert not plan.demotions
     assert "less than an hour" in explain(plan, written)
+    assert {file.file_path for file in plan.held[Hold.FRESH]} == {used.file_path, written.file_path}
+    assert not plan_of([used], Policy()).held  # nobody misses what was not due
 
 
 def test_a_use_in_the_future_counts_as_now() -> None:

@@ -198,8 +198,12 @@ def _held(
 ) -> Mapping[Hold, tuple[TierFile, ...]]:
     found: defaultdict[Hold, list[TierFile]] = defaultdict(list)
     for file in hot:
-        if file.hold is not None and (is_tight or is_due(file, policy, now)):
+        if not is_tight and not is_due(file, policy, now):
+            continue
+        if file.hold is not None:
             found[file.hold].append(file)
+        elif is_fresh(file, now):
+            found[Hold.FRESH].append(file._replace(hold=Hold.FRESH))
     return {
         hold: tuple(sorted(found[hold], key=lambda file: file.file_path)) for hold in Hold if hold in found
     }

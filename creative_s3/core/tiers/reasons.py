@@ -33,6 +33,7 @@ _HELD: Mapping[Hold, str] = {
     Hold.EXPIRING: "a lifecycle rule will delete its copy in S3",
     Hold.ARCHIVED: "its copy in S3 is archived and cannot be read before a restore",
     Hold.OPEN: "another process has it open",
+    Hold.FRESH: "it was used or written less than an hour ago",
     Hold.USED: "it was used since the plan was made",
     Hold.SHARE: "more than the allowed part of the local bytes would go in one run",
     Hold.ROOM: "less was freed than planned, so there is no room for it",
@@ -104,7 +105,7 @@ def _why_hot(plan: TierPlan, file: TierFile) -> str:
     if not policy.demotes:
         return "nothing is demoted in this run"
     if is_fresh(file, now):
-        return "it was used or written less than an hour ago"
+        return _HELD[Hold.FRESH]
     if not is_due(file, policy, now):
         used = evidence_of(file, now)
         return f"{used}, and it is cold after {policy.cold_days} days only; there is room enough"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from creative_s3.errors import CreativeS3Error
 
-_EVERYDAY = frozenset({Hold.OPEN, Hold.USED, Hold.SHARE, Hold.ROOM})
+_EVERYDAY = frozenset({Hold.OPEN, Hold.FRESH, Hold.USED, Hold.SHARE, Hold.ROOM})
 """What keeps a file where it is without anything being wrong."""
 
 

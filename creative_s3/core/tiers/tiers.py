@@ -55,6 +55,7 @@ class Hold(StrEnum):
     EXPIRING = "expiring"
     ARCHIVED = "archived"
     OPEN = "open"
+    FRESH = "fresh"
     USED = "used"
     SHARE = "share"
     ROOM = "room"
