@@ -103,12 +103,16 @@ class Run:
         return config
 
     def connection(self) -> Connection:
-        """Connect to S3 with the settings.
+        """Connect to S3 with the settings, once for the whole command: botocore needs a tenth of a second.
 
         Raises:
             SettingsError: The endpoint is refused.
             CredentialsError: There are no credentials.
         """
+        return self._connection
+
+    @cached_property
+    def _connection(self) -> Connection:
         from creative_s3.core.aws import connect
 
         return connect(self.config, insecure_endpoint=self.session.insecure_endpoint)
