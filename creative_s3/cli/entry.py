@@ -30,7 +30,7 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Run the program and end the process."""
     gc.set_threshold(_COLLECT_EVERY_OBJECTS)
-    atexit.register(gc.freeze)  # at its end Python looks through everything for cycles: the process ends anyway
+    atexit.register(gc.freeze)  # Python would look for cycles once more, although everything ends
     os.environ.setdefault(_PLUGINS, "__all__")
     for name in _EXIT_CODES:
         number = getattr(signal, name, None)

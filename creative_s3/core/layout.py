@@ -42,6 +42,9 @@ TAG_PUNCTUATION = frozenset(" +-=._:/@")
 _WORDS = 4096
 """How many texts are remembered with what they become: most assets share theirs with others."""
 _METADATA_SAFE = "/:,+=@#()!*'&;$"
+_UNRESERVED = r"A-Za-z0-9_.~\-"
+"""What `quote` never encodes."""
+_METADATA_PLAIN = re.compile(f"[{_UNRESERVED}{re.escape(_METADATA_SAFE)}]*", re.ASCII)
 _DROPPABLE = ("color-palette", "dimensions", "tags")
 _DIMENSIONS = re.compile(r"([0-9]{1,18})x([0-9]{1,18})")
 
@@ -55,7 +58,13 @@ _FOLDERS: Mapping[AssetType, tuple[str, ...]] = {
     AssetType.COMPOSITE: ("composites", "{campaign}", "{slug}", "{ratio}"),
 }
 _CACHE_FOLDER = ("cache", "{type}", "{campaign}")
+_CACHE_PATTERN = "/".join(_CACHE_FOLDER)
 _UNSORTED = "unsorted"
+_PATTERNS = {asset_type: "/".join(folder) for asset_type, folder in _FOLDERS.items()}
+_NAMES = {
+    asset_type: tuple(part[1:-1] for part in folder if part.startswith("{"))
+    for asset_type, folder in _FOLDERS.items()
+}
 ASSET_FOLDERS = (*dict.fromkeys(folder[0] for folder in _FOLDERS.values()), _CACHE_FOLDER[0], _UNSORTED)
 """The folders right under the prefix that hold assets; the published index is in none of them."""
 
@@ -80,17 +89,18 @@ class KeyParts:
 
 def parts_of(asset: Asset) -> KeyParts:
     """Return the parts that the layout gives `asset`, before any clash is settled."""
-    path = PurePosixPath(asset.file_path)
     if not asset.indexed:
+        path = PurePosixPath(asset.file_path)
         # Unindexed files lie in the cache directory, so their path begins with its name, which says nothing.
         leaf = "/".join([*(slug(part) for part in path.parts[1:-1]), slug_leaf(path.name)])
         return KeyParts(Kind.UNSORTED, None, {}, leaf)
+    leaf = slug_leaf(_file_name(asset.file_path))
     if asset.metadata is None:
         fields = {
             "type": slug_or_unspecified(asset.cache_type),
             "campaign": slug_or_unspecified(asset.campaign_id),
         }
-        return KeyParts(Kind.CACHE, None, fields, slug_leaf(path.name))
+        return KeyParts(Kind.CACHE, None, fields, leaf)
     metadata = asset.metadata
     values = {
         "category": metadata.product_category,
@@ -102,9 +112,8 @@ def parts_of(asset: Asset) -> KeyParts:
         "campaign": asset.campaign_id,
         "ratio": metadata.aspect_ratio,
     }
-    names = _names(_FOLDERS[metadata.asset_type])
-    fields = {name: slug_or_unspecified(values[name]) for name in names}
-    return KeyParts(KIND_OF_TYPE[metadata.asset_type], metadata.asset_type, fields, slug_leaf(path.name))
+    fields = {name: slug_or_unspecified(values[name]) for name in _NAMES[metadata.asset_type]}
+    return KeyParts(KIND_OF_TYPE[metadata.asset_type], metadata.asset_type, fields, leaf)
 
 
 def format_parts(parts: KeyParts, prefix: str) -> str:
@@ -114,17 +123,16 @@ def format_parts(parts: KeyParts, prefix: str) -> str:
         RefusedError: The key would be longer than S3 allows even after shortening.
     """
     if parts.kind is Kind.UNSORTED:
-        folder: tuple[str, ...] = (_UNSORTED,)
+        folder = _UNSORTED
     else:
-        folder = _FOLDERS[parts.asset_type] if parts.asset_type else _CACHE_FOLDER
-    key = "/".join(
-        [*([prefix] if prefix else []), *(part.format_map(parts.fields) for part in folder), parts.leaf]
-    )
+        pattern = _PATTERNS[parts.asset_type] if parts.asset_type else _CACHE_PATTERN
+        folder = pattern.format_map(parts.fields)
+    start = f"{prefix}/" if prefix else ""
+    key = f"{start}{folder}/{parts.leaf}"
     if _fits(key):
         return key
     # Only a deep unsorted path or a very long prefix gets here: the single parts are already short.
-    leaf = slug_leaf(parts.leaf.replace("/", "-"))
-    shortened = "/".join([*([prefix] if prefix else []), folder[0], leaf])
+    shortened = f"{start}{folder}/{slug_leaf(parts.leaf.replace('/', '-'))}"
     if parts.kind is Kind.UNSORTED and _fits(shortened):
         return shortened
     raise RefusedError(
@@ -197,8 +205,11 @@ def left_out(asset: Asset) -> tuple[str, ...]:
     Raises:
         RefusedError: What identifies the asset alone is over the limit.
     """
+    encoded = _encoded(asset)
+    if _weight(encoded) <= METADATA_LIMIT_BYTES:
+        return ()
     stored = object_metadata(asset)
-    return tuple(name for name in _encoded(asset) if name not in stored)
+    return tuple(name for name in encoded if name not in stored)
 
 
 def asset_of(key: str, metadata: Mapping[str, str], prefix: str) -> Asset | None:
@@ -274,6 +285,11 @@ def known(enum: type[E], value: str | None) -> E | str | None:
         return value
 
 
+def _file_name(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name if name not in {"", "."} else PurePosixPath(path).name
+
+
 def _encoded(asset: Asset) -> dict[str, str]:
     """Return all metadata of `asset`, whether it fits or not."""
     semantic = asset.metadata
@@ -296,22 +312,23 @@ def _encoded(asset: Asset) -> dict[str, str]:
     encoded = {name: encode_text(value) for name, value in values.items() if value}
     if semantic:
         lists = {
-            "tags": ",".join(encode_text(tag, safe="/:") for tag in semantic.tags),
-            "color-palette": ",".join(encode_text(color, safe="#") for color in semantic.color_palette),
-            "dimensions": "x".join(str(side) for side in semantic.dimensions or ()),
+            "tags": ",".join([_encode_word(tag, "/:") for tag in semantic.tags]),
+            "color-palette": ",".join([_encode_word(color, "#") for color in semantic.color_palette]),
+            "dimensions": "x".join(map(str, semantic.dimensions or ())),
         }
         encoded |= {name: value for name, value in lists.items() if value}
     return encoded
 
 
-def _names(folder: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part[1:-1] for part in folder if part.startswith("{"))
+def encode_text(value: str) -> str:
+    """Return text as it is stored in an object's metadata: percent-encoded UTF-8."""
+    text = str(value)
+    return text if _METADATA_PLAIN.fullmatch(text) else _encode_word(text, _METADATA_SAFE)
 
 
 @lru_cache(_WORDS)
-def encode_text(value: str, safe: str = _METADATA_SAFE) -> str:
-    """Return text as it is stored in an object's metadata: percent-encoded UTF-8."""
-    return quote(str(value), safe=safe, errors="surrogatepass")
+def _encode_word(text: str, safe: str) -> str:
+    return quote(text, safe=safe, errors="surrogatepass")
 
 
 def decode_text(value: str) -> str:
@@ -339,7 +356,7 @@ def _split(value: str | None) -> tuple[str, ...]:
 
 def _weight(metadata: Mapping[str, str]) -> int:
     """Count as S3 does: the bytes of names and values (S3 User Guide, "User-defined object metadata")."""
-    return sum(len(name) + len(value) for name, value in metadata.items())
+    return sum(map(len, metadata)) + sum(map(len, metadata.values()))
 
 
 @lru_cache(_WORDS)

@@ -78,8 +78,7 @@ def split_extension(leaf: str) -> tuple[str, str]:
 
 def _spell(text: str) -> str:
     """Apply rules 2 to 6; what is left may be empty."""
-    pieces = [text.lower()] if _PLAIN.fullmatch(text) else _pieces(text)
-    spelled = "".join(pieces)
+    spelled = text.lower() if _PLAIN.fullmatch(text) else "".join(_pieces(text))
     while "--" in spelled:
         spelled = spelled.replace("--", "-")
     return spelled.strip("-.")

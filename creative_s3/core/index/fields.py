@@ -6,6 +6,7 @@ Which entries there are, and what an entry means as a whole, is `core.index.inde
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _SHOWN_CHARACTERS = 200
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
+_DOTS = re.compile(r"(?:\A|/)\.{1,2}(?:/|\Z)")
+"""A part that names no file of its own: ``.`` or ``..``."""
 _JSON_NAMES = {bool: "true or false", dict: "an object", list: "a list", int: "a number", float: "a number"}
 
 
@@ -51,6 +55,8 @@ class IndexPaths:
             OutsideError: It leads outside, or could.
             UnusableError: It names no file.
         """
+        if _PLAIN_PATH.fullmatch(written) and not _DOTS.search(written):
+            return written
         for sign, what in (("\0", "a NUL character"), ("\\", "a backslash"), ("//", "an empty part")):
             if sign in written:
                 raise OutsideError(f"its path has {what}: {brief(written)}")
@@ -92,7 +98,8 @@ def text(source: Mapping[str, Any], field: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise UnusableError(f"its {field} is not text but {brief(value)}")
-    check_characters(value, f"its {field}")
+    if not value.isascii():
+        check_characters(value, f"its {field}")
     return value
 
 
@@ -106,8 +113,9 @@ def texts(source: Mapping[str, Any], field: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise UnusableError(f"its {field} is not a list of texts")
     for value in values:
-        check_characters(value, f"its {field}")
-    return tuple(value for value in values if value)
+        if not value.isascii():
+            check_characters(value, f"its {field}")
+    return tuple([value for value in values if value])
 
 
 def check_characters(value: str, what: str) -> None:
