@@ -13,7 +13,7 @@ from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.selections import selected_names, selecting
 from creative_s3.cli.text import PROGRAM, count, size
-from creative_s3.errors import ExitCode
+from creative_s3.errors import ExitCode, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,6 +184,10 @@ def _chosen(
     warnings: tuple[str, ...] = ()
     if keys or selection is not None or prefix is None:
         names, warnings = selected_names(run, keys, selection)
+    if not names and selection is not None and prefix is None:
+        for warning in warnings:
+            run.output.warn(warning)
+        raise ObjectNotFoundError("no asset is like that", hint=f"{PROGRAM} assets find  # looks around")
     our_prefix, cache_dir = run.config.prefix, run.config.cache_dir
     choice = Choice(tuple(names), prefix=prefix)
     if selection is not None:

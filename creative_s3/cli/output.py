@@ -218,6 +218,9 @@ class Output:
                 buffer.write(data)
 
 
+_LONGEST_ITEM = 400
+_PREDICATES = ("is not ", "cannot be read")
+"""How messages begin that want the item before them."""
 _CODE = re.compile(rf"{PROGRAM}|[`$=/\\]|--|^(aws|cd|eval|export|ls|pip|pipx|sudo) ")
 """What a hint has that is not prose alone."""
 
@@ -234,8 +237,12 @@ def as_invoked(line: str) -> str:
 
 
 def _sentence(error: CreativeS3Error) -> str:
-    message = error.message.rstrip(".")
-    return message if not error.item or error.item in message else f"{message} ({error.item})"
+    message, item = error.message.rstrip("."), error.item
+    if not item or item in message:
+        return message
+    if len(item) > _LONGEST_ITEM:  # whole in --json
+        item = f"{item[: _LONGEST_ITEM // 2]} … {item[-_LONGEST_ITEM // 4 :]}"
+    return f"{item} {message}" if message.startswith(_PREDICATES) else f"{message} ({item})"
 
 
 def envelope(

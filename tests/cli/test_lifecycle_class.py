@@ -154,3 +154,10 @@ def test_names_and_a_choice_together_are_a_usage_error(cli: Inside) -> None:
     result = cli("lifecycle", "class", "a", "--type", "product", "--to", "STANDARD_IA")
     assert result.code == 2
     assert "both together" in result.err
+
+
+def test_a_choice_that_no_asset_meets_says_so_and_lists_nothing(cli: Inside) -> None:
+    result = cli("lifecycle", "class", "--campaign", "sprung", "--to", "STANDARD_IA")
+    assert result.code == 5
+    assert "no asset is like that" in result.err
+    assert "spring" in result.err

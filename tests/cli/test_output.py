@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -143,6 +144,38 @@ def test_quiet_prints_errors(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_item_that_the_message_names_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     Output().fail(None, UsageError("S3_REGION is wrong.", item="S3_REGION"))
     assert capsys.readouterr().err == "Error: S3_REGION is wrong\n"
+
+
+def test_a_message_that_wants_its_item_before_it_gets_it_there(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(Look()).fail(None, CreativeS3Error("is not a JSON object: line 1", item="cache/index.json"))
+    assert capsys.readouterr().err == "Error: cache/index.json is not a JSON object: line 1\n"
+
+
+def test_an_endless_name_is_shortened_for_people_and_whole_in_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = CreativeS3Error("there is no such asset", item="a" + "x" * 3000 + "z")
+    Output(Look()).fail(None, error)
+    told = capsys.readouterr().err
+    assert len(told) < 400
+    assert "(axxx" in told
+    assert "xxxz)" in told
+    Output(Look(json=True)).fail(None, error)
+    assert json.loads(capsys.readouterr().out)["error"]["item"] == error.item
+
+
+def test_a_hint_of_prose_wraps_at_words_and_a_command_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    prose = "allowed: lowercase letters, digits, dots and hyphens, and a letter or digit at both ends"
+    command = "creative-s3 migrate upload --prefix somewhere --bucket somewhere-else --dry-run"
+    for hint in (prose, command):
+        Output(Look()).fail(None, CreativeS3Error("no", hint=hint))
+    said = re.sub("\x1b\\[[0-9;]*m", "", terminal.getvalue())
+    assert f"→ {command}\n" in said
+    assert all(len(line) <= 40 for line in said.splitlines() if "creative-s3" not in line)
+    assert " ".join(prose.split()) in " ".join(said.split())
 
 
 def test_a_name_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

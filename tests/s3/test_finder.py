@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.search.finder import Finder
+from creative_s3.core.workspace import Workspace
 from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, UnsafeKeyError
 
 if TYPE_CHECKING:
@@ -90,6 +92,21 @@ def test_an_asset_whose_object_is_gone_is_named_with_the_key_that_it_had(
     with pytest.raises(ObjectNotFoundError, match="was stored under this key") as caught:
         finder.find("gone")
     assert caught.value.item == f"{PREFIX}/gone.png"
+
+
+def test_an_asset_that_was_never_stored_is_known_as_one(
+    finder: Finder, storage: S3StorageManager, cache: Path
+) -> None:
+    entry = '{"file_path": "cache/new.png", "metadata": {"type": "layout"}}'
+    (cache / "index.json").write_text(f'{{"cache_entries": {{"new": {entry}}}}}')
+    with Catalog(catalog_path(cache), bucket=remote_side(storage.connection, PREFIX)) as catalog:
+        take_in(catalog, Workspace(cache))
+    with pytest.raises(ObjectNotFoundError, match="this asset has no object") as caught:
+        finder.find("new")
+    assert caught.value.hint
+    assert "migrate plan" in caught.value.hint
+    with pytest.raises(ObjectNotFoundError, match="no asset of this name"):
+        finder.find("newer")
 
 
 def test_the_published_index_is_read_once_for_all_names_that_nothing_else_knows(

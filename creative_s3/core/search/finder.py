@@ -86,12 +86,7 @@ class Finder:
         known = assigned or (self._assigned(name) if is_key else None) or self._published_keys().get(name)
         stored = self._storage.head(known) if known and known != assigned else None
         if stored is None:
-            gone = f"the asset {name} was stored under this key, and no object is there now"
-            raise ObjectNotFoundError(
-                gone if known else "there is no object with this key, and no asset of this name",
-                item=known or name,
-                hint="see what is there with `creative-s3 assets list`",
-            )
+            raise self._missing(name, known)
         return stored
 
     def find_all(
@@ -106,6 +101,21 @@ class Finder:
                 return name, error
 
         return in_order(found, names, workers=workers)
+
+    def _missing(self, name: str, key: str | None) -> ObjectNotFoundError:
+        """Say what a name without an object is."""
+        hint = "see what is there with `creative-s3 assets list`"
+        if key:
+            gone = f"the asset {name} was stored under this key, and no object is there now"
+            return ObjectNotFoundError(gone, item=key, hint=hint)
+        catalog = existing_catalog(self._storage.connection, prefix=self._prefix, cache_dir=self._cache_dir)
+        if catalog is not None:
+            with closing(catalog):
+                if is_storable(name) and catalog.assets.get(name) is not None:
+                    hint = "creative-s3 migrate plan  # says what becomes of it"
+                    return ObjectNotFoundError("this asset has no object in S3", item=name, hint=hint)
+        nothing = "there is no object with this key, and no asset of this name"
+        return ObjectNotFoundError(nothing, item=name, hint=hint)
 
     def _spellings(self, name: str) -> Iterator[str]:
         if any(part in {".", ".."} for part in name.split("/")):
