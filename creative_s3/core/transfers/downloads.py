@@ -43,6 +43,7 @@ class DownloadJob(Job):
         super().__init__(request, around)
         self._stored = request.stored
         self._partial: Path | None = None
+        self._is_there = not request.replace
 
     @property
     def size_bytes(self) -> int:
@@ -51,8 +52,9 @@ class DownloadJob(Job):
 
     @property
     def prepares_long(self) -> bool:
-        """Whether S3 has to be asked, or a file that is there already has to be read."""
-        return not self._is_known or (not self.request.replace and os.path.lexists(self.request.path))
+        """Whether S3 has to be asked, or a file that is there already has to be read: looks, once for both."""
+        self._is_there = not self.request.replace and os.path.lexists(self.request.path)
+        return self._is_there or not self._is_known
 
     def prepare(self) -> Outcome | None:
         """Look at the object, at the destination and at the room on the disk."""
@@ -65,7 +67,8 @@ class DownloadJob(Job):
             )
         path = self.request.path
         try:
-            if not self.request.replace and (outcome := self._compared(already_there=True)):
+            # What comes into being from here on is met when the download gets its name.
+            if self._is_there and (outcome := self._compared(already_there=True)):
                 return outcome
             if not os.path.isdir(path.parent):  # noqa: PTH112 - for each of many small files
                 path.parent.mkdir(parents=True, exist_ok=True)
