@@ -45,12 +45,15 @@ def make_million(root: Path, assets: int, size_bytes: int, *, remote_side: str, 
 def _make(root: Path, assets: int, size_bytes: int, remote_side: str, prefix: str) -> None:
     from creative_s3.core.catalog.catalog import Catalog, ProvedObject, catalog_path
     from creative_s3.core.transfers.checksums import crc64nvme_of_file
+    from creative_s3.core.workspace import Signature
 
     made = make_large(root, assets, size_bytes)
     crc = crc64nvme_of_file(made.scenes / "present.png")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     rows = assigned(made, prefix)
     made.keys.write_text("".join(f"{key}\n" for _, _, key in rows), encoding="ascii")
+    # All files are links to this one. Of a million, the last was made long before: its time is settled.
+    signature = Signature.of((made.scenes / "present.png").stat())
     with Catalog(catalog_path(made.cache), bucket=remote_side) as catalog:
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
@@ -60,4 +63,5 @@ def _make(root: Path, assets: int, size_bytes: int, remote_side: str, prefix: st
                     for _, name, key in batch
                 ],
                 assignments={name: key for _, name, key in batch},
+                files=[(path, signature, crc) for path, _, _ in batch],
             )

@@ -109,7 +109,7 @@ def foresee(run: Run, plan: MigrationPlan) -> Foreseen:
     from creative_s3.core.migration.planning import Reason
 
     with run.live() as live, open_cdn(run.connection(), emit=live.emit) as cdn:
-        keys = [operation.key for operation in plan.uploads if operation.reason is Reason.CHANGED]
+        keys = [operation.key for operation in plan.operations if operation.reason is Reason.CHANGED]
         return Foreseen(cdn.propose_objects(keys, token="foreseen"), cdn.month)  # noqa: S106 - no secret
 
 

@@ -130,11 +130,11 @@ def plan(
         write_lines(output, (operation.to_dict() for operation in made.everything()))
         run.output.note(f"{count(made.total_operations, 'operation')} written to {output}")
     return Report(
-        data={**plan_data(made), "operations": [operation.to_dict() for operation in made.everything()]},
+        data={**plan_data(made), "operations": (operation.to_dict() for operation in made.everything())},
         human=None if output else lambda: views.operations(made, limit=None, unchanged=True),
-        lines=(operation.key for operation in made.uploads),
+        lines=(operation.key for operation in made.uploads()),
         warnings=views.notices(made),
-        next_steps=("creative-s3 migrate upload",) if made.uploads else (),
+        next_steps=("creative-s3 migrate upload",) if made.total_files else (),
     )
 
 
@@ -199,7 +199,7 @@ def upload(
                 **plan_data(made),
                 "price": amount_text(priced.current.upload),
                 "bill": planned.to_dict(),
-                "operations": [operation.to_dict() for operation in made.everything()],
+                "operations": (operation.to_dict() for operation in made.everything()),
                 **({"invalidation": foreseen.proposal.to_dict()} if foreseen else {}),
             },
             human=lambda: stacked(
@@ -207,14 +207,14 @@ def upload(
                 views.plan_summary(made, priced),
                 *([foreseen.view()] if foreseen else []),
             ),
-            lines=(operation.key for operation in made.uploads),
+            lines=(operation.key for operation in made.uploads()),
             warnings=(*views.replacements(made), *warnings),
             exit_code=stops,
             next_steps=("creative-s3 migrate upload  # carries out exactly this plan",)
-            if made.uploads
+            if made.total_files
             else (),
         )
-    if made.uploads:
+    if made.total_files:
         run.output.show(lambda: views.plan_summary(made, priced))
         if foreseen:
             run.output.show(foreseen.view)
@@ -254,7 +254,7 @@ def upload(
             "failures": failures_data(report.failures),
         },
         human=lambda: stacked(views.upload_report(report, sent, planned), *([told.view()] if told else [])),
-        lines=(operation.key for operation in made.uploads),
+        lines=(operation.key for operation in made.uploads()),
         exit_code=report.exit_code(strict=strict) or (told.exit_code if told else ExitCode.OK),
         warnings=(
             *warnings,

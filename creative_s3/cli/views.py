@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -111,17 +112,22 @@ def operations(
     plan: MigrationPlan, *, limit: int | None = ROWS_SHOWN, unchanged: bool = False
 ) -> RenderableType:
     """List the operations of a plan with their reasons."""
-    settled = () if unchanged else ("unchanged", "cold")
-    listed = plan.everything() if unchanged else plan.operations
-    chosen = [operation for operation in listed if str(operation.reason) not in settled]
-    return _operations(chosen, prefix=plan.prefix, limit=limit)
+    idle = set() if unchanged else {"unchanged", "cold"}
+    listed = plan.everything() if unchanged else plan.remarkable()
+    chosen = (operation for operation in listed if str(operation.reason) not in idle)
+    total = (
+        plan.total_operations
+        if unchanged
+        else sum(number for reason, number in plan.counts.items() if str(reason) not in idle)
+    )
+    return _operations(itertools.islice(chosen, limit), total, prefix=plan.prefix)
 
 
-def _operations(chosen: Sequence[Operation], *, prefix: str, limit: int | None) -> RenderableType:
-    if not chosen:
+def _operations(shown_first: Iterable[Operation], total: int, *, prefix: str) -> RenderableType:
+    if not total:
         return Text("Nothing to do: everything is in the bucket already.", style="green")
     shown = table("Why", "Size", _below(prefix), right=("Size",))
-    for operation in chosen[:limit]:
+    for operation in shown_first:
         key = Text(printable(_short(operation.key, prefix)))
         if str(operation.reason) in {"missing", "refused"}:
             key = Text.assemble(
@@ -134,7 +140,7 @@ def _operations(chosen: Sequence[Operation], *, prefix: str, limit: int | None) 
             size(operation.size_bytes) if operation.size_bytes else "",
             key,
         )
-    return Group(shown, *_more(len(chosen), limit, "creative-s3 migrate plan --output plan.jsonl"))
+    return Group(shown, *_more(total, shown.row_count, "creative-s3 migrate plan --output plan.jsonl"))
 
 
 def notices(plan: MigrationPlan) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ the engine's work.
 from __future__ import annotations
 
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from creative_s3.core.aws import connect, translate
 from creative_s3.core.listing import OPERATION, Page, list_page
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.heads import Answer
     from creative_s3.settings import S3Config
+
+_BLOCK_BYTES = 1 << 20
 
 
 class ObjectStore:
@@ -142,37 +145,51 @@ class ObjectStore:
             ChecksumMismatchError: What arrived is not what was stored.
             CreativeS3Error: The request failed.
         """
+        content = BytesIO()
+        stored = self.read_into(content, key)
+        return (stored, content.getvalue()) if stored else None
+
+    def read_into(self, file: BinaryIO, key: str) -> StoredObject | None:
+        """Read an object into a file, its checksum verified; None when there is none.
+
+        Raises:
+            ChecksumMismatchError: What arrived is not what was stored.
+            CreativeS3Error: The request failed.
+        """
         self._count("GetObject")
+        crc = Crc64()
         try:
             answer = self.connection.client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
             with closing(answer["Body"]) as body:
-                content: bytes = body.read()
+                for block in body.iter_chunks(_BLOCK_BYTES):
+                    crc.update(block)
+                    file.write(block)
         except Exception as error:
             translated = translate(error, item=key, endpoint_url=self.connection.endpoint_url)
             if isinstance(translated, ObjectNotFoundError):
                 return None
             raise translated from error
         stored = from_answer(key, answer)
-        if stored.crc64nvme is not None and stored.crc64nvme != _crc(content):
+        if stored.crc64nvme is not None and stored.crc64nvme != crc.base64:
             raise ChecksumMismatchError(
                 "what arrived is not what is stored", item=key, hint="run the command again"
             )
-        return stored, content
+        return stored
 
     def write(
         self,
         key: str,
-        content: bytes,
+        content: bytes | BinaryIO,
         *,
         content_type: str,
         if_match: str | None,
         metadata: Mapping[str, str] | None = None,
     ) -> StoredObject:
-        """Write a small object, conditionally, its checksum checked by the server.
+        """Write an object by one request, conditionally, its checksum checked by the server.
 
         Args:
             key: The full key.
-            content: The whole content.
+            content: The whole content, or a file that has it.
             content_type: The media type.
             if_match: The ETag of the object to replace; None to create.
             metadata: User metadata, ASCII.
@@ -185,12 +202,13 @@ class ObjectStore:
         arguments: dict[str, Any] = {"IfMatch": f'"{if_match}"'} if if_match else {"IfNoneMatch": "*"}
         if self.connection.config.kms_key_id:
             arguments |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.connection.config.kms_key_id}
-        crc = _crc(content)
+        body = BytesIO(content) if isinstance(content, bytes) else content
+        crc, size_bytes = _measured(body)
         try:
             answer = self.connection.client.put_object(
                 Bucket=self.bucket,
                 Key=key,
-                Body=content,
+                Body=body,
                 ContentType=content_type,
                 ChecksumCRC64NVME=crc,
                 Metadata=dict(metadata or {}),
@@ -200,7 +218,7 @@ class ObjectStore:
             raise translate(error, item=key, endpoint_url=self.connection.endpoint_url) from error
         return StoredObject(
             key=key,
-            size_bytes=len(content),
+            size_bytes=size_bytes,
             etag=bare_etag(answer.get("ETag")),
             version_id=answer.get("VersionId"),
             crc64nvme=crc,
@@ -255,7 +273,12 @@ def _about_bucket(error: Exception, bucket: str) -> Exception:
     return error
 
 
-def _crc(content: bytes) -> str:
+def _measured(body: BinaryIO) -> tuple[str, int]:
+    """Return the checksum and the size of a file from its beginning, and go back there."""
     crc = Crc64()
-    crc.update(content)
-    return crc.base64
+    body.seek(0)
+    while block := body.read(_BLOCK_BYTES):
+        crc.update(block)
+    size_bytes = body.tell()
+    body.seek(0)
+    return crc.base64, size_bytes

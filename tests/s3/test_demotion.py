@@ -98,7 +98,7 @@ def test_the_index_stays_as_it_is_and_validation_calls_the_files_cold(cache: ACa
     assert (cache.cache_dir / "index.json").read_bytes() == index
     migration = cache.migration()
     plan = migration.create_migration_plan()
-    assert (plan.counts[Reason.COLD], plan.counts[Reason.MISSING], plan.uploads) == (3, 0, ())
+    assert (plan.counts[Reason.COLD], plan.counts[Reason.MISSING], plan.total_files) == (3, 0, 0)
     report = migration.validate_migration(deep=True)
     assert report.counts[State.COLD] == 3
     assert report.exit_code(strict=True) is ExitCode.OK

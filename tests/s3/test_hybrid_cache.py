@@ -97,7 +97,7 @@ def test_the_next_upload_has_nothing_left_to_send(cache: Path, connection: Conne
     storage = S3StorageManager(connection=connection)
     plan = S3MigrationManager(manager, storage).create_migration_plan()
     assert plan.total_files == 0
-    assert len(plan.operations) == 1
+    assert len(list(plan.everything())) == 1
 
 
 def test_what_could_not_be_uploaded_is_sent_by_the_next_upload(
@@ -247,7 +247,7 @@ def test_an_older_copy_never_replaces_what_another_machine_stored_since(
         assert manager.register_semantic_asset("a", a_file(cache, content=b"second"), SCENE).upload
     migration = S3MigrationManager(behind, S3StorageManager(connection=connection))
     plan = migration.create_migration_plan()
-    (operation,) = plan.operations
+    (operation,) = plan.everything()
     assert not operation.is_upload
     assert "newer content" in operation.detail
     report = migration.execute_migration(plan)

@@ -10,7 +10,7 @@ import pytest
 
 from creative_s3 import S3MigrationManager, S3StorageManager
 from creative_s3.core.events import Event, Failed
-from creative_s3.errors import FileVanishedError, SettingsError
+from creative_s3.errors import ExitCode, FileVanishedError, SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,9 +48,9 @@ def test_the_prefix_is_the_settings_own_unless_another_is_given(
 ) -> None:
     storage = S3StorageManager(connection=connection)
     plan = S3MigrationManager(cache, storage).create_migration_plan()
-    assert {operation.key.split("/")[0] for operation in plan.operations} == {"creative-assets"}
+    assert {operation.key.split("/")[0] for operation in plan.everything()} == {"creative-assets"}
     plan = S3MigrationManager(cache, storage, prefix="").create_migration_plan()
-    assert {operation.key.split("/")[0] for operation in plan.operations} == {"composites"}
+    assert {operation.key.split("/")[0] for operation in plan.everything()} == {"composites"}
 
 
 def test_a_plan_needs_no_bucket_and_carrying_it_out_does(
@@ -60,7 +60,7 @@ def test_a_plan_needs_no_bucket_and_carrying_it_out_does(
     manager = S3MigrationManager(cache)
     plan = manager.create_migration_plan()
     assert (plan.total_files, plan.compared, plan.bucket) == (6, False, None)
-    assert all(operation.key.startswith("team/") for operation in plan.operations)
+    assert all(operation.key.startswith("team/") for operation in plan.everything())
     with pytest.raises(SettingsError):
         manager.execute_migration(plan)
 
@@ -70,7 +70,7 @@ def test_progress_counts_what_was_sent_what_was_there_and_what_failed(
 ) -> None:
     manager = S3MigrationManager(cache, S3StorageManager(connection=connection))
     plan = manager.create_migration_plan()
-    first, second, *_ = plan.uploads
+    first, second, *_ = plan.uploads()
     s3.put_object(Bucket=bucket, Key=first.key, Body=first.path.read_bytes())
     second.path.unlink()
     seen: list[TransferProgress] = []
@@ -82,6 +82,24 @@ def test_progress_counts_what_was_sent_what_was_there_and_what_failed(
     assert (last.uploaded_bytes, last.settled_bytes, last.percent_complete) == (4000, 2000, 100)
     assert (result.uploaded, result.confirmed, len(result.failures)) == (4, 1, 1)
     assert result.success_rate == pytest.approx(500 / 6)
+
+
+def test_an_asset_that_left_the_index_since_the_plan_is_told_and_the_others_are_sent(
+    cache: SimpleNamespace, connection: Connection
+) -> None:
+    storage = S3StorageManager(connection=connection)
+    plan = S3MigrationManager(cache, storage).create_migration_plan()
+    path = cache.cache_dir / "index.json"
+    index = json.loads(path.read_text())
+    del index["semantic_assets"]["asset-3"]
+    path.write_text(json.dumps(index))
+    S3MigrationManager(cache, storage).create_migration_plan()  # it takes the index in
+
+    result = S3MigrationManager(cache, storage).execute_migration(plan)
+
+    assert result.uploaded == 5
+    assert [(failure.item, failure.error.code) for failure in result.failures] == [("index.json", "changed")]
+    assert result.exit_code() == ExitCode.ITEMS_FAILED
 
 
 def test_what_a_progress_callback_raises_surfaces_and_the_next_run_goes_on(
@@ -104,7 +122,7 @@ def test_a_file_that_is_gone_when_its_key_is_planned_again_is_a_failure(
 ) -> None:
     storage = S3StorageManager(connection=connection)
     plan = S3MigrationManager(cache, storage).create_migration_plan()
-    taken = plan.uploads[0]
+    taken = next(plan.uploads())
     s3.put_object(Bucket=bucket, Key=taken.key, Body=b"somebody else's")
 
     def emit(event: Event) -> None:

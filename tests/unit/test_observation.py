@@ -25,7 +25,7 @@ from creative_s3.core.layout import key_of, suffixed
 from creative_s3.core.listing import Page
 from creative_s3.core.migration.matching import Matching
 from creative_s3.core.migration.observation import Observation, Observer
-from creative_s3.core.migration.planning import MigrationPlan, make_operations
+from creative_s3.core.migration.planning import MigrationPlan, Reason, make_operations
 from creative_s3.core.migration.publication import assigned_keys
 from creative_s3.core.migration.survey import read_references
 from creative_s3.core.migration.validation import ValidationReport, compare
@@ -103,7 +103,12 @@ class Scene:
 
     @contextmanager
     def look(
-        self, *, settles: bool, include_unindexed: bool = False, trusted: bool = True
+        self,
+        *,
+        settles: bool,
+        include_unindexed: bool = False,
+        trusted: bool = True,
+        counts_new: bool = False,
     ) -> Iterator[Observation]:
         observer = Observer(
             self.workspace,
@@ -112,13 +117,15 @@ class Scene:
             PREFIX,
             settles=settles,
         )
-        with observer.look(include_unindexed=include_unindexed, trusted=trusted) as seen:
+        with observer.look(
+            include_unindexed=include_unindexed, trusted=trusted, counts_new=counts_new
+        ) as seen:
             yield seen
 
     def plan(self, *, settles: bool, include_unindexed: bool = False) -> MigrationPlan:
-        with self.look(settles=settles, include_unindexed=include_unindexed) as seen:
-            candidates = self.match(seen)
-            return MigrationPlan(None, PREFIX, make_operations(candidates), settled=seen.settled)
+        with self.look(settles=settles, include_unindexed=include_unindexed, counts_new=True) as seen:
+            operations = make_operations(self.match(seen))
+            return MigrationPlan(None, PREFIX, operations, settled=seen.settled, new=seen.new)
 
     def validation(self, *, settles: bool, trusted: bool = True) -> ValidationReport:
         with self.look(settles=settles, trusted=trusted) as seen:
@@ -136,6 +143,7 @@ class Scene:
             keep_keys=keep_keys,
             asks_for_cold=not trusted,
             is_settled=seen.is_settled,
+            is_new=seen.is_new,
         ).candidates()
 
 
@@ -269,18 +277,25 @@ def test_counting_what_is_settled_gives_the_plan_that_the_rules_alone_give(
             settle_all(scene)
         for _ in range(data.draw(st.integers(0, 4))):
             disturb(scene, data.draw)
+        unindexed = data.draw(st.booleans())
         try:
-            model = scene.plan(settles=False)
+            model = scene.plan(settles=False, include_unindexed=unindexed)
         except RefusedError:
             with pytest.raises(RefusedError):
-                scene.plan(settles=True)
+                scene.plan(settles=True, include_unindexed=unindexed)
             return
         assert not model.settled.rows
-        streamed = scene.plan(settles=True)
+        assert not model.new.rows
+        streamed = scene.plan(settles=True, include_unindexed=unindexed)
         assert list(streamed.everything()) == list(model.everything())
         assert streamed.counts == model.counts
         assert streamed.by_kind() == model.by_kind()
-        assert streamed.uploads == model.uploads
+        assert list(streamed.uploads()) == list(model.uploads())
+        assert (streamed.total_files, streamed.total_size_bytes) == (
+            model.total_files,
+            model.total_size_bytes,
+        )
+        assert streamed.by_kind(uploads_only=True) == model.by_kind(uploads_only=True)
         checked, reference = scene.validation(settles=True), scene.validation(settles=False)
         assert list(checked.everything()) == list(reference.everything())
         assert (checked.counts, checked.sizes) == (reference.counts, reference.sizes)
@@ -354,6 +369,77 @@ def test_after_an_upload_everything_is_settled_and_can_still_be_listed() -> None
             ("unchanged", ("product:soap:transparent",)),
             ("unchanged", ()),
         ]
+
+
+def test_what_is_new_is_counted_and_can_be_listed_with_its_other_names() -> None:
+    with a_scene(TWO, {PATHS[0]: b"first", PATHS[2]: b"other"}) as scene:
+        plan = scene.plan(settles=True)
+        assert plan.operations == ()
+        assert (len(plan.new), plan.total_files, plan.total_size_bytes) == (2, 2, 10)
+        assert plan.counts[Reason.NEW] == plan.total_operations == 2
+        assert [(one.reason, one.asset.also_known_as) for one in plan.uploads()] == [
+            (Reason.NEW, ("product:soap:transparent",)),
+            (Reason.NEW, ()),
+        ]
+
+
+def a_pair(second: str, region: str) -> dict[str, Any]:
+    return {"semantic_assets": {"a": an_entry(PATHS[0], "US", None), "b": an_entry(second, region, None)}}
+
+
+def test_two_new_assets_that_want_one_key_are_left_to_the_rules() -> None:
+    with a_scene(a_pair(PATHS[1], "US"), {PATHS[0]: b"first", PATHS[1]: b"other"}) as scene:
+        plan = scene.plan(settles=True)
+        assert not len(plan.new)
+        assert len({operation.key for operation in plan.uploads()}) == 2
+
+
+def test_two_entries_for_one_file_are_left_to_the_rules() -> None:
+    with a_scene(a_pair(PATHS[0], "EMEA"), {PATHS[0]: b"first"}) as scene:
+        plan = scene.plan(settles=True)
+        assert not len(plan.new)
+        assert len(list(plan.uploads())) == 2
+        settle_all(scene)
+        plan = scene.plan(settles=True)
+        assert not len(plan.settled)
+        assert plan.counts[Reason.UNCHANGED] == 2
+
+
+def test_two_assets_with_one_assigned_key_are_never_settled() -> None:
+    with a_scene(a_pair(PATHS[1], "US"), {PATHS[0]: b"first", PATHS[1]: b"first"}) as scene:
+        settle_all(scene)
+        plan = scene.plan(settles=True)
+        assert not len(plan.settled)
+        assert [operation.shared_with for operation in plan.operations] == [("b",)]
+
+
+def test_who_wants_a_settled_key_pulls_its_asset_in_and_the_others_stay_counted() -> None:
+    index = a_pair(PATHS[1], "US")
+    index["semantic_assets"]["c"] = an_entry(PATHS[2], "US", None)
+    with a_scene(index, {PATHS[0]: b"first", PATHS[2]: b"third!"}) as scene:
+        settle_all(scene)
+        (scene.workspace.root / PATHS[1]).parent.mkdir()
+        (scene.workspace.root / PATHS[1]).write_bytes(b"first")
+        plan = scene.plan(settles=True)
+        assert len(plan.settled) == 1
+        assert [(one.asset.cache_key, one.shared_with) for one in plan.operations] == [("a", ("b",))]
+
+
+def test_a_missing_file_with_a_new_assets_key_pulls_it_in() -> None:
+    with a_scene(a_pair(PATHS[1], "US"), {PATHS[0]: b"first"}) as scene:
+        plan = scene.plan(settles=True)
+        assert not len(plan.new)
+        assert [str(one.reason) for one in plan.operations] == ["new", "missing"]
+
+
+def test_a_new_asset_that_got_another_key_or_left_the_index_since_the_plan_is_left_out() -> None:
+    with a_scene(TWO, {PATHS[0]: b"first", PATHS[2]: b"other"}) as scene:
+        plan = scene.plan(settles=True)
+        changed = {"semantic_assets": {"a": an_entry(PATHS[0], "APAC", None)}}
+        scene.workspace.index_path.write_text(json.dumps(changed))
+        take_in(scene.catalog, scene.workspace)
+        assert list(plan.uploads()) == []
+        assert plan.total_files == 2
 
 
 def test_an_object_that_changed_unsettles_its_asset_and_no_other() -> None:

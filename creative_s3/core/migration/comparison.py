@@ -5,6 +5,9 @@ the object under its key is the very one that was proved to have this content, a
 entry has to do with the file or the key. Or it is in S3 only, as recorded, and its object is there. All
 others are for the rules in `core.migration.keys` and `core.migration.planning` to judge.
 
+New is an asset whose file is there and fits, that alone wants its key, and under whose key there is nothing:
+it is sent, and nobody has to judge that either (`core.migration.novelty` finds them).
+
 Only looks: the tables are private and temporary, and need little memory however many rows they have.
 """
 
@@ -21,7 +24,17 @@ from urllib.parse import quote
 
 from creative_s3.core.catalog.database import explained
 from creative_s3.core.catalog.database import numbers as numbers_of
-from creative_s3.core.migration.settled import SettledAssets, sort_of
+from creative_s3.core.migration.queries import (
+    AS_COLD,
+    AS_KNOWN,
+    AS_READ,
+    MAY_HAVE_MD5,
+    NOT_SIMPLY_THERE,
+    SETTLE,
+    TABLES,
+    UNCOUNTED_FILES,
+)
+from creative_s3.core.migration.settled import NewAssets, SettledAssets, sort_of
 from creative_s3.core.models import Kind, StoredObject
 from creative_s3.core.workspace import FileState, LocalFile, Signature
 
@@ -40,108 +53,6 @@ _CACHE_KIB = 24 * 1024
 _GROUP = 2000
 _TOGETHER = 400
 """Rows to a statement: SQLite takes 32,766 values (sqlite.org, "Implementation Limits")."""
-_METADATA_ROOM = 600
-"""So many bytes of what identifies an asset fit into 2 KB of metadata, whatever their encoding."""
-_TABLES = """
-    CREATE TABLE local (path TEXT PRIMARY KEY, state TEXT, size INTEGER, mtime INTEGER, ctime INTEGER,
-        inode INTEGER, reason TEXT, is_walked INTEGER) WITHOUT ROWID;
-    CREATE TABLE content (path TEXT PRIMARY KEY, size_bytes INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
-        inode INTEGER, crc64nvme TEXT, md5 TEXT) WITHOUT ROWID;
-    CREATE TABLE listing (key TEXT PRIMARY KEY, size INTEGER, etag TEXT, class TEXT) WITHOUT ROWID;
-    CREATE TABLE expected (key TEXT, id INTEGER, size INTEGER, kind TEXT, tags INTEGER, etag TEXT,
-        stored INTEGER);
-    CREATE TABLE settled (id INTEGER PRIMARY KEY, key TEXT, size INTEGER, is_cold INTEGER, kind TEXT,
-        tags INTEGER);
-"""
-_ALONE = """
-    NOT EXISTS (
-        SELECT 1 FROM catalog.asset other WHERE other.file_path = asset.file_path AND other.id <> asset.id
-        AND NOT (other.section = 'products' AND asset.section <> 'products'
-            AND asset.kind IN ('product', 'background', 'composite'))
-    )
-"""
-"""No other entry describes the file; a products entry beside the semantic one is the same asset."""
-_FITS = " + ".join(
-    f"ifnull(length(CAST(asset.{column} AS BLOB)), 0)"
-    for column in (  # as `core.layout.object_metadata` never leaves them out
-        "cache_key",
-        "file_path",
-        "asset_type",
-        "product_slug",
-        "campaign_id",
-        "created_at",
-        "product_category",
-        "region",
-        "season",
-        "visual_style",
-        "aspect_ratio",
-    )
-)
-_TAGS = " + ".join(
-    f"(ifnull(asset.{column}, '') <> '')"
-    for column in (  # as `core.layout.object_tags` has them
-        "asset_type",
-        "campaign_id",
-        "region",
-        "season",
-        "product_category",
-        "product_slug",
-        "visual_style",
-        "aspect_ratio",
-    )
-)
-_AS_RECORDED = f"""
-    INSERT INTO expected
-    SELECT assigned.key, asset.id, local.size, asset.kind, {_TAGS}, object.etag, object.size_bytes
-    FROM catalog.asset
-    JOIN local ON local.path = asset.file_path AND local.state = 'present'
-    JOIN {{known}} file ON file.path = asset.file_path AND file.size_bytes = local.size
-        AND file.mtime_ns = local.mtime AND file.ctime_ns = local.ctime AND file.inode = local.inode
-    JOIN catalog.assigned ON assigned.bucket = :bucket AND assigned.cache_key = asset.cache_key
-    JOIN catalog.object ON object.bucket = :bucket AND object.key = assigned.key
-        AND object.crc64nvme = file.crc64nvme
-    WHERE {_FITS} <= {_METADATA_ROOM} AND {_ALONE}
-"""  # noqa: S608 - names of our own
-_AS_KNOWN = _AS_RECORDED.format(known="catalog.file")
-_AS_READ = f"{_AS_RECORDED.format(known='content')} AND object.etag = file.md5"
-_MAY_HAVE_MD5 = """
-    SELECT DISTINCT local.path FROM local
-    JOIN catalog.asset ON asset.file_path = local.path
-    JOIN catalog.assigned ON assigned.bucket = :bucket AND assigned.cache_key = asset.cache_key
-    JOIN catalog.object ON object.bucket = :bucket AND object.key = assigned.key
-        AND object.size_bytes = local.size AND length(object.etag) = 32
-    WHERE local.path > :after AND local.state = 'present' AND local.size <= :most
-    ORDER BY local.path LIMIT :limit
-"""
-_AS_COLD = f"""
-    INSERT INTO expected
-    SELECT assigned.key, asset.id, NULL, asset.kind, {_TAGS}, NULL, NULL
-    FROM catalog.asset
-    JOIN local ON local.path = asset.file_path AND local.state = 'missing'
-    JOIN catalog.assigned ON assigned.bucket = :bucket AND assigned.cache_key = asset.cache_key
-    WHERE asset.is_cold AND {_ALONE}
-"""  # noqa: S608 - names of our own
-_SETTLE = """
-    INSERT INTO settled
-    SELECT one.id, one.key, ifnull(one.size, listing.size), one.size IS NULL, one.kind, one.tags
-    FROM (SELECT * FROM expected GROUP BY key HAVING count(*) = 1) one
-    JOIN listing ON listing.key = one.key
-        AND (one.size IS NULL OR (listing.etag = one.etag AND listing.size = one.stored))
-"""
-_UNSETTLED_FILES = """
-    SELECT DISTINCT asset.file_path FROM catalog.asset
-    WHERE NOT EXISTS (SELECT 1 FROM settled WHERE settled.id = asset.id)
-    AND NOT (asset.section = 'products' AND EXISTS (
-        SELECT 1 FROM catalog.asset other JOIN settled ON settled.id = other.id
-        WHERE other.file_path = asset.file_path
-    ))
-"""
-_NOT_SIMPLY_THERE = """
-    SELECT DISTINCT asset.file_path FROM catalog.asset
-    LEFT JOIN local ON local.path = asset.file_path
-    WHERE asset.file_path > :after AND (local.state IS NULL OR local.state <> 'present' OR local.reason <> '')
-    ORDER BY asset.file_path LIMIT :limit
-"""
 
 
 class Comparison:
@@ -149,10 +60,13 @@ class Comparison:
 
     Args:
         catalog: It has taken in the index.
+
+    Attributes:
+        bucket: The catalog's name of the remote side.
     """
 
     def __init__(self, catalog: Catalog) -> None:
-        self._bucket = catalog.bucket
+        self.bucket = catalog.bucket
         self._catalog_path = catalog.path
         self._lock = threading.Lock()
         # Without a name it is private, in memory until that is short, and then in a temporary file.
@@ -161,7 +75,7 @@ class Comparison:
             with self._turn() as database:
                 for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
                     database.execute(f"PRAGMA {setting}")
-                database.executescript(_TABLES)
+                database.executescript(TABLES)
                 database.execute("ATTACH ? AS catalog", (f"file:{quote(str(catalog.path))}?mode=rw",))
         except BaseException:
             self._database.close()
@@ -176,7 +90,7 @@ class Comparison:
 
     def add_page(self, page: Page) -> None:
         """Take in a page of the bucket's listing."""
-        with self._step() as database:
+        with self.step() as database:
             rows = zip(page.keys, page.sizes, page.etags, page.storage_classes, strict=True)
             _insert(database, "INSERT INTO listing VALUES", 4, list(rows))
 
@@ -189,10 +103,10 @@ class Comparison:
     def look_at_named(self, locate: Callable[[str], LocalFile]) -> None:
         """Look at each file that an entry names and that is not simply there in the cache directory."""
         last = ""
-        while paths := self._column(_NOT_SIMPLY_THERE, {"after": last, "limit": _GROUP}):
+        while paths := self._column(NOT_SIMPLY_THERE, {"after": last, "limit": _GROUP}):
             last = paths[-1]
             rows = [_row_of(path, locate(path)) for path in paths]
-            with self._step() as database:
+            with self.step() as database:
                 database.executemany(
                     "INSERT INTO local VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (path) DO UPDATE SET"
                     " state=excluded.state, size=excluded.size, mtime=excluded.mtime, ctime=excluded.ctime,"
@@ -217,20 +131,20 @@ class Comparison:
         return self._number(
             "SELECT count(*) FROM catalog.asset JOIN local ON local.path = asset.file_path"  # noqa: S608 - ours
             f" WHERE asset.is_cold AND local.state = 'missing'{'' if anywhere else here}",
-            () if anywhere else (self._bucket,),
+            () if anywhere else (self.bucket,),
         )
 
     def expect(self) -> None:
         """Find the files that are as recorded: the bucket's side is not needed for that."""
         with self._turn() as database:
-            for query in (_AS_KNOWN, _AS_COLD):
-                database.execute(query, {"bucket": self._bucket})
+            for query in (AS_KNOWN, AS_COLD):
+                database.execute(query, {"bucket": self.bucket})
 
     def comparable(self, most_bytes: int) -> Iterator[str]:
         """Yield the files whose object was stored in one piece: its ETag may be the MD5 of its content."""
         last = ""
-        values = {"bucket": self._bucket, "most": most_bytes, "limit": _GROUP}
-        while paths := self._column(_MAY_HAVE_MD5, values | {"after": last}):
+        values = {"bucket": self.bucket, "most": most_bytes, "limit": _GROUP}
+        while paths := self._column(MAY_HAVE_MD5, values | {"after": last}):
             yield from paths
             last = paths[-1]
 
@@ -240,39 +154,45 @@ class Comparison:
         `settle` holds that ETag against the one that the bucket lists.
         """
         for rows in groups:
-            with self._step() as database:
+            with self.step() as database:
                 _insert(database, "INSERT OR REPLACE INTO content VALUES", 7, rows)
         with self._turn() as database:
-            database.execute(_AS_READ, {"bucket": self._bucket})
+            database.execute(AS_READ, {"bucket": self.bucket})
 
     def settle(self) -> None:
         """Find the assets that are settled, when disk and listing are complete."""
         with self._turn() as database:
-            database.execute(_SETTLE)
+            database.execute(SETTLE)
             database.execute("CREATE INDEX settled_key ON settled (key)")
 
-    def unsettle(self, keys: Iterable[str]) -> list[str]:
-        """Leave the assets with these keys to the rules, for somebody else wants them; return their files."""
-        if not self._number("SELECT count(*) FROM settled"):
+    def pull_in(self, keys: Iterable[str]) -> list[str]:
+        """Leave the counted assets with these keys to the rules, for others want them; return their files."""
+        if not self._number("SELECT (SELECT count(*) FROM settled) + (SELECT count(*) FROM new)"):
             return []
-        with self._turn() as database:
+        files: list[str] = []
+        with self.step() as database:
             database.execute("CREATE TABLE wanted (key TEXT PRIMARY KEY) WITHOUT ROWID")
             database.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((key,) for key in keys))
-        files = self._column(
-            "SELECT asset.file_path FROM wanted JOIN settled ON settled.key = wanted.key"
-            " JOIN catalog.asset ON asset.id = settled.id"
-        )
-        with self._turn() as database:
-            database.execute("DELETE FROM settled WHERE key IN (SELECT key FROM wanted)")
+            for table in ("settled", "new"):
+                found = database.execute(
+                    f"SELECT asset.file_path FROM wanted JOIN {table} ON {table}.key = wanted.key"  # noqa: S608 - ours
+                    f" JOIN catalog.asset ON asset.id = {table}.id"
+                )
+                files += [path for (path,) in found]
+                database.execute(f"DELETE FROM {table} WHERE key IN (SELECT key FROM wanted)")  # noqa: S608 - the same
         return files
 
-    def has_settled(self, key: str) -> bool:
+    def is_settled(self, key: str) -> bool:
         """Tell whether the asset with this key is settled."""
         return bool(self._number("SELECT count(*) FROM settled WHERE key = ?", (key,)))
 
-    def unsettled_files(self) -> list[str]:
+    def is_new(self, key: str) -> bool:
+        """Tell whether a new asset gets this key."""
+        return bool(self._number("SELECT count(*) FROM new WHERE key = ?", (key,)))
+
+    def uncounted_files(self) -> list[str]:
         """Return the files that are left to the rules."""
-        return self._column(_UNSETTLED_FILES)
+        return self._column(UNCOUNTED_FILES)
 
     def file(self, root: Path, path: str) -> LocalFile:
         """Return what is on disk for a file that an entry names, or that was found in the cache directory."""
@@ -286,7 +206,7 @@ class Comparison:
     def spare(self, *, has_index: bool) -> list[tuple[str, FileState, int, str]]:
         """Return what lies in the cache directory and no entry names: path, state, bytes, reason."""
         condition = "AND NOT EXISTS (SELECT 1 FROM catalog.asset WHERE asset.file_path = local.path)"
-        rows = self._rows(
+        rows = self.rows(
             "SELECT path, state, ifnull(size, 0), reason FROM local"  # noqa: S608 - our own words
             f" WHERE is_walked {condition if has_index else ''} ORDER BY path"
         )
@@ -307,13 +227,25 @@ class Comparison:
     def unexpected(self) -> Iterator[tuple[str, int]]:
         """Yield key and bytes of the objects that belong to no settled asset, in the order of the keys."""
         last = ""
-        while rows := self._rows(
+        while rows := self.rows(
             "SELECT key, size FROM listing WHERE key > ? AND NOT EXISTS"
             " (SELECT 1 FROM settled WHERE settled.key = listing.key) ORDER BY key LIMIT ?",
             (last, _GROUP),
         ):
             yield from rows
             last = rows[-1][0]
+
+    def add_published(self, keys: Iterable[tuple[str, str, str, str]]) -> None:
+        """Take in section, entry, field and key of the published index."""
+        with self.step() as database:
+            database.executemany("INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?)", keys)
+
+    def published_key(self, section: str, entry: str, field: str) -> str | None:
+        """Return the key that the published index gives the file of an entry; None when it gives none."""
+        row = self._row(
+            "SELECT key FROM published WHERE section = ? AND entry = ? AND field = ?", (section, entry, field)
+        )
+        return row[0] if row else None
 
     def settled(self, root: Path) -> SettledAssets:
         """Return the settled assets, in the order of their keys."""
@@ -325,10 +257,27 @@ class Comparison:
                 numbers.append(number)
                 sizes.append(size_bytes)
                 sorts.append(sort_of(Kind(kind), is_cold=bool(is_cold)))
-            (tags,) = database.execute("SELECT ifnull(sum(tags), 0) FROM settled").fetchone()
-        return SettledAssets(self._catalog_path, self._bucket, root, numbers, sizes, bytes(sorts), tags)
+        tags = self._number("SELECT ifnull(sum(tags), 0) FROM settled")
+        return SettledAssets(self._catalog_path, self.bucket, root, numbers, sizes, bytes(sorts), tags)
 
-    def _rows(self, query: str, values: _Values = ()) -> list[Any]:
+    def new(self, root: Path, prefix: str) -> NewAssets:
+        """Return the new assets, in the order of their keys, which begin with `prefix`."""
+        numbers, sizes, marks, sorts = array("q"), array("q"), array("q"), bytearray()
+        with self._turn() as database:
+            for number, size_bytes, kind, key in database.execute(
+                "SELECT id, size, kind, key FROM new ORDER BY key"
+            ):
+                numbers.append(number)
+                sizes.append(size_bytes)
+                marks.append(hash(key))
+                sorts.append(sort_of(Kind(kind), is_cold=False))
+        tags = self._number("SELECT ifnull(sum(tags), 0) FROM new")
+        return NewAssets(
+            self._catalog_path, self.bucket, root, numbers, sizes, bytes(sorts), tags, prefix, marks
+        )
+
+    def rows(self, query: str, values: _Values = ()) -> list[Any]:
+        """Return what a query finds in these tables and in the catalog's, which are ``catalog``."""
         with self._turn() as database:
             return database.execute(query, values).fetchall()
 
@@ -337,13 +286,13 @@ class Comparison:
             return database.execute(query, values).fetchone()
 
     def _column(self, query: str, values: _Values = ()) -> list[str]:
-        return [row[0] for row in self._rows(query, values)]
+        return [row[0] for row in self.rows(query, values)]
 
     def _number(self, query: str, values: _Values = ()) -> int:
         return int(self._row(query, values)[0])
 
     @contextmanager
-    def _step(self) -> Iterator[sqlite3.Connection]:
+    def step(self) -> Iterator[sqlite3.Connection]:
         """Write many rows to our own tables in one transaction; it does not touch the catalog."""
         with self._turn() as database:
             database.execute("BEGIN")

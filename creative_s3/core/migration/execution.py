@@ -17,10 +17,11 @@ from creative_s3.core.layout import object_metadata, object_tags, owner_of
 from creative_s3.core.migration.planning import Operation, content_type_of
 from creative_s3.core.transfers.outcomes import Outcome, Upload
 from creative_s3.core.workspace import Signature
-from creative_s3.errors import CreativeS3Error, ExitCode
+from creative_s3.errors import CreativeS3Error, ExitCode, FileChangedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.file_results import DownloadResult
@@ -58,7 +59,9 @@ class Execution:
         requests: Requests sent, by S3 operation name.
         warnings: What a person should know although it succeeded, each once.
         run: The number under which the catalog keeps what this run changes.
-        changed: Keys whose objects were replaced or made: key -> whether it was replaced.
+        created: How many objects were made where none was.
+        replaced: Keys under which other content was before.
+        drawn: How many operations were begun.
     """
 
     def __init__(self, catalog: Catalog, *, storage_class: str, meter: ProgressMeter) -> None:
@@ -75,17 +78,26 @@ class Execution:
         self.requests: Counter[str] = Counter()
         self.warnings: dict[str, None] = {}
         self.run = 0
-        self.changed: dict[str, bool] = {}
+        self.created = 0
+        self.replaced: list[str] = []
+        self.drawn = 0
 
-    def upload(self, engine: TransferEngine, operations: Sequence[Operation]) -> list[Operation]:
-        """Send the files of `operations`; return those whose key another writer took meanwhile.
+    def upload(self, engine: TransferEngine, operations: Iterable[Operation]) -> list[Operation]:
+        """Send the files of `operations` as they go out; return those whose key others took meanwhile.
 
         What is proved is recorded at the latest half a second later, also when this ends by an exception.
 
         Raises:
             CreativeS3Error: No item can succeed any more (no bucket, no valid credentials).
         """
-        by_key = {operation.key: operation for operation in operations}
+        by_key: dict[str, Operation] = {}
+
+        def requests() -> Iterator[Upload]:
+            for operation in operations:
+                self.drawn += 1
+                by_key[operation.key] = operation
+                yield self._request(operation)
+
         contested: list[Operation] = []
 
         def take_late(outcome: Outcome) -> None:
@@ -94,7 +106,7 @@ class Execution:
 
         try:
             with engine.drained(take_late):
-                for outcome in engine.upload(self._request(operation) for operation in operations):
+                for outcome in engine.upload(requests()):
                     operation = by_key.pop(outcome.request.key)
                     if outcome.conflict is not None:
                         contested.append(operation)
@@ -111,6 +123,15 @@ class Execution:
         self.failures.append(Failure(operation.asset.cache_key, operation.key, error))
         self._meter.failed(operation.key, operation.size_bytes)
 
+    def missed(self, number: int, index_path: Path) -> None:
+        """Record that assets of the plan are not in the index any more, or not as they were."""
+        error = FileChangedError(
+            f"{number:,} of the plan's assets left the index or changed there, and were not sent",
+            item=str(index_path),
+            hint="run the same command again: it plans from what is there now",
+        )
+        self.failures.append(Failure(index_path.name, "", error))
+
     def confirm(self, operations: Iterable[Operation]) -> None:
         """Record operations that turned out to need nothing."""
         for operation in operations:
@@ -126,8 +147,8 @@ class Execution:
             failed=len(self.failures),
             exit_code=ExitCode.ITEMS_FAILED if self.failures else ExitCode.OK,
             requests=requests,
-            created=sum(not replaced for replaced in self.changed.values()),
-            replaced=sum(self.changed.values()),
+            created=self.created,
+            replaced=len(self.replaced),
             failures=Counter(failure.error.code for failure in self.failures),
         )
 
@@ -161,7 +182,10 @@ class Execution:
             self._meter.uploaded(operation.key, operation.size_bytes)
             self.uploaded_bytes += operation.size_bytes
         if has_changed(operation, outcome):
-            self.changed[operation.key] = operation.if_match is not None
+            if operation.if_match is None:
+                self.created += 1
+            else:
+                self.replaced.append(operation.key)
         self.proofs[str(outcome.proof)] += 1
         if outcome.warning:
             self.warnings[outcome.warning] = None

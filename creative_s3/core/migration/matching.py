@@ -42,6 +42,7 @@ class Matching:
         keep_keys: Leave an asset with the key it was given even if somebody else's object is under it now.
         asks_for_cold: Ask for the objects of files that are not on disk, instead of taking LIST's word.
         is_settled: Tells whether a key is that of an asset about which nothing is to be done.
+        is_new: Tells whether a key goes to an asset that is simply new.
         emit: Takes events.
     """
 
@@ -53,6 +54,7 @@ class Matching:
     keep_keys: bool = False
     asks_for_cold: bool = False
     is_settled: Callable[[str], bool] = lambda _key: False
+    is_new: Callable[[str], bool] = lambda _key: False
     emit: Emit = ignore
 
     def candidates(self) -> tuple[Candidate, ...]:
@@ -134,6 +136,8 @@ class Matching:
         if occupant and (key in self._needed or self.is_settled(key)):
             # Whoever has other content by now may not replace it, be the object called after him or not.
             return Occupant(owner=None, content=occupant.content)
+        if occupant is None and self.is_new(key):
+            return Occupant(owner=None, content=None)
         return occupant
 
     def _candidate(self, asset: Asset, key: str | None) -> Candidate:

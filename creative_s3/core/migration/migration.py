@@ -34,7 +34,7 @@ from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.storage.manager import S3StorageManager
@@ -93,13 +93,17 @@ class S3MigrationManager:
             CreativeS3Error: The bucket cannot be listed.
         """
         self._check_cache(include_unindexed=include_unindexed)
-        with self._catalog() as catalog, self._look(catalog, include_unindexed=include_unindexed) as seen:
+        with (
+            self._catalog() as catalog,
+            self._look(catalog, include_unindexed=include_unindexed, counts_new=True) as seen,
+        ):
             operations = make_operations(self._match(seen, catalog))
         return MigrationPlan(
             bucket=self.storage.bucket if self.storage else None,
             prefix=self.prefix,
             operations=operations,
             settled=seen.settled,
+            new=seen.new,
             problems=seen.survey.problems,
             unindexed=seen.survey.unindexed,
             unusable=seen.survey.unusable,
@@ -147,7 +151,7 @@ class S3MigrationManager:
                 return replace(execution.moved(sent), price=sent_bill(sent, storage.connection.config).price)
 
             with Ledger(catalog.path, catalog.bucket).run("migrate upload", moved) as execution.run:
-                if plan.uploads:
+                if plan.total_files:
                     self._emit(PhaseStarted("uploading"))
                     self._emit(TotalsKnown(plan.total_files, plan.total_size_bytes))
                     self._upload(plan, execution, meter)
@@ -165,7 +169,7 @@ class S3MigrationManager:
             requests=requests(),
             proofs=execution.proofs,
             run=execution.run,
-            replaced=tuple(key for key, replaced in execution.changed.items() if replaced),
+            replaced=tuple(execution.replaced),
             warnings=tuple(execution.warnings),
         )
 
@@ -203,7 +207,7 @@ class S3MigrationManager:
 
     @contextmanager
     def _look(
-        self, catalog: Catalog, *, include_unindexed: bool, trusted: bool = True
+        self, catalog: Catalog, *, include_unindexed: bool, trusted: bool = True, counts_new: bool = False
     ) -> Iterator[Observation]:
         """Look at index, disk and bucket; what the catalog records as in S3 only is not missing."""
         # Also what old code dropped again from the index comes back here.
@@ -211,7 +215,9 @@ class S3MigrationManager:
         observer = Observer(
             self.workspace, catalog, self.storage, self.prefix, self._emit, engine=self._engine
         )
-        with observer.look(include_unindexed=include_unindexed, trusted=trusted) as seen:
+        with observer.look(
+            include_unindexed=include_unindexed, trusted=trusted, counts_new=counts_new
+        ) as seen:
             if not seen.named:
                 self._check_index(catalog)
             yield seen
@@ -263,6 +269,7 @@ class S3MigrationManager:
             prefix=self.prefix,
             assigned=assigned_keys(seen.survey, seen.remote, catalog, prefix=self.prefix),
             is_settled=seen.is_settled,
+            is_new=seen.is_new,
             keep_keys=keep_keys,
             asks_for_cold=not trusted,
             emit=self._emit,
@@ -272,7 +279,8 @@ class S3MigrationManager:
 
     def _upload(self, plan: MigrationPlan, execution: Execution, meter: ProgressMeter) -> None:
         storage = self._bucket()
-        operations: Sequence[Operation] = plan.uploads
+        operations: Iterable[Operation] = plan.uploads()
+        planned = plan.total_files
         for _ in range(_PLANNING_ROUNDS):
             with TransferEngine(
                 storage.connection,
@@ -282,6 +290,9 @@ class S3MigrationManager:
                 tick=meter.tick,
             ) as engine:
                 contested = execution.upload(engine, operations)
+            if planned > execution.drawn:
+                execution.missed(planned - execution.drawn, self.workspace.index_path)
+            planned = 0
             if not contested:
                 return
             names = {operation.asset.cache_key for operation in contested}

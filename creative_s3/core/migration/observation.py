@@ -15,9 +15,10 @@ from creative_s3.core.digests import SMALL_BYTES, digests
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index.entries import PRODUCTS_SECTION, TOP_LEVEL
 from creative_s3.core.index.index import IndexProblem, ProblemKind, Reference, assets_of
-from creative_s3.core.layout import key_of
 from creative_s3.core.migration.comparison import Comparison
+from creative_s3.core.migration.novelty import find_new
 from creative_s3.core.migration.remote import RemoteSurvey, published_key
+from creative_s3.core.migration.settled import wanted_key
 from creative_s3.core.migration.survey import (
     UNINDEXED,
     LocalSurvey,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.catalog.asset_rows import AssetRecord
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.migration.settled import SettledAssets
+    from creative_s3.core.migration.settled import NewAssets, SettledAssets
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.transfers.choice import EngineName
@@ -49,6 +50,7 @@ class Observation:
         survey: The local side of the assets that are not settled, and everything else in the cache.
         remote: The bucket's side; None when nobody asked it.
         settled: The assets about which nothing is to be done.
+        new: The assets that are simply sent, as far as they were to be counted.
         comparison: The tables behind it.
         named: How many files the index names.
     """
@@ -56,12 +58,17 @@ class Observation:
     survey: LocalSurvey
     remote: RemoteSurvey | None
     settled: SettledAssets
+    new: NewAssets
     comparison: Comparison
     named: int
 
     def is_settled(self, key: str) -> bool:
         """Tell whether a key is a settled asset's."""
-        return bool(len(self.settled)) and self.comparison.has_settled(key)
+        return bool(len(self.settled)) and self.comparison.is_settled(key)
+
+    def is_new(self, key: str) -> bool:
+        """Tell whether a key will be a new asset's."""
+        return bool(len(self.new)) and self.comparison.is_new(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +94,16 @@ class Observer:
     engine: EngineName = "auto"
 
     @contextmanager
-    def look(self, *, include_unindexed: bool, trusted: bool) -> Iterator[Observation]:
+    def look(
+        self, *, include_unindexed: bool, trusted: bool, counts_new: bool = False
+    ) -> Iterator[Observation]:
         """Look at everything.
 
         Args:
             include_unindexed: Also the files that no entry names become assets.
             trusted: Take the catalog's word for what files and objects hold. Else only what was read now and
                 is what the bucket's own listing tells is settled.
+            counts_new: Count what is simply new as well, instead of making it into objects.
 
         Raises:
             RefusedError: None of the indexed files is there.
@@ -125,8 +135,14 @@ class Observer:
                 )
             if remote and named and self.settles:
                 comparison.settle()
+            if counts_new and trusted and named and self.settles:
+                self.emit(PhaseStarted("comparing"))
+                find_new(comparison, self.catalog, remote, prefix=self.prefix)
             survey = self._survey(comparison, named=named, include_unindexed=include_unindexed)
-            yield Observation(survey, remote, comparison.settled(self.workspace.root), comparison, named)
+            root = self.workspace.root
+            yield Observation(
+                survey, remote, comparison.settled(root), comparison.new(root, self.prefix), comparison, named
+            )
 
     def _look_at_disk(self, comparison: Comparison) -> int:
         """Return how many files the index names."""
@@ -148,21 +164,21 @@ class Observer:
         comparison.expect_read(digests(root, comparison.comparable(SMALL_BYTES)))
 
     def _survey(self, comparison: Comparison, *, named: int, include_unindexed: bool) -> LocalSurvey:
-        entries = _Entries()
-        if named:
-            self._take(entries, comparison.unsettled_files())
-        assets = assets_of(entries.references, self.prefix)
-        given = self.catalog.assignments_of(asset.cache_key for asset in assets)
-        wanted = (given.get(asset.cache_key) or key_of(asset, self.prefix) for asset in assets)
-        if rivals := comparison.unsettle(wanted):
-            self._take(entries, rivals)
-            assets = assets_of(entries.references, self.prefix)
         spare = comparison.spare(has_index=bool(named))
         unindexed = tuple((path, size) for path, state, size, _ in spare if state is FileState.PRESENT)
-        if include_unindexed:
-            assets += tuple(
-                Asset(cache_key=f"{UNINDEXED}{path}", file_path=path, indexed=False) for path, _ in unindexed
-            )
+        extra = tuple(
+            Asset(cache_key=f"{UNINDEXED}{path}", file_path=path, indexed=False)
+            for path, _ in (unindexed if include_unindexed else ())
+        )
+        entries = _Entries()
+        if named:
+            self._take(entries, comparison.uncounted_files())
+        assets = assets_of(entries.references, self.prefix) + extra
+        given = self.catalog.assignments_of(asset.cache_key for asset in assets)
+        wanted = (wanted_key(asset, given.get(asset.cache_key), self.prefix) for asset in assets)
+        if rivals := comparison.pull_in(wanted):
+            self._take(entries, rivals)
+            assets = assets_of(entries.references, self.prefix) + extra
         files = {asset.file_path: comparison.file(self.workspace.root, asset.file_path) for asset in assets}
         return LocalSurvey(
             references=tuple(entries.references),

@@ -44,9 +44,9 @@ def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> M
     stored = [
         operation for operation in plan.operations if operation.reason not in {Reason.MISSING, Reason.REFUSED}
     ]
-    tags = plan.settled.tags + sum(len(object_tags(operation.asset)) for operation in stored)
+    tags = plan.settled.tags + plan.new.tags + sum(len(object_tags(operation.asset)) for operation in stored)
     already_there = len(plan.settled) + sum(1 for operation in stored if operation.reason is not Reason.NEW)
-    writes_index = bool(plan.uploads)
+    objects = len(stored) + len(plan.settled) + len(plan.new)
     return estimate_migration(
         measure(
             itertools.chain(
@@ -55,14 +55,15 @@ def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> M
                     for operation in stored
                 ),
                 ((str(kind), size_bytes, False) for kind, size_bytes in plan.settled.amounts()),
+                ((str(kind), size_bytes, True) for kind, size_bytes in plan.new.amounts()),
             ),
             part_size_bytes=PART_BYTES,
             multipart_threshold_bytes=MULTIPART_FROM_BYTES,
         ),
         region=current_book().region(config.region),
         storage_class=config.storage_class,
-        tags_per_object=Decimal(tags) / len(stored) if stored else Decimal(0),
-        besides=RequestCounts(list=list_requests(already_there), get=1, put=1 if writes_index else 0),
+        tags_per_object=Decimal(tags) / objects if objects else Decimal(0),
+        besides=RequestCounts(list=list_requests(already_there), get=1, put=1 if plan.total_files else 0),
         use=use,
     )
 

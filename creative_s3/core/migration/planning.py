@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.layout import left_out, owner_of
-from creative_s3.core.migration.settled import SettledAssets
+from creative_s3.core.migration.settled import NewAssets, SettledAssets
 from creative_s3.core.workspace import FileState, LocalFile
 from creative_s3.errors import RefusedError
 
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from creative_s3.core.index.index import IndexProblem
-    from creative_s3.core.migration.settled import SettledAsset
+    from creative_s3.core.migration.settled import NewAsset, SettledAsset
     from creative_s3.core.models import Asset, Kind, StoredObject
 
 MIB = 1024 * 1024
 IN_S3_ONLY = "in S3 only"
 SAME_CONTENT = "the content is the same"
+NOT_IN_BUCKET = "not in the bucket"
 
 
 class Reason(StrEnum):
@@ -143,6 +144,7 @@ class MigrationPlan:
         include_unindexed: Whether files that no entry names are in it.
         published_etag: Of the published index as it was listed; None when there was none.
         settled: Assets about which nothing is to be done: counted only, and listed by `everything`.
+        new: Assets that are simply sent: counted only, too, and also listed by `uploads`.
     """
 
     bucket: str | None
@@ -155,29 +157,41 @@ class MigrationPlan:
     include_unindexed: bool = False
     published_etag: str | None = None
     settled: SettledAssets = field(default_factory=SettledAssets)
+    new: NewAssets = field(default_factory=NewAssets)
 
     def everything(self) -> Iterator[Operation]:
-        """Yield an operation for every asset in the order of the keys; settled ones come from the catalog."""
+        """Yield an operation for every asset in the order of the keys; most of them come from the catalog."""
         return heapq.merge(
             self.operations,
             (_settled(one) for one in self.settled),
-            key=lambda operation: operation.key.encode(),
+            (_new(one) for one in self.new),
+            key=_order,
         )
+
+    def remarkable(self) -> Iterator[Operation]:
+        """Yield what `everything` does without the settled assets."""
+        return heapq.merge(self.operations, (_new(one) for one in self.new), key=_order)
 
     @property
     def total_operations(self) -> int:
         """How many `everything` yields."""
-        return len(self.operations) + len(self.settled)
+        return len(self.operations) + len(self.settled) + len(self.new)
+
+    def uploads(self) -> Iterator[Operation]:
+        """Yield the operations that send a file, in the order of the keys.
+
+        An asset that was taken out of the index or got another key since the plan was made is left out.
+        """
+        return (operation for operation in self.remarkable() if operation.is_upload)
 
     @cached_property
-    def uploads(self) -> tuple[Operation, ...]:
-        """The operations that send a file."""
+    def _judged_uploads(self) -> tuple[Operation, ...]:
         return tuple(operation for operation in self.operations if operation.is_upload)
 
     @cached_property
     def replacing_unknown(self) -> tuple[Operation, ...]:
         """The uploads that would replace content which this machine did not put there."""
-        return tuple(operation for operation in self.uploads if operation.replaces_unknown)
+        return tuple(operation for operation in self._judged_uploads if operation.replaces_unknown)
 
     @cached_property
     def lost(self) -> tuple[Operation, ...]:
@@ -188,6 +202,7 @@ class MigrationPlan:
     def counts(self) -> Mapping[Reason, int]:
         """How many operations there are for each reason."""
         counted = Counter(operation.reason for operation in self.operations)
+        counted[Reason.NEW] += len(self.new)
         counted[Reason.COLD] += self.settled.cold
         counted[Reason.UNCHANGED] += len(self.settled) - self.settled.cold
         return {reason: counted.get(reason, 0) for reason in Reason}
@@ -195,12 +210,12 @@ class MigrationPlan:
     @property
     def total_files(self) -> int:
         """How many files would be sent."""
-        return len(self.uploads)
+        return len(self._judged_uploads) + len(self.new)
 
     @property
     def total_size_bytes(self) -> int:
         """How many bytes would be sent."""
-        return sum(operation.size_bytes for operation in self.uploads)
+        return sum(operation.size_bytes for operation in self._judged_uploads) + self.new.size_bytes
 
     @property
     def total_size_mb(self) -> float:
@@ -209,16 +224,18 @@ class MigrationPlan:
 
     def by_kind(self, *, uploads_only: bool = False) -> Mapping[Kind, tuple[int, int]]:
         """Return the files and their bytes for each kind of asset, without the missing and the refused."""
-        totals: dict[Kind, tuple[int, int]] = {}
-        for (kind, _), (more_files, more_bytes) in ({} if uploads_only else self.settled.totals).items():
-            files, size_bytes = totals.get(kind, (0, 0))
-            totals[kind] = (files + more_files, size_bytes + more_bytes)
-        for operation in self.uploads if uploads_only else self.operations:
-            if operation.reason in {Reason.MISSING, Reason.REFUSED}:
-                continue
-            files, size_bytes = totals.get(operation.asset.kind, (0, 0))
-            totals[operation.asset.kind] = (files + 1, size_bytes + operation.size_bytes)
-        return totals
+        counted = [self.new.totals] if uploads_only else [self.new.totals, self.settled.totals]
+        amounts = [(kind, *amount) for totals in counted for (kind, _), amount in totals.items()]
+        amounts += [
+            (operation.asset.kind, 1, operation.size_bytes)
+            for operation in (self._judged_uploads if uploads_only else self.operations)
+            if operation.reason not in {Reason.MISSING, Reason.REFUSED}
+        ]
+        sums: dict[Kind, tuple[int, int]] = {}
+        for kind, more_files, more_bytes in amounts:
+            files, size_bytes = sums.get(kind, (0, 0))
+            sums[kind] = (files + more_files, size_bytes + more_bytes)
+        return sums
 
 
 def make_operations(candidates: Iterable[Candidate]) -> tuple[Operation, ...]:
@@ -234,7 +251,7 @@ def make_operations(candidates: Iterable[Candidate]) -> tuple[Operation, ...]:
             operations[operation.key] = _shared(first, operation)
         else:
             operations[operation.key] = operation
-    return tuple(sorted([*operations.values(), *idle], key=lambda operation: operation.key.encode()))
+    return tuple(sorted([*operations.values(), *idle], key=_order))
 
 
 def content_type_of(name: str) -> str:
@@ -320,7 +337,7 @@ def _behind(candidate: Candidate) -> str:
 
 def _why_upload(candidate: Candidate) -> tuple[Reason, str]:
     if candidate.remote is None:
-        return Reason.NEW, "not in the bucket"
+        return Reason.NEW, NOT_IN_BUCKET
     if candidate.remote_crc64nvme is None:
         return Reason.CHANGED, "the object has no checksum to compare"
     if not candidate.is_as_proved:
@@ -353,6 +370,21 @@ def _settled(one: SettledAsset) -> Operation:
         detail=IN_S3_ONLY if one.is_cold else SAME_CONTENT,
         crc64nvme=None if one.is_cold else one.crc64nvme,
     )
+
+
+def _new(one: NewAsset) -> Operation:
+    return Operation(
+        reason=Reason.NEW,
+        asset=one.asset,
+        key=one.key,
+        path=one.path,
+        size_bytes=one.size_bytes,
+        detail=NOT_IN_BUCKET,
+    )
+
+
+def _order(operation: Operation) -> bytes:
+    return operation.key.encode()
 
 
 def _shared(first: Operation, second: Operation) -> Operation:

@@ -13,7 +13,6 @@ from creative_s3.core.layout import encode_text, parse_key
 from creative_s3.core.migration.publishing import (
     MACHINE,
     format_published,
-    keys_in,
     merge,
     parse_published,
     with_keys,
@@ -118,10 +117,11 @@ def assigned_keys(
         if survey.files[asset.file_path].state is FileState.PRESENT
     ):
         return assigned
-    read = remote.storage.read(remote.published.key)
-    if read is None:
-        return assigned
-    published = keys_in(parse_published(read[1], remote.published.key), survey.references)
+    remote.read_published_keys()
+    published: dict[str, str] = {}
+    for reference in survey.references:
+        if key := remote.published_key_of(reference):
+            published.setdefault(reference.asset.cache_key, key)
     # What others wrote is taken only where it is a key of this layout.
     usable = {name: key for name, key in published.items() if parse_key(key, prefix) is not None}
     return {**usable, **assigned}

@@ -18,11 +18,13 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from creative_s3.core.catalog.asset_table import is_storable
 from creative_s3.core.catalog.catalog import PublishedDigests
 from creative_s3.core.index.documents import DocumentError, parse_document
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
+from creative_s3.core.index.json_walk import StreamedEntry, stream_events
 from creative_s3.core.migration.tombstones import (
     REMOVED_AT,
     TOMBSTONES,
@@ -152,11 +154,15 @@ def parse_published(content: bytes, key: str) -> dict[str, Any]:
     try:
         return dict(parse_document(content).content)
     except DocumentError as error:
-        raise IndexFileError(
-            f"the published index is damaged, so nothing was merged into it: it {error}",
-            item=key,
-            hint=f"look at it, then restore or delete it: creative-s3 assets download {quote(key)}",
-        ) from None
+        raise _damaged(error, key) from None
+
+
+def _damaged(error: DocumentError, key: str) -> IndexFileError:
+    return IndexFileError(
+        f"the published index is damaged, so nothing was merged into it: it {error}",
+        item=key,
+        hint=f"look at it, then restore or delete it: creative-s3 assets download {quote(key)}",
+    )
 
 
 def format_published(document: Mapping[str, Any]) -> bytes:
@@ -164,16 +170,37 @@ def format_published(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False).encode("ascii")
 
 
-def keys_in(document: Mapping[str, Any], placed: Iterable[Reference]) -> dict[str, str]:
-    """Return the keys that a published index gives our assets: cache key -> key."""
-    entries = dict(entries_of(document))
-    keys: dict[str, str] = {}
-    for reference in placed:
-        entry = entries.get((reference.section, reference.entry))
-        key = entry.get(KEY_FIELDS[reference.field]) if isinstance(entry, dict) else None
-        if isinstance(key, str) and key:
-            keys.setdefault(reference.asset.cache_key, key)
-    return keys
+def published_keys(file: BinaryIO, key: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield section, entry, field and key of each file whose object a published index names.
+
+    Args:
+        file: Its content.
+        key: Its own key.
+
+    Raises:
+        IndexFileError: As `read_published`.
+    """
+    for entry in read_published(file, key):
+        if isinstance(entry.value, dict) and is_storable(entry.name):
+            for field, name in KEY_FIELDS.items():
+                named = entry.value.get(name)
+                if isinstance(named, str) and named and is_storable(named):
+                    yield entry.section, entry.name, field, named
+
+
+def read_published(file: BinaryIO, key: str) -> Iterator[StreamedEntry]:
+    """Yield the entries of a published index, one by one.
+
+    Raises:
+        IndexFileError: It is no JSON object; it is never replaced by force.
+    """
+    file.seek(0)
+    try:
+        for event in stream_events(file.read, sections=SECTIONS):
+            if type(event) is StreamedEntry:
+                yield event
+    except DocumentError as error:
+        raise _damaged(error, key) from None
 
 
 def digest(value: object) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing, contextmanager
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from creative_s3.core.layout import PUBLISHED_INDEX, owner_of
 from creative_s3.core.migration.keys import Occupant
+from creative_s3.core.migration.publishing import published_keys
 from creative_s3.core.objects import read_back, same_md5
 from creative_s3.core.transfers.checksums import crc64_hex
 from creative_s3.errors import CreativeS3Error
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+    from creative_s3.core.index.index import Reference
     from creative_s3.core.migration.comparison import Comparison
     from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.manager import S3StorageManager
@@ -55,6 +58,7 @@ class RemoteSurvey:
         self._engine = engine
         self._asked: dict[str, StoredObject | None] = {}
         self._refused: dict[str, CreativeS3Error] = {}
+        self._has_published_keys = False
 
     def listed(self, key: str) -> StoredObject | None:
         """Return the object under `key` as the listing shows it; None when there is none."""
@@ -117,6 +121,24 @@ class RemoteSurvey:
         if refusal := self._refused.get(key):
             raise refusal
         return self._asked[key]
+
+    def read_published_keys(self) -> None:
+        """Read which keys the published index gives its entries, once.
+
+        Raises:
+            IndexFileError: It is damaged.
+            CreativeS3Error: It cannot be read.
+        """
+        if self.published is None or self._has_published_keys:
+            return
+        with TemporaryFile() as file:
+            if self.storage.read_into(file, self.published.key):
+                self._comparison.add_published(published_keys(file, self.published.key))
+        self._has_published_keys = True
+
+    def published_key_of(self, reference: Reference) -> str | None:
+        """Return the key that the published index gives an entry of ours; None when it gives none."""
+        return self._comparison.published_key(reference.section, reference.entry, reference.field)
 
     def crc64nvme(self, key: str) -> str | None:
         """Return the checksum of the object's content; None when there is no object or it has no checksum."""

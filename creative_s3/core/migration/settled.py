@@ -1,4 +1,7 @@
-"""Assets about which nothing is to be done: counted, a few bytes each, and made into objects on demand."""
+"""Assets about which nobody has to decide: counted, a few bytes each, and made into objects on demand.
+
+The settled ones need nothing; the new ones are sent.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creative_s3.core.layout import key_of
 from creative_s3.core.models import Kind
 
 if TYPE_CHECKING:
@@ -42,9 +46,26 @@ class SettledAsset:
     crc64nvme: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewAsset:
+    """An asset whose file is not in the bucket.
+
+    Attributes:
+        asset: The asset.
+        key: Its key.
+        path: Its file.
+        size_bytes: Of the file.
+    """
+
+    asset: Asset
+    key: str
+    path: Path
+    size_bytes: int
+
+
 @dataclass(frozen=True)
-class SettledAssets:
-    """Settled assets in the order of their keys.
+class CountedAssets:
+    """Assets in the order of their keys, of which little more than their number in the catalog is kept.
 
     Attributes:
         catalog_path: The catalog that describes them.
@@ -67,35 +88,6 @@ class SettledAssets:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[SettledAsset]:
-        """Yield them, a few hundred at a time from the catalog; those that it has forgotten are left out."""
-        from creative_s3.core.catalog.catalog import Catalog  # noqa: PLC0415 - only who lists them needs it
-
-        if not self.rows:
-            return
-        with Catalog(self.catalog_path, bucket=self.bucket, read_only=True) as catalog:
-            for start in range(0, len(self.rows), _CHUNK):
-                numbers = list(self.rows[start : start + _CHUNK])
-                others = catalog.product_names(numbers)
-                places = catalog.proved_places(numbers)
-                where = {number: start + offset for offset, number in enumerate(numbers)}
-                for record in catalog.assets.by_id(numbers):
-                    if record.id is None or record.id not in places:
-                        continue
-                    at = where[record.id]
-                    asset = record.asset
-                    if names := others.get(record.id):
-                        asset = replace(asset, also_known_as=names)
-                    key, crc = places[record.id]
-                    yield SettledAsset(
-                        asset,
-                        key,
-                        self.root / asset.file_path,
-                        self.sizes[at],
-                        bool(self.sorts[at] & _COLD),
-                        crc,
-                    )
-
     @cached_property
     def totals(self) -> Mapping[tuple[Kind, bool], tuple[int, int]]:
         """Files and bytes of the cold and the other assets of each kind: (kind, is_cold) -> both."""
@@ -108,15 +100,83 @@ class SettledAssets:
             for sort, number in files.items()
         }
 
+    def amounts(self) -> Iterator[tuple[Kind, int]]:
+        """Yield kind and bytes of each."""
+        for sort, size_bytes in zip(self.sorts, self.sizes, strict=True):
+            yield _KINDS[sort & ~_COLD], size_bytes
+
+    def _known(self) -> Iterator[tuple[int, Asset, tuple[str, str | None] | None]]:
+        """Yield place, asset, and its key and checksum as recorded, a few hundred at a time.
+
+        Those that the catalog has forgotten are left out.
+        """
+        from creative_s3.core.catalog.catalog import Catalog  # noqa: PLC0415 - only who lists them needs it
+
+        if not self.rows:
+            return
+        with Catalog(self.catalog_path, bucket=self.bucket, read_only=True) as catalog:
+            for start in range(0, len(self.rows), _CHUNK):
+                numbers = list(self.rows[start : start + _CHUNK])
+                others = catalog.product_names(numbers)
+                places = catalog.proved_places(numbers)
+                where = {number: start + offset for offset, number in enumerate(numbers)}
+                for record in catalog.assets.by_id(numbers):
+                    if record.id is None:
+                        continue
+                    asset = record.asset
+                    if names := others.get(record.id):
+                        asset = replace(asset, also_known_as=names)
+                    yield where[record.id], asset, places.get(record.id)
+
+
+@dataclass(frozen=True)
+class SettledAssets(CountedAssets):
+    """Assets about which nothing is to be done."""
+
+    def __iter__(self) -> Iterator[SettledAsset]:
+        """Yield them; those that the catalog has forgotten are left out."""
+        for at, asset, place in self._known():
+            if place:
+                is_cold = bool(self.sorts[at] & _COLD)
+                path = self.root / asset.file_path
+                yield SettledAsset(asset, place[0], path, self.sizes[at], is_cold, place[1])
+
     @property
     def cold(self) -> int:
         """How many are in S3 only."""
         return sum(files for (_, is_cold), (files, _) in self.totals.items() if is_cold)
 
-    def amounts(self) -> Iterator[tuple[Kind, int]]:
-        """Yield kind and bytes of each."""
-        for sort, size_bytes in zip(self.sorts, self.sizes, strict=True):
-            yield _KINDS[sort & ~_COLD], size_bytes
+
+@dataclass(frozen=True)
+class NewAssets(CountedAssets):
+    """Assets whose files are not in the bucket, and whose keys nobody else wants.
+
+    Attributes:
+        prefix: What their keys begin with.
+        marks: What tells whether an asset still has the key that it was counted with.
+    """
+
+    prefix: str = ""
+    marks: Sequence[int] = field(default_factory=lambda: array("q"), repr=False)
+
+    def __iter__(self) -> Iterator[NewAsset]:
+        """Yield them; those that have been taken out of the index or have another key by now are left out."""
+        for at, asset, place in self._known():
+            key = wanted_key(asset, place[0] if place else None, self.prefix)
+            if hash(key) == self.marks[at]:
+                yield NewAsset(asset, key, self.root / asset.file_path, self.sizes[at])
+
+    @cached_property
+    def size_bytes(self) -> int:
+        """All of them together."""
+        return sum(self.sizes)
+
+
+def wanted_key(asset: Asset, assigned: str | None, prefix: str) -> str:
+    """Return the key that an asset asks for: the one it was given below the prefix, or its plain one."""
+    if assigned and (not prefix or assigned.startswith(f"{prefix}/")):
+        return assigned
+    return key_of(asset, prefix)
 
 
 def sort_of(kind: Kind, *, is_cold: bool) -> int:

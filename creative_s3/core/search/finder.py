@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.asset_table import is_storable
@@ -14,7 +15,7 @@ from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.index.index import Index, Reference, references
 from creative_s3.core.layout import KEY_LIMIT_BYTES
 from creative_s3.core.lookahead import in_order
-from creative_s3.core.migration.publishing import keys_in, parse_published
+from creative_s3.core.migration.publishing import parse_published, published_keys
 from creative_s3.core.migration.remote import published_key
 from creative_s3.errors import (
     AccessDeniedError,
@@ -161,5 +162,11 @@ class Finder:
         except IndexFileError:
             return {}  # it names nothing; whoever writes it next says what is wrong with it
         index = Index(path=self._cache_dir / "index.json", document=document)
-        found = references(index, cache_dir=self._cache_dir)
-        return keys_in(document, [entry for entry in found if isinstance(entry, Reference)])
+        named = {place[:3]: place[3] for place in published_keys(BytesIO(read[1]), key)}
+        keys: dict[str, str] = {}
+        for found in references(index, cache_dir=self._cache_dir):
+            if isinstance(found, Reference) and (
+                there := named.get((found.section, found.entry, found.field))
+            ):
+                keys.setdefault(found.asset.cache_key, there)
+        return keys
