@@ -145,17 +145,21 @@ class _Intake:
                     is_late = is_late or bool(names and waiting)
                     names = self._take_products(waiting, names or Products())
                     waiting = []
-                others = {
-                    (entry.section, entry.name): entry
-                    for entry in group
-                    if entry.section != PRODUCTS_SECTION and _is_asset(entry)
-                }
+                others: dict[EntryName, StreamedEntry] = {}
+                for entry in group:
+                    if entry.section != PRODUCTS_SECTION and _is_asset(entry):
+                        if (entry.section, entry.name) in others:
+                            self._warn_of_repeated(entry.section, entry.name)
+                        others[entry.section, entry.name] = entry
                 self._take_others(list(others.values()), names or Products())
         with self._catalog.database.transaction():
             names = self._take_products(waiting, names or Products())
         self._table.make_indexes()
         if is_first:
-            self._table.remove(self._table.repeated())
+            repeated = self._table.repeated()
+            for record in self._table.by_id(repeated):
+                self._warn_of_repeated(record.section, record.entry)
+            self._table.remove(repeated)
         if is_late or waiting or names.digest() != products_before:
             self._mend_slugs(names)
         removed, lost = self._sweep()
@@ -165,8 +169,13 @@ class _Intake:
         return report, names.digest()
 
     def _take_products(self, entries: list[StreamedEntry], names: Products) -> Products:
-        texts = {entry.name: entry.raw for entry in entries}
-        self._product_names.update(texts)
+        texts: dict[str, str] = {}
+        for entry in entries:
+            if entry.name in self._product_names:
+                self._warn_of_repeated(entry.section, entry.name)
+            self._product_names.add(entry.name)
+            texts[entry.name] = entry.raw
+        entries = list({entry.name: entry for entry in entries}.values())
         with self._catalog.database.transaction() as database:
             database.executemany(
                 "INSERT INTO product VALUES (?, ?) ON CONFLICT (entry) DO UPDATE SET content=excluded.content"
@@ -201,6 +210,8 @@ class _Intake:
             for entry in batch:
                 digest = _digest(entry.raw)
                 known = rows.get((entry.section, entry.name), {}).get(_FILE_FIELD)
+                if known and self._was_met(known[0]):
+                    self._warn_of_repeated(entry.section, entry.name)
                 if known and known[1] == digest:
                     self._mark(known[0])
                     continue
@@ -255,6 +266,10 @@ class _Intake:
         if number <= self._before:
             self._seen[number >> 3] |= 1 << (number & 7)
 
+    def _was_met(self, number: int) -> bool:
+        """Tell whether this very intake has come by a row already."""
+        return number > self._before or bool(self._seen[number >> 3] & 1 << (number & 7))
+
     def _size_of(self, file_path: str) -> int | None:
         try:
             return os.stat(f"{self._workspace.root}/{file_path}").st_size  # noqa: PTH116 - a million times
@@ -271,6 +286,9 @@ class _Intake:
     def _warn(self, name: str, reason: str) -> None:
         with self._catalog.database.transaction() as database:
             database.execute("INSERT INTO warning (name, reason) VALUES (?, ?)", (shown(name), reason))
+
+    def _warn_of_repeated(self, section: str, name: str) -> None:
+        self._warn(".".join(part for part in (section, name) if part), "stands twice; the later one counts")
 
     def _mend_slugs(self, names: Products) -> None:
         """Find out again the slugs that the products name."""
