@@ -181,3 +181,27 @@ def test_a_promotion_records_what_has_arrived_when_ctrl_c_comes(tmp_path: Path, 
         assert {key for key in "abcdef" if not cache.is_cold(key)} == arrived
         assert set(Movements(catalog.database).returns()) == {cache.paths[name] for name in arrived}
         assert catalog.usage.totals()[DOWNLOADS].times == len(arrived)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_a_stopped_upload_replaced_unknown_to_it_is_found_by_the_next_plan(
+    site: Site, connection: Connection, running: list[Running], number: signal.Signals
+) -> None:
+    assert site.program("migrate", "upload").code == 0
+    key = site.cache.key_of("03.png")
+    site.cache.plan[key].write_bytes(b"another")
+    site.proxy.follow(Rule(Hold(Way.DOWN), PUT, key))
+    upload = Running(site.program, "migrate", "upload", "--yes")
+    running.append(upload)
+    site.proxy.until_struck()
+    upload.process.send_signal(number)
+    assert upload.end()[0] in {130, -signal.SIGKILL}
+    site.proxy.follow()
+
+    assert site.stored() == site.cache.content
+    plan = site.program("migrate", "upload", "--dry-run", "--json")
+    assert plan.data["upload_files"] == 0
+    assert site.program("migrate", "upload", "--json").code == 0
+
+    with the_catalog(connection, site.cache.directory / "cache") as catalog:
+        assert [change.key for change in catalog.runs.unannounced()] == [key]

@@ -7,16 +7,14 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from creative_s3.core.catalog.catalog import Catalog, ProvedObject, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.ledger import Ledger, Moved
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
-from creative_s3.core.layout import owner_of
 from creative_s3.core.lock import exclusive
 from creative_s3.core.migration.execution import Execution
 from creative_s3.core.migration.matching import Matching
@@ -24,11 +22,11 @@ from creative_s3.core.migration.observation import Observation, Observer
 from creative_s3.core.migration.plan_costs import sent_bill
 from creative_s3.core.migration.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
 from creative_s3.core.migration.publication import assigned_keys, is_current, publish, published_findings
+from creative_s3.core.migration.remembering import remember
 from creative_s3.core.migration.report import MigrationReport
 from creative_s3.core.migration.survey import check_cache
 from creative_s3.core.migration.validation import ValidationReport, compare
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
-from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.core.transfers.progress import ProgressMeter
 from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
@@ -274,7 +272,7 @@ class S3MigrationManager:
             asks_for_cold=not trusted,
             emit=self._emit,
         ).candidates()
-        _remember(candidates, catalog)
+        remember(candidates, catalog)
         return candidates
 
     def _upload(self, plan: MigrationPlan, execution: Execution, meter: ProgressMeter) -> None:
@@ -332,35 +330,3 @@ def _default_prefix(storage: ObjectStore | None) -> str:
     from creative_s3.settings import S3Config  # noqa: PLC0415 - only needed without a bucket
 
     return S3Config.from_env().prefix
-
-
-def _remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:
-    """Record the objects whose content was just proved to be the file's, so that the next look asks less."""
-    proved = [
-        (candidate, candidate.remote)
-        for candidate in candidates
-        if candidate.remote is not None
-        and candidate.remote.metadata is not None  # asked for just now, not vouched for by the catalog
-        and candidate.crc64nvme is not None
-        and candidate.crc64nvme == candidate.remote_crc64nvme
-    ]
-    if not proved:
-        return
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    catalog.remember(
-        objects=[
-            ProvedObject(
-                key=stored.key,
-                size_bytes=stored.size_bytes,
-                etag=stored.etag,
-                crc64nvme=candidate.crc64nvme or "",
-                version_id=stored.version_id,
-                storage_class=stored.storage_class,
-                owner=owner_of(stored.metadata),
-                proof=str(Proof.CHECKSUM if stored.crc64nvme else Proof.READ_BACK),
-                proved_at=now,
-            )
-            for candidate, stored in proved
-        ],
-        assignments={candidate.asset.cache_key: candidate.key for candidate, _ in proved},
-    )

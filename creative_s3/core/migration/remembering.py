@@ -1,0 +1,84 @@
+"""What a look at the bucket proved goes into the catalog; so does what was replaced, unknown to any run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from creative_s3.core.catalog.catalog import ProvedObject
+from creative_s3.core.catalog.runs import RunRecord
+from creative_s3.core.layout import owner_of
+from creative_s3.core.transfers.outcomes import Proof
+from creative_s3.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.migration.planning import Candidate
+
+
+def remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:
+    """Record the objects whose content was just proved to be the file's, so that the next look asks less."""
+    proved = [
+        (candidate, candidate.remote)
+        for candidate in candidates
+        if candidate.remote is not None
+        and candidate.remote.metadata is not None  # asked for just now, not vouched for by the catalog
+        and candidate.crc64nvme is not None
+        and candidate.crc64nvme == candidate.remote_crc64nvme
+    ]
+    if not proved:
+        return
+    now = datetime.now(UTC)
+    objects = [
+        ProvedObject(
+            key=stored.key,
+            size_bytes=stored.size_bytes,
+            etag=stored.etag,
+            crc64nvme=candidate.crc64nvme or "",
+            version_id=stored.version_id,
+            storage_class=stored.storage_class,
+            owner=owner_of(stored.metadata),
+            proof=str(Proof.CHECKSUM if stored.crc64nvme else Proof.READ_BACK),
+            proved_at=now.isoformat(timespec="seconds"),
+        )
+        for candidate, stored in proved
+    ]
+    with catalog.database.transaction():
+        _record_replaced(objects, catalog, now)
+        catalog.remember(
+            objects=objects,
+            assignments={candidate.asset.cache_key: candidate.key for candidate, _ in proved},
+        )
+
+
+def _record_replaced(objects: Sequence[ProvedObject], catalog: Catalog, now: datetime) -> None:
+    """Record what has other content than was proved before, as a run: no other one may have done so.
+
+    A run that was killed, or whose requests were cancelled, can have replaced objects of which it never knew.
+    """
+    replaced = [
+        seen.key
+        for seen in objects
+        if (known := catalog.object(seen.key)) is not None and known.crc64nvme != seen.crc64nvme
+    ]
+    if not replaced:
+        return
+    number = catalog.runs.begin("migrate plan", now)
+    catalog.runs.add_changes(number, [(key, True) for key in replaced])
+    catalog.runs.end(
+        RunRecord(
+            command="migrate plan",
+            bucket=catalog.bucket,
+            started_at=now.isoformat(timespec="seconds"),
+            duration_s=0.0,
+            exit_code=ExitCode.OK,
+            files=0,
+            size_bytes=0,
+            failed=0,
+            requests={},
+            number=number,
+            replaced=len(replaced),
+        )
+    )
