@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import random
 import time
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from creative_s3.core.index.index import assets_of
@@ -12,10 +13,10 @@ from creative_s3.core.index.state import IndexState, hash_file
 from creative_s3.core.layout import encode_text, parse_key
 from creative_s3.core.migration.publishing import (
     MACHINE,
-    format_published,
     merge,
     parse_published,
     with_keys,
+    write_published,
 )
 from creative_s3.core.migration.remote import published_key
 from creative_s3.core.migration.survey import read_references
@@ -61,6 +62,7 @@ def publish(
     if not document:
         return False, ()
     ours = with_keys(document, _placed(references, assets_of(references, prefix), catalog.assignments()))
+    del document, references  # a large index's are larger than what is published
     key = published_key(prefix)
     for attempt in range(_ROUNDS):
         read = store.read(key)
@@ -70,13 +72,15 @@ def publish(
             written = read is None or merged.document != theirs
             stored = read[0] if read else None
             if written:
-                stored = store.write(
-                    key,
-                    format_published(merged.document),
-                    content_type="application/json",
-                    if_match=stored.etag if stored else None,
-                    metadata={MACHINE: encode_text(platform.node())},
-                )
+                with TemporaryFile() as file:
+                    write_published(file, merged.document)
+                    stored = store.write(
+                        key,
+                        file,
+                        content_type="application/json",
+                        if_match=stored.etag if stored else None,
+                        metadata={MACHINE: encode_text(platform.node())},
+                    )
         except PreconditionFailedError:
             time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - spreading retries, no secret
             continue

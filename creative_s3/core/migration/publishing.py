@@ -17,6 +17,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO, TextIOWrapper
 from shlex import quote
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -53,6 +54,7 @@ _KEY_NAMES = frozenset(KEY_FIELDS.values())
 _SETTLED_BY_TIME = _KEY_NAMES.union(_TIMES)
 """Fields in which taking the later entry's value loses nothing that a person wrote."""
 _HASH_DIGITS = 12
+_PUBLISHER = json.JSONEncoder(indent=2, ensure_ascii=True, allow_nan=False)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _ABSENT = object()
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -167,7 +169,16 @@ def _damaged(error: DocumentError, key: str) -> IndexFileError:
 
 def format_published(document: Mapping[str, Any]) -> bytes:
     """Return the bytes to publish: ASCII JSON, indented as the pipeline does it."""
-    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False).encode("ascii")
+    file = BytesIO()
+    write_published(file, document)
+    return file.getvalue()
+
+
+def write_published(file: BinaryIO, document: Mapping[str, Any]) -> None:
+    """Write what `format_published` returns, with little memory besides the document's."""
+    text = TextIOWrapper(file, encoding="ascii", newline="")
+    text.writelines(_PUBLISHER.iterencode(document))
+    text.detach()
 
 
 def published_keys(file: BinaryIO, key: str) -> Iterator[tuple[str, str, str, str]]:
