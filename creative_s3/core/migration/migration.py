@@ -32,7 +32,7 @@ from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.storage.manager import S3StorageManager

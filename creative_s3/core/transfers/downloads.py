@@ -52,7 +52,7 @@ class DownloadJob(Job):
 
     @property
     def prepares_long(self) -> bool:
-        """Whether S3 has to be asked, or a file that is there already has to be read: looks, once for both."""
+        """Whether S3 has to be asked, or a file that is there has to be read: looks, once for both."""
         self._is_there = not self.request.replace and os.path.lexists(self.request.path)
         return self._is_there or not self._is_known
 
