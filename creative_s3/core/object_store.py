@@ -14,6 +14,7 @@ from creative_s3.core.aws import connect, translate
 from creative_s3.core.listing import OPERATION, Page, list_page
 from creative_s3.core.models import StoredObject
 from creative_s3.core.objects import bare_etag, from_answer, head
+from creative_s3.core.shards import sharded_pages
 from creative_s3.core.transfers.checksums import Crc64
 from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.errors import (
@@ -79,8 +80,12 @@ class ObjectStore:
         for page in self.pages(prefix):
             yield from page.objects()
 
-    def pages(self, prefix: str = "") -> Iterator[Page]:
+    def pages(self, prefix: str = "", *, after: str | None = None) -> Iterator[Page]:
         """List the bucket's objects under `prefix` page by page, for whoever needs them by the thousand.
+
+        Args:
+            prefix: What the keys begin with.
+            after: Only keys that come after this one; None for all.
 
         Raises:
             BucketNotFoundError: There is no such bucket.
@@ -90,7 +95,7 @@ class ObjectStore:
         token: str | None = None
         last: str | None = None
         while True:
-            page = self._page(prefix, token)
+            page = self._page(prefix, token, after)
             if repeated := page.repeated_after(last):
                 raise TemporaryError(
                     "the server's listing repeats itself, so it cannot be trusted",
@@ -251,9 +256,17 @@ class ObjectStore:
         except Exception as error:
             raise translate(error, endpoint_url=self.connection.endpoint_url) from error
 
-    def _page(self, prefix: str, token: str | None) -> Page:
+    def sharded_pages(self, prefix: str, marks: Sequence[str]) -> Iterator[Page]:
+        """List as `pages` does, in ranges that meet at `marks`, all at once; their pages come mixed.
+
+        Raises:
+            CreativeS3Error: As for `pages`.
+        """
+        return sharded_pages(lambda after: self.pages(prefix, after=after), marks)
+
+    def _page(self, prefix: str, token: str | None, after: str | None) -> Page:
         self._count(OPERATION)
-        arguments = {"ContinuationToken": token} if token else {}
+        arguments = {"ContinuationToken": token} if token else {"StartAfter": after} if after else {}
         try:
             return list_page(self.connection.client, Bucket=self.bucket, Prefix=prefix, **arguments)
         except Exception as error:

@@ -202,3 +202,18 @@ def test_a_listing_says_what_boto3s_paginator_says_also_of_strange_keys(
     assert {key for key, *_ in ours} == {f"nasty/{key}" for key in NASTY_KEYS}
     # The client itself still answers as boto3's own does.
     assert len(storage.connection.client.list_objects_v2(Bucket=bucket, Prefix="nasty/")["Contents"]) == 10
+
+
+# -- in ranges
+
+
+def test_a_listing_in_ranges_is_the_listing(storage: S3StorageManager, tmp_path: Path) -> None:
+    path = a_file(tmp_path, 1)
+    for key in ("p/a", "p/a b", "p/b+", "p/é", "p/z/1", "p/z/2", "q"):
+        assert storage.upload_file(path, key)
+
+    for marks in ((), ("p/a",), ("p/a", "p/b", "p/z/1"), ("p/é",), ("p/zz",)):
+        pages = storage.sharded_pages("p/", marks)
+        assert sorted(stored.key for page in pages for stored in page.objects()) == [
+            stored.key for stored in storage.objects("p/")
+        ]

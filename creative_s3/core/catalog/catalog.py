@@ -22,6 +22,7 @@ from creative_s3.core.catalog.database import Database, numbers
 from creative_s3.core.catalog.journal import Journal
 from creative_s3.core.catalog.runs import Runs
 from creative_s3.core.catalog.usage import Usage
+from creative_s3.core.shards import shard_count
 from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
 from creative_s3.errors import CreativeS3Error
 
@@ -194,6 +195,20 @@ class Catalog:
             (self.bucket, key),
         )
         return ProvedObject(*row) if row else None
+
+    def marks(self) -> tuple[str, ...]:
+        """Return keys that cut those of the proved objects into ranges of about the same size, in order."""
+        counted = self.database.row("SELECT count(*) FROM object WHERE bucket=?", (self.bucket,))
+        known = counted[0] if counted else 0
+        shards = shard_count(known)
+        rows = (
+            self.database.row(
+                "SELECT key FROM object WHERE bucket=? ORDER BY key LIMIT 1 OFFSET ?",
+                (self.bucket, known * number // shards),
+            )
+            for number in range(1, shards)
+        )
+        return tuple(row[0] for row in rows if row)
 
     def remember_listed(self, objects: Iterable[StoredObject]) -> None:
         """Record objects that were seen and not proved."""

@@ -110,7 +110,7 @@ class Observer:
             CreativeS3Error: The bucket cannot be listed.
         """
         with Comparison(self.catalog) as comparison:
-            listing = _Listing(self.storage, self.prefix, comparison) if self.storage else None
+            listing = _Listing(self.storage, self.prefix, comparison, self.catalog) if self.storage else None
             try:
                 named = self._look_at_disk(comparison)
                 if trusted:
@@ -231,8 +231,9 @@ class _Entries:
 class _Listing:
     """Lists the bucket into a comparison, in a thread that never keeps the process alive."""
 
-    def __init__(self, storage: ObjectStore, prefix: str, comparison: Comparison) -> None:
-        self._pages = storage.pages(f"{prefix}/" if prefix else "")
+    def __init__(self, storage: ObjectStore, prefix: str, comparison: Comparison, catalog: Catalog) -> None:
+        inside, marks = f"{prefix}/" if prefix else "", catalog.marks()
+        self._pages = storage.sharded_pages(inside, marks) if marks else storage.pages(inside)
         self._comparison = comparison
         self._stopped = threading.Event()
         self._trouble: BaseException | None = None
