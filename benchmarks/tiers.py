@@ -48,8 +48,12 @@ def make_cache(cache: Path, assets: int, environment: Mapping[str, str]) -> None
     write_index(cache, assets)
     chance = random.Random(8)  # noqa: S311 - the same each time
     names = [f"scene_{number:07d}" for number in range(assets)]
+    written = time.time()
     for name in names[::2]:
-        (cache / "scenes" / f"{name}.png").write_bytes(b"x" * chance.randrange(1_000, 8_000))
+        path = cache / "scenes" / f"{name}.png"
+        path.write_bytes(b"x" * chance.randrange(1_000, 8_000))
+        aged = written - chance.uniform(2, 9_600) * 3_600  # what was written within the hour would all stay
+        os.utime(path, (aged, aged))
     connection = connect(S3Config.from_env(None, cache_dir=cache))
     workspace = Workspace(cache)
     now = datetime.now(UTC).isoformat(timespec="seconds")

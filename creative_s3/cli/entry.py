@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from types import FrameType
 
-_COLLECT_EVERY_OBJECTS = 100_000
+_COLLECT_EVERY_OBJECTS = 400_000
 """Python looks for cycles after each 700 new objects otherwise: a tenth of the time that the imports take."""
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 """pydantic would look for plugins of its own in every package that is installed; settings need none."""

@@ -63,37 +63,34 @@ def status(
     Changes nothing. Without --deep, one request is sent, for the bucket's lifecycle rules. Exit code 7 means
     that the object of a cold asset is gone.
     """
-    from rich.console import Group
-
-    from creative_s3.cli import views_costs
     from creative_s3.cli import views_tiers as views
-    from creative_s3.core.costs.price_store import current_book
     from creative_s3.core.lifecycle.fates import Fates
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.library import open_tiers
-    from creative_s3.core.tiers.status import status_of
+    from creative_s3.core.tiers.status import status_by_census, status_of
     from creative_s3.errors import CreativeS3Error, ExitCode
 
     policy = _policy(cold_days, limit, min_free)
-    region = current_book().region(run.config.region)
     store = S3StorageManager(connection=run.connection())
     warnings: tuple[str, ...] = ()
     with run.live() as live, open_tiers(store, emit=live.emit) as tiers:
         try:
-            fates, survey = tiers.fates, tiers.survey()
+            fates = tiers.fates
         except CreativeS3Error as error:
             if deep:
                 raise
-            fates, survey = Fates(), tiers.look()
+            fates = Fates()
             warnings = (f"the bucket's lifecycle rules are not known: {error.message}",)
-        listing = None
         if deep:
             inside = f"{run.config.prefix}/" if run.config.prefix else ""
             listing = {stored.key: stored for stored in store.objects(inside)}
-        found = status_of(survey, tiers.plan(policy, survey), fates, listing=listing)
+            found = status_of(tiers.survey(), policy, fates, terms=tiers.terms, listing=listing)
+        else:
+            with tiers.census(with_rules=not warnings) as census:
+                found = status_by_census(census, policy, fates, terms=tiers.terms)
     return Report(
         data={"bucket": store.bucket, "prefix": run.config.prefix, **found.to_dict()},
-        human=lambda: Group(views.status(found), views_costs.returning(region)),
+        human=lambda: views.status(found),
         lines=(f"{one.kind} {one.hot.files} {one.cold.files}" for one in found.kinds),
         exit_code=ExitCode.DIFFERENT if found.lost else ExitCode.OK,
         warnings=warnings,
@@ -103,7 +100,7 @@ def status(
 
 def _after_status(found: "TierStatus", run: Run) -> tuple[str, ...]:
     options = run.again.partition(" tiers status")[2].replace(" --deep", "").replace(" --json", "")
-    if found.plan.demotions or found.plan.promotions:
+    if found.outlook.demotions.files or found.outlook.promotions.files:
         return (f"{PROGRAM} tiers manage{options} --dry-run  # every file with its reason",)
     return ()
 
@@ -178,10 +175,10 @@ def manage(
     store = S3StorageManager(connection=run.connection())
     accepted = tuple(accept_expiry or ())
     with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
-        survey = tiers.survey()
-        plan = tiers.plan(policy, survey)
         if explain:
-            return tiers_files.explained(run, plan, survey, explain)
+            survey = tiers.survey()
+            return tiers_files.explained(run, tiers.plan_of(survey, policy), survey, explain)
+        plan = tiers.plan(policy)
         tiers.check_bucket()
     refusal = _refusal(plan, allowed, keep_expiring=keep_expiring)
     region = current_book().region(run.config.region)
@@ -194,7 +191,7 @@ def manage(
             human=lambda: views_costs.with_plan(views.plan(plan), bill),
             lines=(item.file.cache_keys[0] for item in report.settled),
             exit_code=refusal.exit_code if refusal else report.exit_code,
-            warnings=(f"would be refused: {refusal.message}; {refusal.hint}",) if refusal else (),
+            warnings=_would_be_refused(refusal),
             next_steps=_after_dry_run(plan, run, is_refused=refusal is not None),
         )
     if refusal:
@@ -298,6 +295,13 @@ def _refusal(plan: "TierPlan", allowed: float, *, keep_expiring: bool) -> Any:  
     except RefusedError as error:
         return error
     return None
+
+
+def _would_be_refused(refusal: Any) -> tuple[str, ...]:  # noqa: ANN401 - an error or None
+    if refusal is None:
+        return ()
+    message = refusal.message.removesuffix("; nothing was removed")  # goes without saying in a dry run
+    return (f"would be refused: {message}; {refusal.hint}",)
 
 
 def _question(plan: "TierPlan") -> str:

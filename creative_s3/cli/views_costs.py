@@ -51,11 +51,6 @@ def with_comparison(shown: RenderableType, sent: Bill, plan: Bill) -> Renderable
     return Group(shown, compared(sent, plan)) if sent.number else shown
 
 
-def returning(region: RegionPrices) -> Text:
-    """Say which prices the return of a file has."""
-    return Text(f"Prices: {prices_of(region)}, with transfer to the internet", style="dim")
-
-
 def prices_of(prices: Bill | RegionPrices) -> str:
     """Name region and date of prices, as every output with money does."""
     region = getattr(prices, "name", None) or getattr(prices, "region", "")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from creative_s3.core.tiers.report import Settled, TierReport
     from creative_s3.core.tiers.restoring import Restore
     from creative_s3.core.tiers.status import AtRisk, TierStatus
-    from creative_s3.core.tiers.tiers import Move
+    from creative_s3.core.tiers.tiers import Move, Outlook
     from creative_s3.errors import CreativeS3Error
 
 _MOST = 50
@@ -60,7 +60,7 @@ def plan(made: TierPlan) -> RenderableType:
         parts = [Text(f"{going}, and nothing has to come back."), Text()]
     if made.held:
         parts += [_held(file for files in made.held.values() for file in files), Text()]
-    return Group(*parts, _room(made))
+    return Group(*parts, _room(made.outlook))
 
 
 def report(done: TierReport) -> RenderableType:
@@ -106,12 +106,18 @@ def explained(made: TierPlan, files: Sequence[TierFile]) -> RenderableType:
     lines: list[RenderableType] = []
     for file in files:
         where = "on local disk" if file.is_hot else "in S3 only" if file.is_cold else "nowhere that is known"
-        uses = f"{count(file.uses, 'use')} recorded, {count(file.recent_uses)} of them in the last 30 days"
+        known_size = f", {size(file.size_bytes)}" if file.is_hot or file.key else ""
+        uses = "no use recorded"
+        if file.uses:
+            uses = (
+                f"{count(file.uses, 'use')} recorded, {count(file.recent_uses)} of them in the last 30 days"
+            )
+        stored = f"object {file.key}, {file.storage_class}" if file.key else "no object"
         lines += [
             Text(printable(file.cache_keys[0]), style="bold"),
             _because(explain(made, file)),
-            _because(f"{where}, {size(file.size_bytes)}, {evidence_of(file, made.now)}, {uses}"),
-            _because(f"object {file.key or '-'}, {file.storage_class}; file {file.file_path}"),
+            _because(f"{where}{known_size}, {evidence_of(file, made.now)}, {uses}"),
+            _because(f"{stored}; file {file.file_path}"),
         ]
     return Group(*lines)
 
@@ -139,16 +145,11 @@ def status(found: TierStatus) -> RenderableType:
         size(sum(one.cold.size_bytes for one in found.kinds)),
         style="bold",
     )
-    parts: list[RenderableType] = [table, Text(), _room(found.plan, unindexed=found.survey.unindexed_bytes)]
-    would = found.plan
-    if would.demotions or would.promotions:
-        parts.append(
-            Text(
-                f"A run would remove {_amount(len(would.demotions), would.freed_bytes)} and bring back"
-                f" {_amount(len(would.promotions), would.brought_bytes)}."
-            )
-        )
-    now = found.survey.now
+    parts: list[RenderableType] = [table, Text(), _room(found.outlook, unindexed=found.unindexed_bytes)]
+    would = found.outlook
+    if would.demotions.files or would.promotions.files:
+        parts.append(Text(f"A run would {_said(would)}."))
+    now = found.now
     if found.coldest:
         parts += [Text(), Text("Longest unused", style="bold")]
         parts += [_short(file, f"{days(file.idle_days(now))}") for file in found.coldest]
@@ -286,12 +287,11 @@ def _held(files: Iterable[TierFile]) -> RenderableType:
     return Group(*lines)
 
 
-def _room(made: TierPlan, *, unindexed: int = 0) -> RenderableType:
+def _room(made: Outlook, *, unindexed: int = 0) -> RenderableType:
     policy, room = made.policy, made.room
-    after = room.used_bytes - made.freed_bytes + made.brought_bytes
     text = f"Cache directory: {size(room.used_bytes)}"
-    if made.demotions or made.promotions:
-        text += f", afterwards {size(after)}"
+    if made.demotions.files or made.promotions.files:
+        text += f", afterwards {size(made.used_bytes)}"
     if policy.limit_bytes is not None:
         text += f"; limit {size(policy.limit_bytes)}"
     if unindexed:
@@ -307,6 +307,12 @@ def _room(made: TierPlan, *, unindexed: int = 0) -> RenderableType:
     return Group(*lines)
 
 
+def _said(would: Outlook) -> str:
+    """Say what a run would do, without what it would not."""
+    moves = (("remove", would.demotions), ("bring back", would.promotions))
+    return " and ".join(f"{verb} {_amount(one.files, one.size_bytes)}" for verb, one in moves if one.files)
+
+
 def _line(file: TierFile) -> Text:
     return Text(f"{size(file.size_bytes):>11}  ", style="default").append(printable(file.cache_keys[0]))
 
@@ -318,9 +324,11 @@ def _short(file: TierFile, said: str) -> Text:
 
 def _risk(one: AtRisk) -> RenderableType:
     style = "red" if one.risk in _GRAVE else "yellow"
-    text = Text("! ", style=style).append(
-        f"{_amount(one.amount.files, one.amount.size_bytes)} {_RISKS[one.risk]}", style="default"
-    )
+    files, size_bytes = one.amount.files, one.amount.size_bytes
+    amount = (
+        _amount(files, size_bytes) if size_bytes else count(files, "file")
+    )  # of what is lost, 0 says nothing
+    text = Text("! ", style=style).append(f"{amount} {_RISKS[one.risk]}", style="default")
     detail = f" ({one.detail})" if one.detail else ""
     return Group(text, _because(f"such as {one.example.cache_keys[0]}{detail}"))
 

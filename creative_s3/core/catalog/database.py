@@ -16,10 +16,12 @@ from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
 from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from creative_s3.core.workspace import Signature
+
+    _Values = Iterable[object] | Mapping[str, object]
 
 _BUSY_TIMEOUT_S = 30.0
 _UNREACHABLE = frozenset(
@@ -75,15 +77,20 @@ class Database:
         with self._lock:
             self._connection.close()
 
-    def rows(self, query: str, values: Iterable[object] = ()) -> list[Any]:
-        """Run a query and return all its rows."""
+    def rows(self, query: str, values: _Values = ()) -> list[Any]:
+        """Run a query and return all its rows; its values go by position or by name."""
         with self._lock, self._translated():
-            return self._connection.execute(query, tuple(values)).fetchall()
+            return self._connection.execute(query, _bound(values)).fetchall()
 
-    def row(self, query: str, values: Iterable[object] = ()) -> Any:  # noqa: ANN401 - what SQLite returns
+    def row(self, query: str, values: _Values = ()) -> Any:  # noqa: ANN401 - what SQLite returns
         """Run a query and return its first row; None when it has none."""
         with self._lock, self._translated():
-            return self._connection.execute(query, tuple(values)).fetchone()
+            return self._connection.execute(query, _bound(values)).fetchone()
+
+    def function(self, name: str, arguments: int, function: Callable[..., int]) -> None:
+        """Let queries of this connection call a function that gives the same for the same values."""
+        with self._lock, self._translated():
+            self._connection.create_function(name, arguments, function, deterministic=True)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -102,6 +109,17 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def temporary(self) -> Iterator[sqlite3.Connection]:
+        """Fill temporary tables of this connection in one step; the file is read only."""
+        with self._lock, self._translated():
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._is_changing():
+                    self._connection.execute("COMMIT")
+
     def _is_changing(self) -> bool:
         return self._connection.in_transaction
 
@@ -112,6 +130,10 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
+
+
+def _bound(values: _Values) -> tuple[object, ...] | dict[str, object]:
+    return dict(values) if isinstance(values, dict) else tuple(values)
 
 
 def _require(version: int, path: Path) -> None:

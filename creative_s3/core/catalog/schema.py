@@ -234,11 +234,21 @@ _PLANNING = """
     DELETE FROM intake
 """
 
-MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY, _PLANNING)
+# asset_by_key: all that the tiers ask of every asset, in the order in which its key is found.
+_TIERS = """
+    DROP INDEX IF EXISTS asset_cache_key;
+    CREATE INDEX asset_by_key ON asset (
+        cache_key, file_path, kind, section, campaign_id, last_used, size_bytes, is_cold
+    )
+"""
+
+MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY, _PLANNING, _TIERS)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 ASSET_INDEXES = {
-    "asset_cache_key": "asset (cache_key)",
+    "asset_by_key": (
+        "asset (cache_key, file_path, kind, section, campaign_id, last_used, size_bytes, is_cold)"
+    ),
     "asset_entry": "asset (entry, section)",
     "asset_file_path": "asset (file_path, section, kind)",
     "asset_numbers": "asset (kind, is_cold, campaign_id, created_at, size_bytes)",

@@ -115,14 +115,15 @@ def manage(
     """
     warnings: tuple[str, ...] = ()
     try:
-        survey = manager.survey()
+        plan = manager.plan(policy)
         if policy.demotes:
             manager.check_bucket()
     except RefusedError as error:
-        survey = manager.look()  # without a cache, it refuses as well
         policy = replace(policy, demotes=False)
         warnings = (f"nothing is demoted: {error.message}",)
-    plan = manager.plan(policy, survey).within(max_evict)
+        with manager.census(with_rules=False) as census:  # without a cache, it refuses as well
+            plan = census.plan(policy, terms=manager.terms)
+    plan = plan.within(max_evict)
     report = intended(plan) if dry_run else manager.apply(plan, command="manage_cache_tiers")
     spared = () if dry_run else tuple(stayed(move, Hold.SHARE) for move in plan.spared)
     return replace(report, settled=(*report.settled, *spared), warnings=(*warnings, *report.warnings))

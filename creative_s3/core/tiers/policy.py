@@ -27,13 +27,14 @@ _RETURN_USD = 0.01
 """What a return costs besides the bill: a person's moment. Only the order of leaving depends on it."""
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - all that a plan depends on
     files: Iterable[TierFile],
     policy: Policy,
     room: Room,
     *,
     now: datetime,
     terms: Mapping[str, ReturnTerms],
+    hot_bytes: int | None = None,
 ) -> TierPlan:
     """Decide what goes and what comes back; the same values give the same plan, in whatever order.
 
@@ -42,11 +43,12 @@ def make_plan(
     allows.
 
     Args:
-        files: All files, hot and cold.
+        files: All files, hot and cold; at least those that may be named in the plan.
         policy: What is wanted.
         room: How much there is.
         now: With time zone.
         terms: What coming back takes, by storage class.
+        hot_bytes: The local files inside the cache directory; None when `files` has all of them.
     """
     every = tuple(files)
     hot = [file for file in every if file.is_hot and file.in_cache]
@@ -58,13 +60,12 @@ def make_plan(
     coming: list[Move] = []
     if policy.promotes:
         after = Room(room.used_bytes - freed, room.free_bytes + freed)
-        cold = [file for file in every if file.is_cold]
-        coming = _promotions(cold, policy, after, is_tight=needed > 0, terms=terms)
+        coming = promotions(every, policy, after, is_tight=needed > 0, terms=terms)
     return TierPlan(
         demotions=tuple(leaving),
         promotions=tuple(coming),
         needed_bytes=needed,
-        hot_bytes=sum(file.size_bytes for file in hot),
+        hot_bytes=sum(file.size_bytes for file in hot) if hot_bytes is None else hot_bytes,
         policy=policy,
         room=room,
         now=now,
@@ -80,6 +81,43 @@ def needed_bytes(policy: Policy, room: Room) -> int:
     if policy.min_free_bytes is not None and room.free_bytes < policy.min_free_bytes:
         needed = max(needed, int(policy.min_free_bytes * (1 + MARGIN)) - room.free_bytes)
     return needed
+
+
+def promotions(
+    files: Iterable[TierFile],
+    policy: Policy,
+    room: Room,
+    *,
+    is_tight: bool,
+    terms: Mapping[str, ReturnTerms],
+) -> list[Move]:
+    """Decide what comes back, hottest first.
+
+    Args:
+        files: At least those in S3 only that are used often.
+        policy: What is wanted.
+        room: How much there is after what goes has gone.
+        is_tight: Whether anything had to go for want of space.
+        terms: What coming back takes, by storage class.
+    """
+    wanted = sorted(
+        (file for file in files if file.is_cold and file.hold is None and file.recent_uses >= HOT_USES),
+        key=lambda file: (-file.recent_uses, -file.last_used_at.timestamp(), file.file_path),
+    )
+    space = None
+    if policy.limit_bytes is not None:
+        # Where files go for want of space, what comes back stays below the same mark: no to and fro.
+        space = _ceiling(policy.limit_bytes, is_tight=is_tight) - room.used_bytes
+    disk = room.free_bytes - (policy.min_free_bytes or 0)
+    chosen = []
+    for file in wanted:
+        fits = space is None or not file.in_cache or file.size_bytes <= space
+        if fits and file.size_bytes <= disk:
+            chosen.append(_move(file, Action.PROMOTE, Cause.HOT, terms))
+            disk -= file.size_bytes
+            if space is not None and file.in_cache:
+                space -= file.size_bytes
+    return chosen
 
 
 def regret(file: TierFile, terms: Mapping[str, ReturnTerms], *, now: datetime) -> tuple[float, float, str]:
@@ -164,29 +202,6 @@ def _least_regretted(candidates: Sequence[TierFile], missing: int) -> list[TierF
         else:
             kept.append(file)
     return kept[::-1]
-
-
-def _promotions(
-    cold: Sequence[TierFile], policy: Policy, room: Room, *, is_tight: bool, terms: Mapping[str, ReturnTerms]
-) -> list[Move]:
-    wanted = sorted(
-        (file for file in cold if file.hold is None and file.recent_uses >= HOT_USES),
-        key=lambda file: (-file.recent_uses, -file.last_used_at.timestamp(), file.file_path),
-    )
-    space = None
-    if policy.limit_bytes is not None:
-        # Where files go for want of space, what comes back stays below the same mark: no to and fro.
-        space = _ceiling(policy.limit_bytes, is_tight=is_tight) - room.used_bytes
-    disk = room.free_bytes - (policy.min_free_bytes or 0)
-    chosen = []
-    for file in wanted:
-        fits = space is None or not file.in_cache or file.size_bytes <= space
-        if fits and file.size_bytes <= disk:
-            chosen.append(_move(file, Action.PROMOTE, Cause.HOT, terms))
-            disk -= file.size_bytes
-            if space is not None and file.in_cache:
-                space -= file.size_bytes
-    return chosen
 
 
 def _ceiling(limit_bytes: int, *, is_tight: bool) -> int:

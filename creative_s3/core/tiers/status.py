@@ -8,19 +8,22 @@ from enum import StrEnum
 from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.tiers.reasons import evidence_of, held_because
-from creative_s3.core.tiers.survey import ARCHIVES
-from creative_s3.core.tiers.tiers import Hold
+from creative_s3.core.tiers.facts import ARCHIVES
+from creative_s3.core.tiers.policy import make_plan, needed_bytes, promotions
+from creative_s3.core.tiers.tiers import Amount, Hold, Outlook, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from creative_s3.core.lifecycle.fates import Fates
     from creative_s3.core.models import StoredObject
+    from creative_s3.core.tiers.census import Census
+    from creative_s3.core.tiers.returning import ReturnTerms
     from creative_s3.core.tiers.survey import TierSurvey
-    from creative_s3.core.tiers.tiers import TierFile, TierPlan
+    from creative_s3.core.tiers.tiers import Policy, TierFile
 
-_SHOWN = 5
+SHOWN = 5
 
 
 class Risk(StrEnum):
@@ -40,14 +43,6 @@ class Risk(StrEnum):
     """In S3 only, and a lifecycle rule will delete it there."""
     ARCHIVING = "archiving"
     """In S3 only, and a lifecycle rule will archive it there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """A number of files and their bytes."""
-
-    files: int = 0
-    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +82,9 @@ class TierStatus:
     """How the tiers stand.
 
     Attributes:
-        survey: What was looked at.
-        plan: What a run would do.
+        now: When it was looked at.
+        unindexed_bytes: Files in the cache directory that no asset names.
+        outlook: What a run would do.
         kinds: By kind, in the order of their names.
         coldest: Local files that were not used for longest.
         hottest: Files with the most uses of late, wherever they are.
@@ -96,8 +92,9 @@ class TierStatus:
         is_deep: Whether the bucket was listed.
     """
 
-    survey: TierSurvey
-    plan: TierPlan
+    now: datetime
+    unindexed_bytes: int
+    outlook: Outlook
     kinds: tuple[KindTiers, ...]
     coldest: tuple[TierFile, ...]
     hottest: tuple[TierFile, ...]
@@ -111,16 +108,16 @@ class TierStatus:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ``--json`` form."""
-        plan, now = self.plan, self.survey.now
+        outlook, now = self.outlook, self.now
         return {
             "kinds": {one.kind: {"hot": one.hot, "cold": one.cold} for one in self.kinds},
-            "cache_bytes": self.survey.room.used_bytes,
-            "unindexed_bytes": self.survey.unindexed_bytes,
-            "disk_free_bytes": self.survey.room.free_bytes,
-            "limit_bytes": plan.policy.limit_bytes,
-            "would_demote": Amount(len(plan.demotions), plan.freed_bytes),
-            "would_promote": Amount(len(plan.promotions), plan.brought_bytes),
-            "shortfall_bytes": plan.shortfall_bytes,
+            "cache_bytes": outlook.room.used_bytes,
+            "unindexed_bytes": self.unindexed_bytes,
+            "disk_free_bytes": outlook.room.free_bytes,
+            "limit_bytes": outlook.policy.limit_bytes,
+            "would_demote": outlook.demotions,
+            "would_promote": outlook.promotions,
+            "shortfall_bytes": outlook.shortfall_bytes,
             "coldest": [
                 {"cache_key": file.cache_keys[0], "idle_days": round(file.idle_days(now), 1)}
                 for file in self.coldest
@@ -144,71 +141,118 @@ class TierStatus:
 
 def status_of(
     survey: TierSurvey,
-    plan: TierPlan,
+    policy: Policy,
     fates: Fates,
     *,
+    terms: Mapping[str, ReturnTerms],
     listing: Mapping[str, StoredObject] | None = None,
 ) -> TierStatus:
-    """Put the numbers together.
+    """Put the numbers together, file by file.
 
     Args:
         survey: Every file.
-        plan: What a run would do.
+        policy: What a run would want.
         fates: What the bucket's lifecycle rules do.
+        terms: What coming back takes, by storage class.
         listing: The objects that are there, by key; None when the bucket was not listed.
     """
-    hot: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
-    cold: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    hot: defaultdict[str, Amount] = defaultdict(Amount)
+    cold: defaultdict[str, Amount] = defaultdict(Amount)
     for file in survey.files:
         if file.is_hot or file.is_cold:
-            counted = (hot if file.is_hot else cold)[file.kind]
-            counted[0] += 1
-            counted[1] += file.size_bytes
+            (hot if file.is_hot else cold)[file.kind] += Amount(1, file.size_bytes)
     local = [file for file in survey.files if file.is_hot and file.in_cache]
     return TierStatus(
-        survey=survey,
-        plan=plan,
-        kinds=tuple(
-            KindTiers(kind, Amount(*hot[kind]), Amount(*cold[kind])) for kind in sorted({*hot, *cold})
-        ),
-        coldest=tuple(nsmallest(_SHOWN, local, key=lambda file: (file.last_used_at, file.file_path))),
+        now=survey.now,
+        unindexed_bytes=survey.unindexed_bytes,
+        outlook=make_plan(survey.files, policy, survey.room, now=survey.now, terms=terms).outlook,
+        kinds=tuple(KindTiers(kind, hot[kind], cold[kind]) for kind in sorted({*hot, *cold})),
+        coldest=tuple(nsmallest(SHOWN, local, key=lambda file: (file.last_used_at, file.file_path))),
         hottest=tuple(
             nlargest(
-                _SHOWN,
+                SHOWN,
                 (file for file in survey.files if file.recent_uses),
                 key=lambda file: (file.recent_uses, file.last_used_at, file.file_path),
             )
         ),
-        risks=_risks(survey.files, fates, listing),
+        risks=_together(_found(survey.files, fates, listing)),
         is_deep=listing is not None,
     )
 
 
-def describe(file: TierFile, survey: TierSurvey) -> str:
-    """Say what keeps a file where it is, and when it was used last."""
-    hold = f"; {held_because(file)}" if file.hold else ""
-    return f"{evidence_of(file, survey.now)}{hold}"
+def status_by_census(
+    census: Census, policy: Policy, fates: Fates, *, terms: Mapping[str, ReturnTerms]
+) -> TierStatus:
+    """Put the same numbers together from a census.
+
+    Args:
+        census: Of every file.
+        policy: What a run would want.
+        fates: What the bucket's lifecycle rules do.
+        terms: What coming back takes, by storage class.
+
+    Raises:
+        CatalogError: The catalog cannot be used.
+    """
+    found = _found(census.unusual, fates, None)
+    for risk, group in (
+        (Risk.UNPROVED, census.held(Hold.UNPROVED, is_hot=True)),
+        (Risk.CHANGED, census.held(Hold.CHANGED, is_hot=True)),
+        (Risk.ARCHIVED, census.held(Hold.ARCHIVED, is_hot=False)),
+        (Risk.ARCHIVING, census.archiving()),
+    ):
+        if group is not None:
+            amount, example = group
+            found[risk].append(AtRisk(risk, amount, example, dict(_risks_of(example, fates, None))[risk]))
+    return TierStatus(
+        now=census.now,
+        unindexed_bytes=census.unindexed_bytes,
+        outlook=_outlook(census, policy, terms),
+        kinds=tuple(KindTiers(kind, hot, cold) for kind, (hot, cold) in census.kinds().items()),
+        coldest=census.coldest(SHOWN),
+        hottest=census.hottest(SHOWN),
+        risks=_together(found),
+        is_deep=False,
+    )
 
 
-def _risks(
+def _outlook(census: Census, policy: Policy, terms: Mapping[str, ReturnTerms]) -> Outlook:
+    """Count what goes; only who has to choose among files that are not due needs all of them."""
+    needed, room = needed_bytes(policy, census.room), census.room
+    due = census.due(policy) if policy.demotes else Amount()
+    if policy.demotes and needed > due.size_bytes:
+        return census.plan(policy, terms=terms).outlook
+    after = Room(room.used_bytes - due.size_bytes, room.free_bytes + due.size_bytes)
+    often = (*census.unusual, *census.promotable())
+    coming = promotions(often, policy, after, is_tight=needed > 0, terms=terms) if policy.promotes else []
+    return Outlook(
+        demotions=due,
+        promotions=Amount(len(coming), sum(move.file.size_bytes for move in coming)),
+        needed_bytes=needed,
+        policy=policy,
+        room=room,
+    )
+
+
+def _found(
     files: Iterable[TierFile], fates: Fates, listing: Mapping[str, StoredObject] | None
-) -> tuple[AtRisk, ...]:
-    found: defaultdict[Risk, list[TierFile]] = defaultdict(list)
-    details: dict[Risk, str] = {}
+) -> defaultdict[Risk, list[AtRisk]]:
+    found: defaultdict[Risk, list[AtRisk]] = defaultdict(list)
     for file in files:
         for risk, detail in _risks_of(file, fates, listing):
-            found[risk].append(file)
-            details.setdefault(risk, detail)
-    return tuple(
-        AtRisk(
-            risk,
-            Amount(len(found[risk]), sum(file.size_bytes for file in found[risk])),
-            found[risk][0],
-            details[risk],
-        )
-        for risk in Risk
-        if risk in found
-    )
+            found[risk].append(AtRisk(risk, Amount(1, file.size_bytes), file, detail))
+    return found
+
+
+def _together(found: Mapping[Risk, Sequence[AtRisk]]) -> tuple[AtRisk, ...]:
+    """Count what has the same risk; the first by path is the example."""
+    risks = []
+    for risk in Risk:
+        if several := found.get(risk):
+            first = min(several, key=lambda one: one.example.file_path)
+            amount = sum((one.amount for one in several), start=Amount())
+            risks.append(AtRisk(risk, amount, first.example, first.detail))
+    return tuple(risks)
 
 
 def _risks_of(

@@ -122,6 +122,18 @@ class TierFile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of files and their bytes."""
+
+    files: int = 0
+    size_bytes: int = 0
+
+    def __add__(self, other: Amount) -> Amount:
+        """Return both together."""
+        return Amount(self.files + other.files, self.size_bytes + other.size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What is wanted.
 
@@ -174,6 +186,35 @@ class Move:
     wait: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a plan comes to, without its files.
+
+    Attributes:
+        demotions: What goes.
+        promotions: What comes back.
+        needed_bytes: What had to be freed for the limit and the minimum.
+        policy: What was wanted.
+        room: How much there was.
+    """
+
+    demotions: Amount
+    promotions: Amount
+    needed_bytes: int
+    policy: Policy
+    room: Room
+
+    @property
+    def shortfall_bytes(self) -> int:
+        """What is missing to the limit or the minimum even after all demotions."""
+        return max(self.needed_bytes - self.demotions.size_bytes, 0)
+
+    @property
+    def used_bytes(self) -> int:
+        """How much the cache directory holds afterwards."""
+        return self.room.used_bytes - self.demotions.size_bytes + self.promotions.size_bytes
+
+
 @dataclass(frozen=True)
 class TierPlan:
     """What would be done, in the order in which it is done: the plan that is shown and then carried out.
@@ -211,9 +252,20 @@ class TierPlan:
         return sum(move.file.size_bytes for move in self.promotions)
 
     @property
+    def outlook(self) -> Outlook:
+        """What it comes to."""
+        return Outlook(
+            demotions=Amount(len(self.demotions), self.freed_bytes),
+            promotions=Amount(len(self.promotions), self.brought_bytes),
+            needed_bytes=self.needed_bytes,
+            policy=self.policy,
+            room=self.room,
+        )
+
+    @property
     def shortfall_bytes(self) -> int:
         """What is missing to the limit or the minimum even after all demotions."""
-        return max(self.needed_bytes - self.freed_bytes, 0)
+        return self.outlook.shortfall_bytes
 
     @property
     def share(self) -> float:

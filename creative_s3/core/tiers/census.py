@@ -1,0 +1,350 @@
+"""The census of the tiers: every file that the catalog names, counted and chosen in SQLite. Reads only.
+
+A hundred thousand files are counted without a value for each; what a decision needs becomes a `TierFile`.
+Whatever is out of the ordinary becomes one at once, by `tiers.facts`, as all files do in `tiers.survey`: a
+file with several assets, a link, a pin, a file that a rule will delete or that lies outside the cache.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
+from functools import cached_property
+from heapq import nlargest, nsmallest
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from creative_s3.core.catalog.asset_table import is_storable
+from creative_s3.core.catalog.database import Database
+from creative_s3.core.lifecycle.fates import Fates
+from creative_s3.core.tiers import census_sql as sql
+from creative_s3.core.tiers.cache_walk import is_regular, look, walk
+from creative_s3.core.tiers.facts import (
+    USES,
+    Facts,
+    Place,
+    instant,
+    microseconds,
+    microseconds_of,
+    signature,
+)
+from creative_s3.core.tiers.movements import Movements
+from creative_s3.core.tiers.open_files import open_files
+from creative_s3.core.tiers.pins import read_pins
+from creative_s3.core.tiers.policy import GRACE, is_due, is_fresh, make_plan, needed_bytes
+from creative_s3.core.tiers.survey import first_recent_day
+from creative_s3.core.tiers.tiers import HOT_USES, Amount, Evidence, Hold, Room, TierFile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.tiers.returning import ReturnTerms
+    from creative_s3.core.tiers.tiers import Policy, TierPlan
+    from creative_s3.core.workspace import Workspace
+
+_EVIDENCE = (Evidence.ACCESS, Evidence.INDEX, Evidence.RETURN, Evidence.FILE)
+"""In the order of the numbers that the table has for them."""
+_NOTHING = _EVIDENCE.index(Evidence.FILE)
+_DAY_US = 86_400_000_000
+_GRACE_US = GRACE // timedelta(microseconds=1)
+_ALWAYS_US = 2**61
+
+
+class _Group(NamedTuple):
+    """Ordinary files that are counted together."""
+
+    kind: str
+    is_hot: bool
+    hold: str | None
+    is_archiving: bool
+    amount: Amount
+
+
+class Census:
+    """Every file, counted. Use it as a context manager, and by one thread at a time.
+
+    Args:
+        catalog: Up to date with index.json.
+        workspace: Where.
+        now: With time zone.
+        fates: What the bucket's lifecycle rules do; None when that is not known here.
+        accepted: IDs of rules whose deletions shall not hold a file back.
+
+    Attributes:
+        room: The whole cache directory and its disk.
+        unindexed_bytes: Files in the cache directory that no asset names.
+        unusual: The files that were put together at once, by path.
+        now: When it was made.
+
+    Raises:
+        RefusedError: The list of pins cannot be read.
+        CatalogError: The catalog cannot be used; also from every method.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        workspace: Workspace,
+        *,
+        now: datetime,
+        fates: Fates | None = None,
+        accepted: Collection[str] = (),
+    ) -> None:
+        self.now = now
+        self._workspace = workspace
+        self._bucket = catalog.bucket
+        self._fates = fates or Fates()
+        self._accepted = accepted
+        # A connection of its own: its tables are nobody else's, and nobody waits for it.
+        self._database = Database(catalog.path, read_only=True)
+        try:
+            self._take()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._database.close()
+
+    def kinds(self) -> dict[str, tuple[Amount, Amount]]:
+        """Return what is on local disk and what is in S3 only, by kind, in the order of their names."""
+        found: defaultdict[tuple[str, bool], Amount] = defaultdict(Amount)
+        for group in self._groups:
+            found[group.kind, group.is_hot] += group.amount
+        for file in self.unusual:
+            if file.is_hot or file.is_cold:
+                found[file.kind, file.is_hot] += Amount(1, file.size_bytes)
+        kinds = sorted({kind for kind, _ in found})
+        return {kind: (found[kind, True], found[kind, False]) for kind in kinds}
+
+    @property
+    def hot_bytes(self) -> int:
+        """The local files inside the cache directory that are assets, in bytes."""
+        unusual = sum(file.size_bytes for file in self.unusual if file.is_hot and file.in_cache)
+        return unusual + sum(group.amount.size_bytes for group in self._groups if group.is_hot)
+
+    def due(self, policy: Policy) -> Amount:
+        """Return what may go and is cold by its age."""
+        files, size_bytes = self._database.row(
+            sql.DUE, {"due_us": self._due_us(policy), "fresh_us": microseconds_of(self.now) - _GRACE_US}
+        )
+        unusual = [
+            file.size_bytes
+            for file in self.unusual
+            if file.is_hot and file.in_cache and file.hold is None
+            if is_due(file, policy, self.now) and not is_fresh(file, self.now)
+        ]
+        return Amount(files, size_bytes) + Amount(len(unusual), sum(unusual))
+
+    def plan(self, policy: Policy, *, terms: Mapping[str, ReturnTerms]) -> TierPlan:
+        """Decide what should be moved; changes nothing.
+
+        Args:
+            policy: What is wanted.
+            terms: What coming back takes, by storage class.
+        """
+        return make_plan(
+            self.candidates(policy, needed_bytes=needed_bytes(policy, self.room)),
+            policy,
+            self.room,
+            now=self.now,
+            terms=terms,
+            hot_bytes=self.hot_bytes,
+        )
+
+    def candidates(self, policy: Policy, *, needed_bytes: int) -> tuple[TierFile, ...]:
+        """Return every file that a plan could name, and maybe some more.
+
+        Args:
+            policy: What is wanted.
+            needed_bytes: What has to go for the limit and for the minimum of free disk.
+        """
+        chosen = list(self.unusual)
+        if policy.demotes:
+            is_tight = needed_bytes > self.due(policy).size_bytes
+            before = _ALWAYS_US if is_tight else self._due_us(policy)
+            chosen += self._files(f"{sql.FILES} WHERE is_hot AND last_us <= :before", {"before": before})
+        if policy.promotes:
+            chosen += self.promotable()
+        return tuple(chosen)
+
+    def promotable(self) -> tuple[TierFile, ...]:
+        """Return the ordinary files in S3 only that are used often enough to come back."""
+        return tuple(
+            self._files(
+                f"{sql.FILES} WHERE NOT is_hot AND recent_uses >= :uses AND hold IS NULL", {"uses": HOT_USES}
+            )
+        )
+
+    def coldest(self, number: int) -> tuple[TierFile, ...]:
+        """Return the local files that were not used for longest."""
+        query = f"{sql.FILES} WHERE is_hot ORDER BY last_us, file_path LIMIT :number"
+        local = [file for file in self.unusual if file.is_hot and file.in_cache]
+        local += self._files(query, {"number": number})
+        return tuple(nsmallest(number, local, key=lambda file: (file.last_used_at, file.file_path)))
+
+    def hottest(self, number: int) -> tuple[TierFile, ...]:
+        """Return the files with the most uses of late, wherever they are."""
+        query = (
+            f"{sql.FILES} WHERE recent_uses > 0"
+            " ORDER BY recent_uses DESC, last_us DESC, file_path DESC LIMIT :number"
+        )
+        used = [file for file in self.unusual if file.recent_uses]
+        used += self._files(query, {"number": number})
+        return tuple(
+            nlargest(number, used, key=lambda file: (file.recent_uses, file.last_used_at, file.file_path))
+        )
+
+    def held(self, hold: Hold, *, is_hot: bool) -> tuple[Amount, TierFile] | None:
+        """Return how many ordinary files have such a reason to stay, and the first; None when none has."""
+        groups = [one for one in self._groups if one.is_hot is is_hot and one.hold == hold]
+        first = self._database.row(sql.FIRST_HELD, (is_hot, str(hold)))[0] if groups else None
+        return None if first is None else (_sum(groups), self._one(first, is_away=not is_hot))
+
+    def archiving(self) -> tuple[Amount, TierFile] | None:
+        """Return how many ordinary files in S3 only a rule will archive there, and the first; or None."""
+        groups = [one for one in self._groups if one.is_archiving and not one.is_hot]
+        first = self._database.row(sql.FIRST_ARCHIVING)[0] if groups else None
+        return None if first is None else (_sum(groups), self._one(first, is_away=True))
+
+    @cached_property
+    def _groups(self) -> tuple[_Group, ...]:
+        return tuple(
+            _Group(kind, bool(is_hot), hold, bool(is_archiving), Amount(files, size_bytes))
+            for kind, is_hot, hold, is_archiving, files, size_bytes in self._database.rows(sql.GROUPS)
+        )
+
+    def _one(self, file_path: str, *, is_away: bool) -> TierFile:
+        with self._database.temporary() as database:
+            database.execute("DELETE FROM unusual")
+            database.execute("INSERT INTO unusual VALUES (?, ?, ?)", (file_path, not is_away, is_away))
+        return self._put_together()[0]
+
+    def _files(self, query: str, values: Mapping[str, object]) -> Iterator[TierFile]:
+        # By position: this may be done a hundred thousand times.
+        for row in self._database.rows(query, values):
+            path, cache_key, key, kind, size, is_hot, last, known_by, uses, recent, changed, *more = row
+            storage_class, later_class, held, owner = more
+            hold, detail = None, ""
+            if held is not None:
+                hold = Hold(held)
+                detail = {
+                    Hold.UNPROVED: cache_key,
+                    Hold.SHARED_OBJECT: owner,
+                    Hold.ARCHIVED: storage_class,
+                }.get(hold, "")
+            yield TierFile(
+                path,
+                (cache_key,),
+                key,
+                kind,
+                size,
+                bool(is_hot),
+                not is_hot,
+                True,  # noqa: FBT003 - what lies outside is out of the ordinary
+                instant(last),
+                _EVIDENCE[known_by] if is_hot or known_by != _NOTHING else Evidence.NOTHING,
+                uses,
+                recent,
+                None if changed is None else instant(changed),
+                storage_class,
+                later_class,
+                hold,
+                detail,
+            )
+
+    def _due_us(self, policy: Policy) -> int:
+        """Return when a file that is cold by its age was used at the latest."""
+        return microseconds_of(self.now) - policy.cold_days * _DAY_US if policy.cold_days > 0 else _ALWAYS_US
+
+    def _take(self) -> None:
+        self._facts = Facts(
+            inside=f"{self._workspace.cache_dir.name}/",
+            fates=self._fates,
+            accepted=self._accepted,
+            pins=read_pins(self._workspace.cache_dir),
+            opened=open_files(),
+            returns=Movements(self._database).returns(),
+        )
+        pins = self._facts.pins
+        folders: set[str] = set()
+        self._unnamed_bytes = 0
+        self._database.function("last_use", 5, _last_use)
+        with self._database.temporary() as database:
+            for statement in sql.TABLES:
+                database.execute(statement)
+            database.executemany(sql.SEE, self._seen(folders))
+            database.executemany("INSERT INTO folder VALUES (?)", [(folder,) for folder in folders])
+            database.executemany("INSERT INTO pinned VALUES (?)", [(key,) for key in pins.keys])
+            database.executemany("INSERT INTO pinned_campaign VALUES (?)", [(one,) for one in pins.campaigns])
+            database.execute(f"INSERT INTO used {USES} ORDER BY cache_key", (first_recent_day(self.now),))
+            database.executemany("INSERT INTO returned VALUES (?, ?)", self._facts.returns.items())
+            query, values = sql.take(self._fates, self._accepted)
+            database.execute(query, {**values, "bucket": self._bucket, "inside": self._facts.inside})
+            for statement in sql.SET_APART:
+                database.execute(statement)
+        used, named = self._database.row(sql.BYTES)
+        self.room = Room(used + self._unnamed_bytes, shutil.disk_usage(self._workspace.cache_dir).free)
+        self.unindexed_bytes = self.room.used_bytes - named
+        self.unusual = self._put_together()
+
+    def _seen(self, folders: set[str]) -> Iterator[tuple[object, ...]]:
+        """Yield what the walk comes by, as rows."""
+        last, opened = "", self._facts.opened
+        for file_path, status in walk(self._workspace):
+            folder = file_path[: file_path.rfind("/") + 1]
+            if folder != last:
+                folders.add(folder)
+                last = folder
+            regular = is_regular(status)
+            if not file_path.isascii() and not is_storable(file_path):
+                self._unnamed_bytes += status.st_size if regular else 0
+                continue
+            plain = regular and status.st_nlink == 1 and (status.st_dev, status.st_ino) not in opened
+            yield file_path, regular, plain, *signature(status), status.st_atime_ns
+
+    def _put_together(self) -> tuple[TierFile, ...]:
+        """Make the files in the table ``unusual``, by path."""
+        database = self._database
+        values = (self._bucket,)
+        facts = replace(
+            self._facts,
+            uses={row[0]: row[1:] for row in database.rows(sql.UNUSUAL_USES)},
+            changed={row[0]: row[1:] for row in database.rows(sql.UNUSUAL_CHANGED, values)},
+        )
+        grouped: dict[str, list[Place]] = {}
+        for row in map(Place._make, database.rows(sql.UNUSUAL_PLACES, values)):
+            grouped.setdefault(row.file_path, []).append(row)
+        files = []
+        query = "SELECT file_path, is_walked, is_away FROM unusual ORDER BY file_path"
+        for file_path, is_walked, is_away in database.rows(query):
+            status = None if is_away else look(f"{self._workspace.root}/{file_path}")
+            files.append(facts.file(grouped[file_path], status, is_walked=bool(is_walked)))
+        return tuple(files)
+
+
+def _sum(groups: Iterable[_Group]) -> Amount:
+    return sum((group.amount for group in groups), start=Amount())
+
+
+def _last_use(mtime_ns: int | None, atime_ns: int | None, *recorded: str | None) -> int:
+    """Return the last use as ``tier`` has it: what `Facts` says of a file with one asset.
+
+    Args:
+        mtime_ns: When the file was written; None when there is none.
+        atime_ns: When it was read.
+        recorded: The last recorded use, the index's, the last return.
+    """
+    latest, known_by = 0, _NOTHING
+    for number, text in enumerate(recorded):
+        if text and (time := microseconds(text)) and time > latest:
+            latest, known_by = time, number
+    if known_by == _NOTHING and mtime_ns is not None and atime_ns is not None:
+        latest = max(mtime_ns, atime_ns) // 1000
+    return latest << 2 | known_by
