@@ -130,7 +130,9 @@ def _used(file: TierFile) -> str:
 
 
 def _back(move: Move) -> str:
+    stored = move.file.storage_class
+    origin = "" if stored == "STANDARD" else f"from {stored} "
     if not move.hours:
-        return f"at once for {money(move.price)}"
+        return f"{origin}at once for {money(move.price)}"
     rule = f", because a rule will move it to {move.file.later_class}" if move.file.later_class else ""
-    return f"after a restore ({move.wait}) for {money(move.price)}{rule}"
+    return f"{origin}after a restore ({move.wait}) for {money(move.price)}{rule}"
