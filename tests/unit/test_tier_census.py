@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from creative_s3.core.catalog.asset_rows import AssetRecord
@@ -175,6 +175,21 @@ WORLDS = st.builds(
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),  # explaining traces every line
 )
 @given(WORLDS)
+@example(
+    _World(
+        [
+            _One(shares="first"),
+            _One(shares="first", shares_is_product=True, is_assigned=False, proved_size=None),
+            _One(proved_size=1),
+            _One(proved_size=0, is_on_disk=False, is_cold=True),
+            _One(is_on_disk=False, is_cold=True),
+        ],
+        Policy(),
+        0.3,
+        fates=Fates((), (Fate("g", "then", "GLACIER"), Fate("d", "then", "DEEP_ARCHIVE"))),
+    )
+)
+@example(_World([_One(proved_size=1), _One(), _One(owner="other")], Policy()))
 def test_both_ways_give_the_same_status_and_the_same_plan(world: _World) -> None:
     with ExitStack() as stack:
         root = Path(stack.enter_context(TemporaryDirectory())) / "ws"
