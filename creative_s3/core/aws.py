@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from creative_s3.core import answers
+from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
 from creative_s3.core.request_guard import RequestGuard
@@ -69,6 +70,7 @@ class Connection:
         endpoint_url: The S3-compatible server's address; None for AWS itself.
         client_options: What makes another client of `session` equal to this one.
         guard: Holds back what the server could take for another request.
+        dialect: Leaves out what the server refuses.
     """
 
     config: S3Config
@@ -77,6 +79,7 @@ class Connection:
     endpoint_url: str | None
     client_options: dict[str, Any] = field(repr=False, compare=False)
     guard: RequestGuard = field(repr=False, compare=False)
+    dialect: Dialect = field(repr=False, compare=False)
 
     @property
     def bucket(self) -> str:
@@ -307,7 +310,9 @@ def _connect(
     }
     client = clients.client("s3", **options)
     guard = RequestGuard(endpoint_url, lambda: server_header(config, endpoint_url))
+    dialect = Dialect(endpoint_url)
     guard.protect(client)
+    dialect.adapt(client)
     answers.watch(client)
     return Connection(
         config=config,
@@ -316,6 +321,7 @@ def _connect(
         endpoint_url=endpoint_url,
         client_options=options,
         guard=guard,
+        dialect=dialect,
     )
 
 
@@ -323,6 +329,7 @@ def _another_client(connection: Connection, changes: Config) -> Any:  # noqa: AN
     options = connection.client_options | {"config": connection.client_options["config"].merge(changes)}
     client = connection.session.create_client("s3", **options)
     connection.guard.protect(client)
+    connection.dialect.adapt(client)
     answers.watch(client)
     return client
 

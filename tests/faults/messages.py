@@ -64,12 +64,14 @@ class Request:
         key: The object's; empty for a bucket's own requests.
         method: HTTP's.
         head: Everything before the body.
+        part: The number of the part that it sends; 0 for none.
     """
 
     operation: str
     key: str
     method: str
     head: Head
+    part: int = 0
 
     @classmethod
     def of(cls, head: Head) -> Request:
@@ -78,7 +80,8 @@ class Request:
         parts = urlsplit(target)
         _bucket, _, key = unquote(parts.path).removeprefix("/").partition("/")
         query = parse_qs(parts.query, keep_blank_values=True)
-        return cls(_operation(method, key, frozenset(query)), key, method, head)
+        part = int(query.get("partNumber", ["0"])[0])
+        return cls(_operation(method, key, frozenset(query)), key, method, head, part)
 
 
 def _operation(method: str, key: str, names: frozenset[str]) -> str:

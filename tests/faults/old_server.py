@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 
 class OldServer(ThreadingHTTPServer):
@@ -19,9 +19,10 @@ class OldServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, *, honours_conditions: bool) -> None:
+    def __init__(self, *, honours_conditions: bool, refuses: Collection[str] = ()) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.honours_conditions = honours_conditions
+        self.refuses = refuses
         self.objects: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
         self.writes = 0
@@ -39,7 +40,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         key, content = self._key(), self.rfile.read(int(self.headers["Content-Length"]))
         wanted = self.headers.get("Content-MD5")
-        if (
+        if any(name.lower().startswith(tuple(self.server.refuses)) for name in self.headers):
+            self._answer(501, b"<Error><Code>NotImplemented</Code></Error>")
+        elif (
             self.server.honours_conditions
             and self.headers.get("If-None-Match")
             and key in self.server.objects
@@ -77,9 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def old_server(*, honours_conditions: bool) -> Iterator[OldServer]:
-    """Run one."""
-    with OldServer(honours_conditions=honours_conditions) as server:
+def old_server(*, honours_conditions: bool, refuses: Collection[str] = ()) -> Iterator[OldServer]:
+    """Run one; it answers 501 to a write with a header whose name begins with one of `refuses`."""
+    with OldServer(honours_conditions=honours_conditions, refuses=refuses) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

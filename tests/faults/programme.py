@@ -98,6 +98,7 @@ class Rule:
         fault: What happens to them.
         operations: S3's names; empty for all.
         key: A pattern of ``fnmatch``.
+        part: The number of the one part that gets it; None for any.
         skip: How many of them pass first.
         times: How many get the fault; None for all.
         share: The chance of each to get it, by a dice that falls alike in each run.
@@ -108,6 +109,7 @@ class Rule:
     operations: frozenset[str] = frozenset()
     key: str = "*"
     skip: int = 0
+    part: int | None = None
     times: int | None = None
     share: float = 1.0
     for_s: float | None = None
@@ -147,7 +149,7 @@ class _Progress:
         rule = self.rule
         if rule.operations and request.operation not in rule.operations:
             return False
-        if not fnmatchcase(request.key, rule.key):
+        if not fnmatchcase(request.key, rule.key) or rule.part not in {None, request.part}:
             return False
         self._seen += 1
         if self._seen <= rule.skip or (rule.times is not None and self._struck >= rule.times):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3.core.aws import connect
-from creative_s3.core.transfers.conditions import REMEMBERED_S, Conditions
+from creative_s3.core.server_memory import REMEMBERED_S
+from creative_s3.core.transfers.conditions import Conditions
 from creative_s3.core.transfers.engine import Proof
 from creative_s3.settings import S3Config
 from tests.faults.old_server import OldServer, old_server
@@ -140,3 +141,49 @@ def test_aws_is_never_asked(tmp_path: Path) -> None:
     Conditions(connection, directory=tmp_path / "servers").learn("k", lambda: b"x", {})
 
     assert not (tmp_path / "servers").exists()
+
+
+REFUSED = {
+    "checksums": ("x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-trailer"),
+    "conditions": ("if-",),
+    "tags": ("x-amz-tagging",),
+}
+
+
+@pytest.mark.parametrize(
+    "what", [("checksums",), ("conditions",), ("tags",), ("checksums", "conditions", "tags")], ids="+".join
+)
+def test_what_a_server_refuses_is_left_out_and_each_object_is_proved_all_the_same(
+    what: tuple[str, ...], engine: EngineName, tmp_path: Path
+) -> None:
+    refused = [name for one in what for name in REFUSED[one]]
+    uploads = [an_upload(a_file(tmp_path, 1000 + n), f"k/{n}", tags={"a": "b"}) for n in range(4)]
+    with old_server(honours_conditions="conditions" not in what, refuses=refused) as server:
+        outcomes = put(connection_to(server), engine, *uploads, max_in_flight=2)
+
+        assert failures(outcomes) == {}
+        assert {outcome.proof for outcome in outcomes} == {Proof.MD5}
+        assert server.objects == {upload.key: upload.path.read_bytes() for upload in uploads}
+        assert server.writes == len(uploads)
+        assert all(outcome.warning for outcome in outcomes)
+        (known,) = remembered()
+        assert known["refuses"] == sorted(what)
+
+        asked = len(server.asked)
+        other = an_upload(a_file(tmp_path, 70), "other", tags={"a": "b"})
+        taken = an_upload(a_file(tmp_path, 80), "k/0", tags={"a": "b"})
+        again = put(connection_to(server), "classic", other, taken, max_in_flight=1)
+
+        assert [outcome.error is None for outcome in again] == [True, False]
+        assert server.objects["k/0"] == uploads[0].path.read_bytes()
+        puts = [key for command, key in server.asked[asked:] if command == "PUT"]
+        assert puts.count("other") == 1  # the next run knows it from the beginning
+
+
+def test_a_refusal_for_another_reason_teaches_nothing(engine: EngineName, tmp_path: Path) -> None:
+    with old_server(honours_conditions=True, refuses=("x-amz-storage-class", "content-type")) as server:
+        outcome = only(put(connection_to(server), engine, an_upload(a_file(tmp_path, 10), "k")))
+
+        assert outcome.error is not None
+        assert server.objects == {}
+        assert not any(known.get("refuses") for known in remembered())

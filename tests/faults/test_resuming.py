@@ -40,12 +40,15 @@ def sent(bench: Bench) -> int:
 
 @pytest.fixture
 def interrupted(bench: Bench, tmp_path: Path) -> Upload:
-    """An upload of which something is missing: the server refused it until patience was over."""
+    """An upload of which the last part is missing: the server refused it until patience was over."""
     upload = an_upload(a_file(tmp_path, MULTIPART), metadata={"cache-key": "a"})
-    bench.proxy.follow(Rule(Answer(500, "InternalError"), PART, skip=PARTS - 1))
+    bench.proxy.follow(Rule(Answer(500, "InternalError"), PART, part=PARTS))
     outcome = only(bench.put(upload, patience_s=0.1))
     assert isinstance(outcome.error, TemporaryError)
-    assert 1 <= sent(bench) < PARTS
+    # The proxy records a part after it has passed the answer on. On a busy machine a stored part may be
+    # answered after the last refusal of the other one, and the outcome is then here before the record.
+    bench.proxy.until_passed(PARTS - 1, "UploadPart", status=200)
+    assert sent(bench) == PARTS - 1
     assert bench.unfinished() == [upload.key]
     assert len(records()) == 1
     bench.proxy.follow()
@@ -77,7 +80,7 @@ def test_a_part_of_a_file_that_changed_meanwhile_is_sent_again(bench: Bench, int
     outcome = only(bench.put(an_upload(interrupted.path, metadata={"cache-key": "a"})))
 
     assert outcome.error is None
-    assert PARTS <= sent(bench) <= 2 * PARTS - 1
+    assert sent(bench) == PARTS + 1  # the edited one and the missing one
     assert bench.stored() == {interrupted.key: interrupted.path.read_bytes()}
     assert bench.unfinished() == []
 
@@ -86,7 +89,6 @@ def test_a_part_of_a_file_that_changed_meanwhile_is_sent_again(bench: Bench, int
 def test_an_upload_that_would_make_another_object_is_aborted_and_redone(
     bench: Bench, interrupted: Upload, change: str
 ) -> None:
-    before = sent(bench)
     if change == "size":
         with interrupted.path.open("ab") as file:
             file.write(b"more")
@@ -95,7 +97,7 @@ def test_an_upload_that_would_make_another_object_is_aborted_and_redone(
     outcome = only(bench.put(an_upload(interrupted.path, metadata=metadata)))
 
     assert outcome.error is None
-    assert sent(bench) == before + PARTS
+    assert sent(bench) == 2 * PARTS - 1
     assert bench.proxy.passed("AbortMultipartUpload", status=204)
     assert bench.stored() == {interrupted.key: interrupted.path.read_bytes()}
     assert bench.s3.head_object(Bucket=bench.bucket, Key=interrupted.key)["Metadata"] == metadata
@@ -105,13 +107,12 @@ def test_an_upload_that_would_make_another_object_is_aborted_and_redone(
 def test_an_upload_of_which_no_part_can_be_kept_is_aborted_and_redone(
     bench: Bench, interrupted: Upload
 ) -> None:
-    before = sent(bench)
     interrupted.path.write_bytes(bytes(MULTIPART))
 
     outcome = only(bench.put(interrupted))
 
     assert outcome.error is None
-    assert sent(bench) == before + PARTS
+    assert sent(bench) == 2 * PARTS - 1
     assert bench.proxy.passed("AbortMultipartUpload", status=204)
     assert bench.stored() == {interrupted.key: bytes(MULTIPART)}
     assert bench.unfinished() == []
@@ -130,13 +131,12 @@ def test_an_upload_that_is_gone_meanwhile_is_redone(bench: Bench, interrupted: U
 def test_without_the_record_the_upload_is_somebody_elses_and_is_left_alone(
     bench: Bench, interrupted: Upload
 ) -> None:
-    before = sent(bench)
     (record,) = records()
     record.unlink()
 
     assert only(bench.put(interrupted)).error is None
 
-    assert sent(bench) == before + PARTS
+    assert sent(bench) == 2 * PARTS - 1
     assert bench.unfinished() == [interrupted.key]
     assert not bench.proxy.passed("AbortMultipartUpload")
 

@@ -1,4 +1,4 @@
-"""CRC64NVME: S3's default checksum, over the whole object also for multipart uploads. Only computing.
+"""CRC64NVME: S3's default checksum, over the whole object also for multipart uploads; and the ETag of parts.
 
 As S3 has it, the text form is the base64 of the eight bytes, most significant first (AWS: "Checking object
 integrity in Amazon S3").
@@ -7,6 +7,7 @@ integrity in Amazon S3").
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,24 @@ def crc64nvmes_of_parts(descriptor: int, part_bytes: int) -> tuple[str, tuple[st
         size_bytes += part_bytes - left
         whole = combine_crc64nvme(whole, part, part_bytes - left)
         parts.append(_base64(part))
+
+
+def multipart_etag(path: Path, size_bytes: int, part_bytes: int) -> str:
+    """Return the ETag of a file that was stored in parts of this size, as S3 makes it of the parts' MD5s.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    digests = []
+    with path.open("rb") as file:
+        for start in range(0, size_bytes, part_bytes):
+            digest = hashlib.md5(usedforsecurity=False)
+            left = min(part_bytes, size_bytes - start)
+            while left and (block := file.read(min(left, CHUNK_BYTES))):
+                digest.update(block)
+                left -= len(block)
+            digests.append(digest.digest())
+    return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
 
 
 def crc64_hex(text: str) -> str:

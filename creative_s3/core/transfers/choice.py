@@ -63,4 +63,6 @@ def _crt_obstacle(connection: Connection) -> str | None:
         return "requests go through a proxy"
     if meta.config.signature_version is UNSIGNED or "v4" not in str(meta.config.signature_version):
         return "it signs with signature version 4 only"
+    if connection.dialect.refuses:
+        return "the server refuses some of what it sends"
     return None

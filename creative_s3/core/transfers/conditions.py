@@ -9,14 +9,14 @@ answers 412; whoever ignores them refuses the digest, and the object stays as it
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 from botocore.exceptions import BotoCoreError, ClientError
+
+from creative_s3.core.dialect import Refusal
+from creative_s3.core.server_memory import ServerMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
 
-REMEMBERED_S = 7 * 86_400
 LARGEST_BYTES = 1 << 20
 """A larger object is not sent again for a question."""
 IGNORED = (
     "this server ignores conditions on writes: each key is looked at right before it is written, and another"
     " writer's object could be replaced in between"
 )
+REFUSED = IGNORED.replace("ignores", "refuses")
+_FACT = "honours_conditions"
 _WRONG_MD5 = base64.b64encode(bytes(16)).decode()
 _REFUSED_DIGESTS = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch"})
 
@@ -52,18 +53,26 @@ class Conditions:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._connection = connection
-        self._clock = clock
         self._lock = threading.Lock()
-        name = hashlib.sha256((connection.endpoint_url or "").encode()).hexdigest()
-        state = directory or platformdirs.user_state_path("creative-s3", appauthor=False) / "servers"
-        self._path = state / f"{name}.json"
+        self._memory = ServerMemory(connection.endpoint_url, directory=directory, clock=clock)
         self._are_honoured = True if connection.is_aws else self._remembered()
         self._is_asked = False
 
     @property
     def are_ignored(self) -> bool:
         """Whether a condition is known not to protect anything here."""
-        return self._are_honoured is False
+        return self._are_honoured is False or self._are_refused
+
+    @property
+    def warning(self) -> str | None:
+        """What a report must say of it; None for nothing."""
+        if self._are_refused:
+            return REFUSED
+        return IGNORED if self.are_ignored else None
+
+    @property
+    def _are_refused(self) -> bool:
+        return Refusal.CONDITIONS in self._connection.dialect.refuses
 
     def learn(self, key: str, content: Callable[[], bytes], arguments: Mapping[str, Any]) -> None:
         """Find out, once in a run and only where it is not known.
@@ -74,7 +83,7 @@ class Conditions:
             arguments: What it was stored with, as boto3's parameters without a checksum.
         """
         with self._lock:
-            if self._are_honoured is not None or self._is_asked:
+            if self._are_honoured is not None or self._is_asked or self._are_refused:
                 return
             self._is_asked = True
             self._ask(key, content, arguments)  # who waits here wants to know the answer, too
@@ -100,22 +109,9 @@ class Conditions:
             self._remember(are_honoured=False)
 
     def _remembered(self) -> bool | None:
-        try:
-            known = json.loads(self._path.read_bytes())
-            is_fresh = 0 <= self._clock() - float(known["learned_at"]) < REMEMBERED_S
-            return bool(known["honours_conditions"]) if is_fresh else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        known = self._memory.recall(_FACT)
+        return None if known is None else bool(known)
 
     def _remember(self, *, are_honoured: bool) -> None:
         self._are_honoured = are_honoured
-        known = {
-            "endpoint_url": self._connection.endpoint_url,
-            "honours_conditions": are_honoured,
-            "learned_at": self._clock(),
-        }
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._path.write_text(json.dumps(known), encoding="utf-8")
-        except OSError:
-            return  # it is asked again in the next run
+        self._memory.remember(_FACT, are_honoured)

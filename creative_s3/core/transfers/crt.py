@@ -55,7 +55,7 @@ class CrtEngine:
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Begin an upload of a file that goes in one piece."""
         path = _as_text(flight)
-        if path is None:
+        if path is None or self._connection.dialect.refuses:
             return self._classic().put(flight, arguments)
         self._tally.add("PutObject")
         exchange = _Exchange(flight, self._credentials)
@@ -75,7 +75,7 @@ class CrtEngine:
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
         path = _as_text(flight)
-        if path is None:
+        if path is None or self._connection.dialect.refuses:
             return self._classic().get(flight)
         if flight.size_bytes <= _WHOLE_UP_TO_BYTES:
             return self._get_whole(flight, path)
@@ -128,7 +128,7 @@ class CrtEngine:
         return cancel
 
     def _classic(self) -> ClassicEngine:
-        """Return the engine for what the Common Runtime cannot open."""
+        """Return the engine for what the Common Runtime cannot open, or a server does not take from it."""
         if self._fallback is None:
             self._fallback = ClassicEngine(self._connection)
         return self._fallback

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from creative_s3.core import files, objects
+from creative_s3.core.dialect import REFUSED_STATUS, status_of
 from creative_s3.core.faults import translate
 from creative_s3.core.models import StoredObject
 from creative_s3.core.transfers import conditions
+from creative_s3.core.transfers.checksums import multipart_etag
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, Flight, part_bytes_of
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
@@ -113,6 +115,7 @@ class UploadJob(Job):
     def settle(self, reply: Reply, folders: Folders) -> Outcome:  # noqa: ARG002 - an upload makes no names
         """Settle a refusal or a failure, or ask S3 for the proof that its answer lacked."""
         if reply.error is not None:
+            self._learn(reply.error)
             error = translate(
                 reply.error, item=self.request.key, endpoint_url=self.around.connection.endpoint_url
             )
@@ -142,6 +145,19 @@ class UploadJob(Job):
             del told["ChecksumCRC64NVME"]
             self.around.conditions.learn(self.request.key, self.request.path.read_bytes, told)
         return self._success(seen, proof)
+
+    def _learn(self, error: BaseException) -> None:
+        """Find out whether the server refuses more than this object; then it is sent in another way."""
+        connection = self.around.connection
+        if status_of(error) not in REFUSED_STATUS or connection.is_aws:
+            return
+        is_free = objects.head(connection, self.request.key) is None
+        if is_free and connection.dialect.learn(
+            connection.client, connection.bucket, self.request.key, error
+        ):
+            raise TemporaryError(
+                "the server refuses what it was sent; it is sent again without that", item=self.request.key
+            ) from error
 
     def abandon(self) -> None:
         """Nothing of ours is left behind: the sender aborts an unfinished multipart upload."""
@@ -185,7 +201,10 @@ class UploadJob(Job):
         return Proof.READ_BACK if objects.read_back(self.around.connection, seen) == self._crc64nvme else None
 
     def _is_md5(self, seen: StoredObject) -> bool:
+        size_bytes = self.request.size_bytes
         try:
+            if self._is_large and seen.etag.count("-"):
+                return seen.etag == multipart_etag(self.request.path, size_bytes, part_bytes_of(size_bytes))
             return objects.same_md5(seen, self.request.path)
         except OSError as error:
             raise translate(error, item=str(self.request.path)) from error
@@ -201,8 +220,12 @@ class UploadJob(Job):
             proof=proof,
             fingerprint=self._before,
             already_there=already_there,
-            warning=conditions.IGNORED if self.around.conditions.are_ignored else None,
+            warning=self._warning(),
         )
+
+    def _warning(self) -> str | None:
+        said = (self.around.conditions.warning, self.around.connection.dialect.warning())
+        return "; ".join(text for text in said if text) or None
 
     def _stored(self, answer: Answer) -> StoredObject:
         """Describe the object from what was sent and what S3 answered, which saves a HEAD."""

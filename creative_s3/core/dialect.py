@@ -1,0 +1,197 @@
+"""What a compatible server refuses to be sent: new checksums, conditions, tags; and how to do without.
+
+A server that ignores what it does not know is none of this module's business (see `transfers.conditions`).
+One that answers 400 or 501 to it is recognised by what it answers to requests that can store nothing, and
+what it refuses is left out of every request from then on, for a week. Content-MD5 stands in for the checksum:
+S3 has had it from the beginning (AWS: "PutObject"), and the server refuses a body that arrives otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.utils import conditionally_calculate_md5
+
+from creative_s3.core.server_memory import ServerMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+class Refusal(StrEnum):
+    """What a server may refuse."""
+
+    CHECKSUMS = "checksums"
+    CONDITIONS = "conditions"
+    TAGS = "tags"
+
+
+WARNINGS: Mapping[Refusal, str] = {
+    Refusal.CHECKSUMS: "this server takes no CRC64NVME: Content-MD5 guards what is sent, and ETags prove it",
+    Refusal.TAGS: "this server takes no tags with an object: objects are stored without theirs",
+}
+"""What a report says of it; `transfers.conditions` has the words about conditions."""
+
+_FACT = "refuses"
+_WRONG_MD5 = base64.b64encode(bytes(16)).decode()
+_WRONG_DIGEST = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch"})
+REFUSED_STATUS = frozenset({400, 501})
+"""What a server answers to something that it does not take."""
+_CONDITION_FAILED = 412
+_ASKS: Mapping[Refusal, Mapping[str, str]] = {
+    Refusal.CHECKSUMS: {"ChecksumCRC64NVME": "AAAAAAAAAAA="},
+    Refusal.CONDITIONS: {"IfNoneMatch": "*"},
+    Refusal.TAGS: {"Tagging": "a=b"},
+}
+_CHECKSUMS = ("ChecksumAlgorithm", "ChecksumType", "ChecksumCRC64NVME", "ChecksumMode", "MpuObjectSize")
+_WRITES = ("PutObject", "CompleteMultipartUpload")
+_WITH_BODY = ("PutObject", "UploadPart")
+_CONCERNED = (*_WITH_BODY, "CreateMultipartUpload", "CompleteMultipartUpload", "GetObject", "HeadObject")
+
+
+class Dialect:
+    """What one server refuses; any thread may use it.
+
+    Args:
+        endpoint_url: The server; None for AWS, which refuses nothing and is never asked.
+        directory: Where it is remembered; by default in the user's state directory.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        endpoint_url: str | None,
+        *,
+        directory: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._is_aws = endpoint_url is None
+        self._memory = ServerMemory(endpoint_url, directory=directory, clock=clock)
+        self._lock = threading.Lock()
+        self._is_asked = False
+        self._refuses: frozenset[Refusal] | None = None
+
+    @property
+    def refuses(self) -> frozenset[Refusal]:
+        """What the server is known to refuse."""
+        if self._refuses is None:
+            known = None if self._is_aws else self._memory.recall(_FACT)
+            names = {str(name) for name in known} if isinstance(known, list) else set()
+            self._refuses = frozenset(refusal for refusal in Refusal if refusal in names)
+        return self._refuses
+
+    def warning(self) -> str | None:
+        """Return what a report must say of objects that are stored here; None for nothing."""
+        return "; ".join(WARNINGS[one] for one in Refusal if one in self.refuses and one in WARNINGS) or None
+
+    def adapt(self, client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common type
+        """Leave out of a client's requests what the server refuses."""
+        if self._is_aws:
+            return
+        for operation in _CONCERNED:
+            events, name = client.meta.events, f"creative-s3-dialect-{operation}"
+            events.register_first(f"before-parameter-build.s3.{operation}", self._leave_out, unique_id=name)
+            events.register_first(f"before-call.s3.{operation}", self._guard, unique_id=f"{name}-body")
+
+    def learn(self, client: Any, bucket: str, key: str, error: BaseException | None) -> bool:  # noqa: ANN401 - as above
+        """Find out what a request was refused for; return whether that is known now and was not before.
+
+        The questions are writes of nothing with a wrong Content-MD5, at most once in a run. The first of them
+        has nothing else: whoever does not refuse it for its digest is asked no more.
+
+        Args:
+            client: A client that `adapt` has adapted.
+            bucket: The bucket's name.
+            key: A key that has no object.
+            error: What the request failed with, as a library raised it.
+        """
+        if self._is_aws or status_of(error) not in REFUSED_STATUS:
+            return False
+        with self._lock:
+            if self._is_asked:
+                return bool(self.refuses)
+            self._is_asked = True
+            try:
+                refused = self._ask(client, bucket, key)
+            except (BotoCoreError, OSError):
+                return False  # asked again in the next run
+            if not refused - self.refuses:
+                return False
+            self._refuses = self.refuses | refused
+            self._memory.remember(_FACT, sorted(self._refuses))
+            return True
+
+    def _ask(self, client: Any, bucket: str, key: str) -> frozenset[Refusal]:  # noqa: ANN401 - as above
+        before, self._refuses = self.refuses, frozenset(Refusal)  # the first question has nothing else
+        try:
+            if _answer(client, bucket, key, {}) not in _WRONG_DIGEST:
+                return frozenset()
+            return frozenset(
+                refusal
+                for refusal, asks in _ASKS.items()
+                if self._is_refused(client, bucket, key, refusal, asks)
+            )
+        finally:
+            self._refuses = before
+
+    def _is_refused(
+        self,
+        client: Any,  # noqa: ANN401 - as above
+        bucket: str,
+        key: str,
+        refusal: Refusal,
+        asks: Mapping[str, str],
+    ) -> bool:
+        self._refuses = frozenset(Refusal) - {refusal}
+        return _answer(client, bucket, key, asks) not in {*_WRONG_DIGEST, _MET}
+
+    # -- in botocore's way
+
+    def _leave_out(self, params: dict[str, Any], model: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's
+        refuses = self.refuses
+        if Refusal.CHECKSUMS in refuses:
+            for name in _CHECKSUMS:
+                params.pop(name, None)
+            if parts := params.get("MultipartUpload", {}).get("Parts"):
+                kept = [{name: part[name] for name in ("PartNumber", "ETag")} for part in parts]
+                params["MultipartUpload"] = {"Parts": kept}
+        if Refusal.CONDITIONS in refuses and model.name in _WRITES:
+            params.pop("IfNoneMatch", None)
+            params.pop("IfMatch", None)
+        if Refusal.TAGS in refuses:
+            params.pop("Tagging", None)
+
+    def _guard(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - the same
+        if Refusal.CHECKSUMS not in self.refuses:
+            return
+        context.pop("checksum", None)  # botocore's own CRC32
+        params["headers"].pop("x-amz-sdk-checksum-algorithm", None)
+        if model.name in _WITH_BODY and "Content-MD5" not in params["headers"]:
+            conditionally_calculate_md5(params)
+
+
+_MET = "condition"
+
+
+def _answer(client: Any, bucket: str, key: str, asks: Mapping[str, str]) -> str:  # noqa: ANN401 - as above
+    """Return the code of the answer to a write of nothing with a wrong digest."""
+    try:
+        client.put_object(Bucket=bucket, Key=key, Body=b"", ContentMD5=_WRONG_MD5, **asks)
+    except ClientError as error:
+        if status_of(error) == _CONDITION_FAILED:
+            return _MET
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def status_of(error: BaseException | None) -> int:
+    """Return the HTTP status of an error of botocore or of the Common Runtime; 0 when it has none."""
+    if isinstance(error, ClientError):
+        return int(error.response["ResponseMetadata"].get("HTTPStatusCode") or 0)
+    return int(getattr(error, "status_code", 0) or 0)

@@ -1,0 +1,67 @@
+"""What was learned of compatible servers, remembered for a week: one small file for each endpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+REMEMBERED_S = 7 * 86_400
+_writing = threading.Lock()
+
+
+class ServerMemory:
+    """The facts about one server.
+
+    Args:
+        endpoint_url: The server.
+        directory: Where it is remembered; by default in the user's state directory.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        endpoint_url: str | None,
+        *,
+        directory: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._endpoint_url = endpoint_url
+        self._clock = clock
+        name = hashlib.sha256((endpoint_url or "").encode()).hexdigest()
+        state = directory or platformdirs.user_state_path("creative-s3", appauthor=False) / "servers"
+        self._path = state / f"{name}.json"
+
+    def recall(self, fact: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what is remembered; None where nothing is, or only illegibly."""
+        return self._known().get(fact)
+
+    def remember(self, fact: str, value: Any) -> None:  # noqa: ANN401 - JSON
+        """Remember it beside what else is; where that cannot be written, it is learned again."""
+        with _writing:
+            known = self._known() | {
+                "endpoint_url": self._endpoint_url,
+                fact: value,
+                "learned_at": self._clock(),
+            }
+            try:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._path.write_text(json.dumps(known), encoding="utf-8")
+            except OSError:
+                return
+
+    def _known(self) -> dict[str, Any]:
+        try:
+            known = json.loads(self._path.read_bytes())
+            is_fresh = 0 <= self._clock() - float(known["learned_at"]) < REMEMBERED_S
+        except (OSError, ValueError, TypeError, KeyError):
+            return {}
+        return known if is_fresh else {}
