@@ -46,8 +46,13 @@ def the_catalog(connection: Connection, cache: Path) -> Catalog:
 
 
 @contextmanager
-def ctrl_c_while_held(proxy: FaultProxy) -> Iterator[None]:
-    """Send this process a Ctrl-C when an answer was lost and one is held, which passes once it has come."""
+def ctrl_c_while_held(proxy: FaultProxy, *, stored: int = 0) -> Iterator[None]:
+    """Send this process a Ctrl-C when an answer was lost and one is held, which passes once it has come.
+
+    Args:
+        proxy: What holds it.
+        stored: How many writes were answered before that.
+    """
     came = threading.Event()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -56,6 +61,8 @@ def ctrl_c_while_held(proxy: FaultProxy) -> Iterator[None]:
 
     def watch() -> None:
         proxy.until_struck(2)
+        if stored:
+            proxy.until_passed(stored, "PutObject", status=200)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         assert came.wait(30)
         proxy.release()
@@ -126,7 +133,7 @@ def test_a_batch_tells_what_is_proved_after_ctrl_c(
 ) -> None:
     told: list[TransferProgress] = []
     proxy.follow(LOST, held(1))
-    with ctrl_c_while_held(proxy):
+    with ctrl_c_while_held(proxy, stored=1):
         S3StorageManager(connection=connection).batch_upload(
             [(a_file(tmp_path, SIZE, f"{name}.png"), f"k/{name}.png") for name in "ab"],
             progress_callback=told.append,

@@ -182,7 +182,7 @@ def test_the_block_about_progressive_migration(
     assert last == "Migration complete: 100.0% success"
     assert (result.uploaded, result.uploaded_bytes) == (plan.total_files, plan.total_size_bytes)
     keys = {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]}
-    assert keys == {operation.key for operation in plan.uploads} | {"creative-assets/metadata/index.json"}
+    assert keys == {operation.key for operation in plan.uploads()} | {"creative-assets/metadata/index.json"}
     assert names["migration_manager"].validate_migration().exit_code() == 0
 
 
