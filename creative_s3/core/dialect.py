@@ -9,8 +9,11 @@ S3 has had it from the beginning (AWS: "PutObject"), and the server refuses a bo
 from __future__ import annotations
 
 import base64
+import secrets
 import threading
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +23,7 @@ from botocore.utils import conditionally_calculate_md5
 from creative_s3.core.server_memory import ServerMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -43,7 +46,7 @@ _WRONG_MD5 = base64.b64encode(bytes(16)).decode()
 _WRONG_DIGEST = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch"})
 REFUSED_STATUS = frozenset({400, 501})
 """What a server answers to something that it does not take."""
-_CONDITION_FAILED = 412
+_KEY_ROOM = 900
 _ASKS: Mapping[Refusal, Mapping[str, str]] = {
     Refusal.CHECKSUMS: {"ChecksumCRC64NVME": "AAAAAAAAAAA="},
     Refusal.CONDITIONS: {"IfNoneMatch": "*"},
@@ -52,6 +55,8 @@ _ASKS: Mapping[Refusal, Mapping[str, str]] = {
 _CHECKSUMS = ("ChecksumAlgorithm", "ChecksumType", "ChecksumCRC64NVME", "ChecksumMode", "MpuObjectSize")
 _WRITES = ("PutObject", "CompleteMultipartUpload")
 _WITH_BODY = ("PutObject", "UploadPart")
+_asking: ContextVar[frozenset[Refusal] | None] = ContextVar("creative_s3_dialect_asking", default=None)
+"""What the questions of this thread leave out; the requests of all others go as ever."""
 _CONCERNED = (*_WITH_BODY, "CreateMultipartUpload", "CompleteMultipartUpload", "GetObject", "HeadObject")
 
 
@@ -102,13 +107,14 @@ class Dialect:
     def learn(self, client: Any, bucket: str, key: str, error: BaseException | None) -> bool:  # noqa: ANN401 - as above
         """Find out what a request was refused for; return whether that is known now and was not before.
 
-        The questions are writes of nothing with a wrong Content-MD5, at most once in a run. The first of them
-        has nothing else: whoever does not refuse it for its digest is asked no more.
+        The questions are writes of nothing with a wrong Content-MD5 under a new key, at most once in a run.
+        The first of them has nothing else: whoever does not refuse it for its digest is asked no more, and
+        has an empty object that stands for nothing.
 
         Args:
             client: A client that `adapt` has adapted.
             bucket: The bucket's name.
-            key: A key that has no object.
+            key: What the new key begins with.
             error: What the request failed with, as a library raised it.
         """
         if self._is_aws or status_of(error) not in REFUSED_STATUS:
@@ -118,7 +124,7 @@ class Dialect:
                 return bool(self.refuses)
             self._is_asked = True
             try:
-                refused = self._ask(client, bucket, key)
+                refused = self._ask(client, bucket, f"{key[:_KEY_ROOM]}.creative-s3-{secrets.token_hex(8)}")
             except (BotoCoreError, OSError):
                 return False  # asked again in the next run
             if not refused - self.refuses:
@@ -128,33 +134,24 @@ class Dialect:
             return True
 
     def _ask(self, client: Any, bucket: str, key: str) -> frozenset[Refusal]:  # noqa: ANN401 - as above
-        before, self._refuses = self.refuses, frozenset(Refusal)  # the first question has nothing else
-        try:
+        with _leaving_out(frozenset(Refusal)):
             if _answer(client, bucket, key, {}) not in _WRONG_DIGEST:
                 return frozenset()
-            return frozenset(
-                refusal
-                for refusal, asks in _ASKS.items()
-                if self._is_refused(client, bucket, key, refusal, asks)
-            )
-        finally:
-            self._refuses = before
+        found = set()
+        for refusal, asks in _ASKS.items():
+            with _leaving_out(frozenset(Refusal) - {refusal}):
+                if _answer(client, bucket, key, asks) not in _WRONG_DIGEST:
+                    found.add(refusal)
+        return frozenset(found)
 
-    def _is_refused(
-        self,
-        client: Any,  # noqa: ANN401 - as above
-        bucket: str,
-        key: str,
-        refusal: Refusal,
-        asks: Mapping[str, str],
-    ) -> bool:
-        self._refuses = frozenset(Refusal) - {refusal}
-        return _answer(client, bucket, key, asks) not in {*_WRONG_DIGEST, _MET}
+    def _left_out(self) -> frozenset[Refusal]:
+        asking = _asking.get()
+        return self.refuses if asking is None else asking
 
     # -- in botocore's way
 
     def _leave_out(self, params: dict[str, Any], model: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's
-        refuses = self.refuses
+        refuses = self._left_out()
         if Refusal.CHECKSUMS in refuses:
             for name in _CHECKSUMS:
                 params.pop(name, None)
@@ -168,7 +165,7 @@ class Dialect:
             params.pop("Tagging", None)
 
     def _guard(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - the same
-        if Refusal.CHECKSUMS not in self.refuses:
+        if Refusal.CHECKSUMS not in self._left_out():
             return
         context.pop("checksum", None)  # botocore's own CRC32
         params["headers"].pop("x-amz-sdk-checksum-algorithm", None)
@@ -176,7 +173,13 @@ class Dialect:
             conditionally_calculate_md5(params)
 
 
-_MET = "condition"
+@contextmanager
+def _leaving_out(what: frozenset[Refusal]) -> Iterator[None]:
+    before = _asking.set(what)
+    try:
+        yield
+    finally:
+        _asking.reset(before)
 
 
 def _answer(client: Any, bucket: str, key: str, asks: Mapping[str, str]) -> str:  # noqa: ANN401 - as above
@@ -184,8 +187,6 @@ def _answer(client: Any, bucket: str, key: str, asks: Mapping[str, str]) -> str:
     try:
         client.put_object(Bucket=bucket, Key=key, Body=b"", ContentMD5=_WRONG_MD5, **asks)
     except ClientError as error:
-        if status_of(error) == _CONDITION_FAILED:
-            return _MET
         return str(error.response["Error"]["Code"])
     return ""
 

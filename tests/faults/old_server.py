@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 
 class OldServer(ThreadingHTTPServer):
@@ -23,6 +23,8 @@ class OldServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.honours_conditions = honours_conditions
         self.refuses = refuses
+        self.looks_at_digests = True
+        self.before_each_answer: Callable[[], None] | None = None
         self.objects: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
         self.writes = 0
@@ -39,7 +41,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         key, content = self._key(), self.rfile.read(int(self.headers["Content-Length"]))
-        wanted = self.headers.get("Content-MD5")
+        wanted = self.headers.get("Content-MD5") if self.server.looks_at_digests else None
+        if self.server.before_each_answer and key != "taken":
+            self.server.before_each_answer()
         if any(name.lower().startswith(tuple(self.server.refuses)) for name in self.headers):
             self._answer(501, b"<Error><Code>NotImplemented</Code></Error>")
         elif (

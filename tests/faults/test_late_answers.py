@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 LOST = Rule(LoseAnswer(), PUT, times=1)
 """The object is stored, and the client learns of it only by asking: a later answer for a test to hold."""
+_SEEN_AFTER_S = 0.5
+"""What has passed the proxy is not yet what the program has seen."""
 SCENE = SemanticMetadata(AssetType.SCENE_BACKGROUND, region="US")
 
 
@@ -63,6 +66,7 @@ def ctrl_c_while_held(proxy: FaultProxy, *, stored: int = 0) -> Iterator[None]:
         proxy.until_struck(2)
         if stored:
             proxy.until_passed(stored, "PutObject", status=200)
+            time.sleep(_SEEN_AFTER_S)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         assert came.wait(30)
         proxy.release()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from creative_s3.core.aws import connect
 from creative_s3.core.server_memory import REMEMBERED_S
@@ -174,7 +176,7 @@ def test_what_a_server_refuses_is_left_out_and_each_object_is_proved_all_the_sam
         taken = an_upload(a_file(tmp_path, 80), "k/0", tags={"a": "b"})
         again = put(connection_to(server), "classic", other, taken, max_in_flight=1)
 
-        assert [outcome.error is None for outcome in again] == [True, False]
+        assert failures(again).keys() == {"k/0"}
         assert server.objects["k/0"] == uploads[0].path.read_bytes()
         puts = [key for command, key in server.asked[asked:] if command == "PUT"]
         assert puts.count("other") == 1  # the next run knows it from the beginning
@@ -187,3 +189,41 @@ def test_a_refusal_for_another_reason_teaches_nothing(engine: EngineName, tmp_pa
         assert outcome.error is not None
         assert server.objects == {}
         assert not any(known.get("refuses") for known in remembered())
+
+
+def test_a_server_that_looks_at_no_digest_loses_nothing_by_being_asked(
+    engine: EngineName, tmp_path: Path
+) -> None:
+    with old_server(honours_conditions=True, refuses=("x-amz-tagging",)) as server:
+        server.looks_at_digests = False
+        upload = an_upload(a_file(tmp_path, 10), "k", tags={"a": "b"})
+        outcome = only(put(connection_to(server), engine, upload))
+
+        assert outcome.error is not None
+        assert "k" not in server.objects
+        assert all(content == b"" for content in server.objects.values())
+
+
+def test_what_one_thread_asks_changes_no_request_of_another(tmp_path: Path) -> None:
+    with old_server(honours_conditions=True, refuses=("x-amz-tagging",)) as server:
+        connection = connection_to(server)
+        server.objects["taken"] = b"somebody else's"
+        refused: list[str] = []
+
+        def write() -> None:
+            try:
+                connection.client.put_object(Bucket="bucket", Key="taken", Body=b"mine", IfNoneMatch="*")
+            except ClientError as error:
+                refused.append(error.response["Error"]["Code"])
+
+        def meanwhile() -> None:
+            other = threading.Thread(target=write)
+            other.start()
+            other.join()
+
+        server.before_each_answer = meanwhile
+        only(put(connection, "classic", an_upload(a_file(tmp_path, 10), "k", tags={"a": "b"})))
+
+        assert server.objects["taken"] == b"somebody else's"
+        assert len(refused) > 1
+        assert set(refused) == {"PreconditionFailed"}

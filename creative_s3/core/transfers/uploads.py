@@ -41,6 +41,7 @@ class UploadJob(Job):
         self._before: files.Fingerprint | None = None
         self._crc64nvme = ""
         self._parts: tuple[str, ...] = ()
+        self._has_learned = False
         self._own: StoredObject | None = None  # what an earlier try of ours stored and proved
 
     @property
@@ -149,12 +150,10 @@ class UploadJob(Job):
     def _learn(self, error: BaseException) -> None:
         """Find out whether the server refuses more than this object; then it is sent in another way."""
         connection = self.around.connection
-        if status_of(error) not in REFUSED_STATUS or connection.is_aws:
+        if self._has_learned or connection.is_aws or status_of(error) not in REFUSED_STATUS:
             return
-        is_free = objects.head(connection, self.request.key) is None
-        if is_free and connection.dialect.learn(
-            connection.client, connection.bucket, self.request.key, error
-        ):
+        self._has_learned = True
+        if connection.dialect.learn(connection.client, connection.bucket, self.request.key, error):
             raise TemporaryError(
                 "the server refuses what it was sent; it is sent again without that", item=self.request.key
             ) from error
