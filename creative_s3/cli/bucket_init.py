@@ -2,6 +2,7 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -163,7 +164,7 @@ def outvoted(values: Mapping[str, str]) -> tuple[str, ...]:
     """Say which settings in ``.env`` this shell's own variables outvote, if any."""
     from creative_s3.core import env_file
 
-    names = env_file.outvoted(values)
+    names = env_file.outvoted(values, os.environ)
     said = f"this shell has other values, which win over .env; go on with: unset {' '.join(names)}"
     return (said,) if names else ()
 

@@ -5,7 +5,6 @@ Reading settings is `settings`'s. The file is replaced whole or not at all, and 
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,9 +39,9 @@ class EnvFile:
     is_new: bool
 
 
-def outvoted(values: Mapping[str, str]) -> tuple[str, ...]:
+def outvoted(values: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the settings that have another value in the environment, which wins over the file."""
-    return tuple(name for name, value in values.items() if os.environ.get(name) not in {None, "", value})
+    return tuple(name for name, value in values.items() if environment.get(name) not in {None, "", value})
 
 
 def edited(path: Path, values: Mapping[str, str]) -> EnvFile:
