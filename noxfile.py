@@ -19,6 +19,8 @@ nox.options.error_on_missing_interpreters = True
 PROJECT = nox.project.load_toml("pyproject.toml")
 WORKERS = ("--numprocesses=4",)
 """Tests mostly wait for servers and processes: two of them keep one core busy."""
+SURROUNDINGS = {"PYTHONDONTWRITEBYTECODE": None}
+"""Tests start the program a thousand times: it is compiled once, whatever the surroundings say."""
 PACKED = (
     "creative_s3/py.typed",
     "creative_s3/core/costs/data/prices.json",
@@ -34,7 +36,7 @@ PACKED = (
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after -- go to pytest."""
     session.install("--editable", ".", *_group("test"))
-    session.run("pytest", *WORKERS, *session.posargs)
+    session.run("pytest", *WORKERS, *session.posargs, env=SURROUNDINGS)
 
 
 @nox.session
@@ -49,7 +51,7 @@ def long(session: nox.Session) -> None:
         "tests/s3/test_tiers_killed.py",
         "tests/faults/test_connections.py",
         *session.posargs,
-        env={"TIER_STEPS": "10000", "TIER_KILLS": "300", "CRT_STALLS": "1"},
+        env=SURROUNDINGS | {"TIER_STEPS": "10000", "TIER_KILLS": "300", "CRT_STALLS": "1"},
     )
 
 
@@ -94,7 +96,7 @@ def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest versions that the package says it works with."""
     oldest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
     session.install("--editable", ".", *oldest, *_group("test"))
-    session.run("pytest", *WORKERS, *session.posargs)
+    session.run("pytest", *WORKERS, *session.posargs, env=SURROUNDINGS)
 
 
 @nox.session

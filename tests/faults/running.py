@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.cli.program import Program
 
 DRAIN_S = 5
-STARTUP_S = 2
+STARTUP_S = 10
 """What leaving may take on top, on a busy machine."""
 
 

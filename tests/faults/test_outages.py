@@ -134,7 +134,7 @@ def test_a_run_in_which_nothing_succeeds_any_more_ends_instead_of_trying_each_it
     ):
         outcomes.extend(transfers.upload(an_upload(path, f"k/{n}") for n in range(5_000)))
 
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60  # trying each item to the end takes most of an hour
     assert sum(outcome.error is None for outcome in outcomes) == 5
     assert len(outcomes) < 100
     assert isinstance(caught.value, TemporaryError)

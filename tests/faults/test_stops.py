@@ -83,6 +83,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_nothing_is_lost(site: Site, running:
     assert ended == 130
     assert took_s < STARTUP_S
     assert "Nothing is lost" in upload.said
+    assert "Still busy" not in upload.said  # it did not sit out the time that draining has
     site.proxy.follow()
     assert site.program("migrate", "upload").code == 0
     assert site.stored() == site.cache.content

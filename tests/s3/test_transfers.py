@@ -223,7 +223,7 @@ def test_an_interrupted_run_ends_soon_and_leaves_no_multipart_uploads(
 
     took_s = interrupted(TransferEngine(connection, engine=engine, emit=events.append), [small, *large], how)
 
-    assert took_s < 5
+    assert took_s < 15
     assert not s3.list_multipart_uploads(Bucket=connection.bucket).get("Uploads")
     finished = {event.key for event in events if isinstance(event, Finished)}
     counted: Counter[str] = Counter()
