@@ -18,9 +18,9 @@ from creative_s3.core.catalog.catalog import (
     CATALOG_NAME,
     Catalog,
     ProvedObject,
-    PublishedDigests,
     catalog_path,
 )
+from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.catalog.schema import SCHEMA_VERSION
 from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
 from creative_s3.errors import CatalogError, ExitCode, TemporaryError
@@ -46,22 +46,23 @@ def test_what_was_remembered_is_there_after_reopening(path: Path) -> None:
     digests = {("products", "a"): PublishedDigests("x", "y"), ("", "top"): PublishedDigests("z", "z")}
     with Catalog(path, bucket="b") as catalog:
         catalog.remember(objects=[PROVED], assignments={"a": "p/k"}, files=[("cache/x", OLD, "crc")])
-        catalog.remember_published(digests)
+        catalog.published.replace(digests.items)
     with Catalog(path, bucket="b") as catalog:
         assert catalog.objects() == {"p/k": PROVED}
         assert catalog.assignments() == {"a": "p/k"}
         assert catalog.crc_of_file("cache/x", OLD) == "crc"
-        assert catalog.published() == digests
+        assert {name: catalog.published.get(*name) for name in digests} == digests
 
 
 def test_remembering_again_replaces(path: Path) -> None:
     with Catalog(path, bucket="b") as catalog:
         for crc, key in (("one", "p/1"), ("two", "p/2")):
             catalog.remember(assignments={"a": key}, files=[("cache/x", OLD, crc)])
-            catalog.remember_published({("", key): PublishedDigests(key, key)})
+            catalog.published.replace({("", key): PublishedDigests(key, key)}.items)
         assert catalog.crc_of_file("cache/x", OLD) == "two"
         assert catalog.assignments() == {"a": "p/2"}
-        assert catalog.published() == {("", "p/2"): PublishedDigests("p/2", "p/2")}
+        assert catalog.published.get("", "p/1") is None
+        assert catalog.published.get("", "p/2") == PublishedDigests("p/2", "p/2")
 
 
 @pytest.mark.parametrize(
@@ -105,11 +106,13 @@ def test_inode_numbers_of_64_bits_are_remembered(path: Path) -> None:
 def test_two_buckets_never_mix(path: Path) -> None:
     with Catalog(path, bucket="one") as one, Catalog(path, bucket="two") as two:
         one.remember(objects=[PROVED], assignments={"a": "p/k"}, files=[("cache/x", OLD, "crc")])
-        one.remember_published({("", "a"): PublishedDigests("x", "x")})
-        two.remember_published({("", "b"): PublishedDigests("y", "y")})
+        assert one.published.is_empty()
+        one.published.replace({("", "a"): PublishedDigests("x", "x")}.items)
+        assert two.published.is_empty()
+        two.published.replace({("", "b"): PublishedDigests("y", "y")}.items)
         assert (two.objects(), two.assignments()) == ({}, {})
-        assert set(two.published()) == {("", "b")}
-        assert set(one.published()) == {("", "a")}
+        assert two.published.get("", "a") is None
+        assert one.published.get("", "a") == PublishedDigests("x", "x")
         assert two.crc_of_file("cache/x", OLD) == "crc", "files are the same whatever the bucket"
 
 

@@ -10,20 +10,18 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from creative_s3.core.catalog.catalog import Catalog, PublishedDigests
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
-from creative_s3.core.migration.publishing import (
-    digest,
-    merge,
-)
-from creative_s3.core.migration.retiring import bury, find_entries
-from creative_s3.core.migration.tombstones import buried_keys
+from creative_s3.core.migration.publishing import digest
+from creative_s3.core.migration.tombstones import TOMBSTONES, buried_keys
+from tests.unit.merges import bury, merge, model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from creative_s3.core.migration.publishing import EntryName
+    from tests.unit.merges import Known
 
 SECTION = "semantic_assets"
 NAMES = st.sampled_from(["a", "b", ""])
@@ -46,7 +44,7 @@ class Machine:
 
     def __init__(self, **entries: object) -> None:
         self.index: dict[str, Any] = {SECTION: dict(entries)}
-        self.known: Mapping[EntryName, PublishedDigests] = {}
+        self.known: Known = {}
 
     def publish(self, published: Mapping[str, Any]) -> Mapping[str, Any]:
         merged = merge(self.index, published, self.known)
@@ -233,8 +231,8 @@ def test_the_record_can_be_kept_in_the_catalog_whatever_the_names(tmp_path: Path
     merged = merge(ours, {}, {})
     assert merged.document == ours
     with Catalog(tmp_path / "catalog", bucket="b") as catalog:
-        catalog.remember_published(merged.digests)
-        assert catalog.published() == merged.digests
+        catalog.published.replace(merged.digests.items)
+        assert {name: catalog.published.get(*name) for name in merged.digests} == merged.digests
         assert set(merged.digests) == {(SECTION, "a\0b"), (SECTION, "日本"), (TOP_LEVEL, "")}
 
 
@@ -253,8 +251,7 @@ def test_a_time_neither_goes_back_nor_away() -> None:
 
 
 def retired(document: Mapping[str, Any], *names: str, at: str = "2025-03-01") -> dict[str, Any]:
-    chosen = [one for entries in find_entries(document, names).values() for one in entries]
-    return dict(bury(document, chosen, at=datetime.fromisoformat(at).replace(tzinfo=UTC), machine="m"))
+    return bury(document, *names, at=datetime.fromisoformat(at).replace(tzinfo=UTC))
 
 
 def test_what_was_retired_is_not_brought_back_by_an_older_copy() -> None:
@@ -288,7 +285,7 @@ def test_names_are_entries_cache_keys_and_keys() -> None:
     }
     assert retired(document, "p/raw", "hero").keys() == {"products", "tombstones"}
     assert retired(document, "soap")["top"] == {"cache_key": "hero"}
-    assert not find_entries(document, ["nothing"])["nothing"]
+    assert retired(document, "nothing") == document
 
 
 @given(st.dictionaries(NAMES, ENTRY, max_size=3), st.dictionaries(NAMES, ENTRY, max_size=3), st.sets(NAMES))
@@ -361,6 +358,44 @@ def test_merging_again_changes_nothing(
     assert list(merge(ours, first.document, first.digests).document) == list(first.document)
     # The same when the machine died before it could remember what it published.
     assert merge(ours, first.document, known).document == first.document
+
+
+STONES = st.dictionaries(
+    st.sampled_from([SECTION, "products", "", "elsewhere"]),
+    st.dictionaries(
+        st.sampled_from(["a", "deadbeef", "nothing"]),
+        st.fixed_dictionaries({}, optional={"removed_at": TIMES, "removed_by": st.just("m")}),
+        max_size=2,
+    ),
+    max_size=2,
+)
+WITH_STONES = st.builds(
+    lambda document, stones: document if stones is None else {**document, TOMBSTONES: stones},
+    DOCUMENT,
+    st.none() | STONES | SCALARS,
+)
+
+
+@given(WITH_STONES, WITH_STONES, DOCUMENT)
+@example({SECTION: {}, "top": True}, {"top": 1}, {})
+@example({TOMBSTONES: 5}, {TOMBSTONES: {}}, {})
+def test_a_merge_is_what_it_is_in_memory(
+    ours: dict[str, Any], theirs: dict[str, Any], before: dict[str, Any]
+) -> None:
+    known = merge(before, theirs, {}).digests
+    merged, expected = merge(ours, theirs, known), model(ours, theirs, known)
+    # Through JSON: 1 and true are one value to Python.
+    assert json.dumps(merged.document, sort_keys=True) == json.dumps(expected.document, sort_keys=True)
+    assert [*entries(merged.document)] == [*entries(expected.document)]
+    assert merged.digests == expected.digests
+    assert sorted(merged.conflicts) == sorted(expected.conflicts)
+    assert merged.is_different == expected.is_different
+
+
+def entries(document: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield names in their order."""
+    for name, value in document.items():
+        yield name, list(value) if name in SECTIONS and isinstance(value, dict) else []
 
 
 @given(DOCUMENT)

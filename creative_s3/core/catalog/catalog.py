@@ -8,6 +8,7 @@ tables are in `catalog.schema`, the assets in `catalog.asset_table`, accesses an
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import time
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from creative_s3.core.catalog.announcements import Announcements
 from creative_s3.core.catalog.asset_table import AssetTable
 from creative_s3.core.catalog.database import Database, numbers
 from creative_s3.core.catalog.journal import Journal
+from creative_s3.core.catalog.published import PublishedTable
 from creative_s3.core.catalog.runs import Runs
 from creative_s3.core.catalog.usage import Usage
 from creative_s3.core.shards import shard_count
@@ -69,14 +71,6 @@ class ProvedObject:
     proved_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedDigests:
-    """What an index entry was when we last published: on our side, and in the merged result."""
-
-    ours: str
-    merged: str
-
-
 class Catalog:
     """An open catalog for one bucket. Use it as a context manager.
 
@@ -92,6 +86,7 @@ class Catalog:
         runs: What each command moved and changed.
         announcements: What CloudFront was told.
         journal: What is still to be written into index.json.
+        published: What each entry was when it was last published.
 
     Raises:
         CatalogError: It is damaged, newer than this version, or cannot be opened; also from every method.
@@ -107,6 +102,7 @@ class Catalog:
         self.runs = Runs(self.database, bucket)
         self.announcements = Announcements(self.database, bucket)
         self.journal = Journal(self.database)
+        self.published = PublishedTable(self.database, bucket)
 
     def __enter__(self) -> Self:
         return self
@@ -280,6 +276,27 @@ class Catalog:
         )
         return {number: (key, crc) for number, key, crc in found}
 
+    def places(
+        self, entries: Sequence[tuple[str, str]]
+    ) -> list[tuple[str, str, str, str, str, str | None, bool]]:
+        """Return where the files of at most a few hundred entries (section and name) are.
+
+        Returns:
+            Section, entry, field, file path, cache key, the key that was given, and whether other rows name
+            the file, too.
+        """
+        marks = ", ".join(["(?, ?)"] * len(entries))
+        rows = self.database.rows(
+            # CROSS JOIN: the names first (sqlite.org, "The SQLite Query Optimizer Overview").
+            f"WITH wanted (section, entry) AS (VALUES {marks})"  # noqa: S608 - only question marks
+            " SELECT asset.section, asset.entry, field, file_path, asset.cache_key, assigned.key, EXISTS ("
+            "SELECT 1 FROM asset other WHERE other.file_path=asset.file_path AND other.id<>asset.id)"
+            " FROM wanted CROSS JOIN asset ON asset.entry=wanted.entry AND asset.section=wanted.section"
+            " LEFT JOIN assigned ON assigned.bucket=? AND assigned.cache_key=asset.cache_key",
+            (*itertools.chain.from_iterable(entries), self.bucket),
+        )
+        return [(*row[:6], bool(row[6])) for row in rows]
+
     def product_names(self, rows: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Return the products whose file one of at most a few hundred rows describes: row -> cache keys."""
         marks = ", ".join("?" * len(rows))
@@ -310,17 +327,6 @@ class Catalog:
                 database.executemany(f"DELETE FROM {table} WHERE bucket=? AND key=?", values)  # noqa: S608 - ours
             self._forget_publication(database)
 
-    def add_published(self, digests: Mapping[tuple[str, str], PublishedDigests]) -> None:
-        """Record what some entries are in the published index, beside what is known of the others."""
-        with self.database.transaction() as database:
-            database.executemany(
-                "INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?, ?)",
-                [
-                    (self.bucket, section, entry, known.ours, known.merged)
-                    for (section, entry), known in digests.items()
-                ],
-            )
-
     def is_published(self, etag: str, sha256: bytes) -> bool:
         """Tell whether a published index has all that an index.json says, with the keys assigned now.
 
@@ -346,25 +352,6 @@ class Catalog:
             (self.bucket,),
         )
         return dict(rows)
-
-    def published(self) -> dict[tuple[str, str], PublishedDigests]:
-        """Return what each index entry was when we last published: (section, entry) -> digests."""
-        rows = self.database.rows(
-            "SELECT section, entry, ours, merged FROM published WHERE bucket=?", (self.bucket,)
-        )
-        return {(section, entry): PublishedDigests(ours, merged) for section, entry, ours, merged in rows}
-
-    def remember_published(self, digests: Mapping[tuple[str, str], PublishedDigests]) -> None:
-        """Replace the record of the published index."""
-        with self.database.transaction() as database:
-            database.execute("DELETE FROM published WHERE bucket=?", (self.bucket,))
-            database.executemany(
-                "INSERT INTO published VALUES (?, ?, ?, ?, ?)",
-                [
-                    (self.bucket, section, entry, known.ours, known.merged)
-                    for (section, entry), known in digests.items()
-                ],
-            )
 
     def _forget_publication(self, database: sqlite3.Connection) -> None:
         database.execute("DELETE FROM publication WHERE bucket=?", (self.bucket,))

@@ -6,9 +6,9 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from creative_s3.core.catalog.catalog import PublishedDigests
 from creative_s3.core.catalog.intake import settle_identities
 from creative_s3.core.catalog.product_table import ProductTable
+from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.catalog.settling import entries_of_rows, settle
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index.entries import PRODUCTS_SECTION
@@ -113,7 +113,7 @@ def _add(catalog: Catalog, newcomers: Sequence[Newcomer]) -> None:
                 if (row.section, row.entry, row.field) in objects
             }
         )
-        catalog.add_published(_digests(newcomers))
+        catalog.published.add(_digests(newcomers).items())
 
 
 def _restore(catalog: Catalog, apart_from: Container[tuple[str, str]]) -> None:

@@ -19,7 +19,10 @@ from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from json import JSONDecoder
     from pathlib import Path
+
+    from creative_s3.core.index.json_walk import Event
 
 
 def stream_entries(
@@ -45,17 +48,27 @@ def stream_entries(
         IndexFileError: It is missing, unreadable, empty, not UTF-8, not JSON (with line and column), or no
             object. Entries may have been yielded before.
     """
-    with reading(path):
-        descriptor = open_index(path)
-        try:
-            if opened:
-                opened(os.fstat(descriptor))
-            read = _tapped(descriptor, tap)
-            for event in stream_events(read, sections=SECTIONS, warn=warn, block_bytes=block_bytes):
-                if type(event) is StreamedEntry:
-                    yield event
-        finally:
-            os.close(descriptor)
+    with _reader(path, tap, opened) as read:
+        for event in stream_events(read, sections=SECTIONS, warn=warn, block_bytes=block_bytes):
+            if type(event) is StreamedEntry:
+                yield event
+
+
+def stream_index(
+    path: Path, *, decoder: JSONDecoder, tap: Callable[[bytes], object] | None = None
+) -> Iterator[Event]:
+    """Yield every entry of an index, and where its sections and the index itself begin and end.
+
+    Args:
+        path: The file.
+        decoder: As for `stream_events`.
+        tap: As for `stream_entries`.
+
+    Raises:
+        IndexFileError: As `stream_entries`.
+    """
+    with _reader(path, tap, None) as read:
+        yield from stream_events(read, sections=SECTIONS, decoder=decoder)
 
 
 @contextmanager
@@ -92,14 +105,28 @@ def open_index(path: Path) -> int:
     raise DocumentError("is not a regular file")
 
 
-def _tapped(descriptor: int, tap: Callable[[bytes], object] | None) -> Callable[[int], bytes]:
-    def read(size_bytes: int) -> bytes:
-        block = os.read(descriptor, size_bytes)
-        if tap:
-            tap(block)
-        return block
+@contextmanager
+def _reader(
+    path: Path,
+    tap: Callable[[bytes], object] | None,
+    opened: Callable[[os.stat_result], object] | None,
+) -> Iterator[Callable[[int], bytes]]:
+    """Open an index; what reads it is there until the block ends."""
+    with reading(path):
+        descriptor = open_index(path)
 
-    return read
+        def read(size_bytes: int) -> bytes:
+            block = os.read(descriptor, size_bytes)
+            if tap:
+                tap(block)
+            return block
+
+        try:
+            if opened:
+                opened(os.fstat(descriptor))
+            yield read
+        finally:
+            os.close(descriptor)
 
 
-__all__ = ["StreamedEntry", "open_index", "reading", "stream_entries"]
+__all__ = ["StreamedEntry", "open_index", "reading", "stream_entries", "stream_index"]

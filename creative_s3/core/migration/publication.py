@@ -1,37 +1,33 @@
-"""The published index in the bucket: read for keys, written when ours has changed; ``publishing`` merges."""
+"""The published index in the bucket: read for keys, written when ours has changed; ``merging`` merges."""
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import random
 import time
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from creative_s3.core.index.index import assets_of
 from creative_s3.core.index.state import IndexState, hash_file
+from creative_s3.core.index.stream import stream_index
 from creative_s3.core.layout import encode_text, parse_key
-from creative_s3.core.migration.publishing import (
-    MACHINE,
-    merge,
-    parse_published,
-    with_keys,
-    write_published,
-)
+from creative_s3.core.migration.merging import IndexMerge
+from creative_s3.core.migration.placing import Placing
+from creative_s3.core.migration.publishing import MACHINE, published_events
 from creative_s3.core.migration.remote import published_key
-from creative_s3.core.migration.survey import read_references
 from creative_s3.core.migration.validation import Finding, State
 from creative_s3.core.workspace import FileState
 from creative_s3.errors import PreconditionFailedError, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.index.index import Reference
+    from creative_s3.core.migration.merging import Merged
     from creative_s3.core.migration.remote import RemoteSurvey
     from creative_s3.core.migration.survey import LocalSurvey
-    from creative_s3.core.models import Asset
+    from creative_s3.core.models import StoredObject
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.workspace import Workspace
 
@@ -57,43 +53,64 @@ def publish(
     """
     if not workspace.index_path.exists():
         return False, ()
-    sha256 = hash_file(workspace.index_path)
-    document, references, _ = read_references(workspace)
-    if not document:
-        return False, ()
-    ours = with_keys(document, _placed(references, assets_of(references, prefix), catalog.assignments()))
-    del document, references  # a large index's are larger than what is published
+    sha256 = hashlib.sha256()
     key = published_key(prefix)
-    for attempt in range(_ROUNDS):
-        read = store.read(key)
-        theirs = parse_published(read[1], key) if read else {}
-        merged = merge(ours, theirs, catalog.published())
-        try:
-            written = read is None or merged.document != theirs
-            stored = read[0] if read else None
-            if written:
+    with IndexMerge(catalog.published.get) as merge:
+        events = stream_index(workspace.index_path, decoder=merge.decoder, tap=sha256.update)
+        if not merge.take_ours(events, Placing(catalog, workspace, prefix).keys_of):
+            return False, ()
+        for attempt in range(_ROUNDS):
+            try:
                 with TemporaryFile() as file:
-                    write_published(file, merged.document)
-                    stored = store.write(
-                        key,
-                        file,
-                        content_type="application/json",
-                        if_match=stored.etag if stored else None,
-                        metadata={MACHINE: encode_text(platform.node())},
-                    )
-        except PreconditionFailedError:
-            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - spreading retries, no secret
-            continue
-        with catalog.database.transaction():
-            catalog.remember_published(merged.digests)
-            if written and run:
-                catalog.runs.add_changes(run, [(key, read is not None)])
-            if stored and hash_file(workspace.index_path) == sha256:  # it is what was read in between
-                catalog.remember_publication(stored.etag, sha256)
-        return written, merged.conflicts
+                    before = store.read_into(file, key)
+                    merge.take_theirs(published_events(file, key, decoder=merge.decoder) if before else ())
+                merged, stored = send(store, key, merge, before)
+            except PreconditionFailedError:
+                time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - spreading retries, no secret
+                continue
+            was_written = stored is not before
+            with catalog.database.transaction():
+                catalog.published.replace(merge.digests)
+                if was_written and run:
+                    catalog.runs.add_changes(run, [(key, before is not None)])
+                if hash_file(workspace.index_path) == sha256.digest():  # it is what was read in between
+                    catalog.remember_publication(stored.etag, sha256.digest())
+            return was_written, merged.conflicts
     raise TemporaryError(
         "other machines keep writing the published index", item=key, hint="run the same command again"
     )
+
+
+def send(
+    store: ObjectStore, key: str, merge: IndexMerge, before: StoredObject | None
+) -> tuple[Merged, StoredObject]:
+    """Write a merged index to the bucket, if it says something else than what is there.
+
+    Args:
+        store: The bucket.
+        key: Of the published index.
+        merge: It has taken in both sides.
+        before: What is there; None for nothing.
+
+    Returns:
+        What came of the merge, and the object that is there now: `before` itself when nothing was written.
+
+    Raises:
+        PreconditionFailedError: Another machine was faster.
+        CreativeS3Error: The request failed.
+    """
+    with TemporaryFile() as file:
+        merged = merge.write(file)
+        if before is not None and not merged.is_different:
+            return merged, before
+        stored = store.write(
+            key,
+            file,
+            content_type="application/json",
+            if_match=before.etag if before else None,
+            metadata={MACHINE: encode_text(platform.node())},
+        )
+    return merged, stored
 
 
 def is_current(etag: str | None, workspace: Workspace, catalog: Catalog) -> bool:
@@ -133,25 +150,9 @@ def assigned_keys(
 
 def published_findings(remote: RemoteSurvey | None, catalog: Catalog, *, prefix: str) -> tuple[Finding, ...]:
     """Return what a validation has to say of the published index itself."""
-    if remote is None or remote.published or not catalog.published():
+    if remote is None or remote.published or catalog.published.is_empty():
         return ()
     key = published_key(prefix)
     return (
         Finding(State.MISSING_IN_S3, key, None, 0, "the published index is gone; upload writes it again"),
     )
-
-
-def _placed(
-    references: Iterable[Reference], assets: Iterable[Asset], assigned: Mapping[str, str]
-) -> Iterator[tuple[Reference, str]]:
-    """Yield every place in the index that names a file whose object is proved, with the object's key."""
-    keys = {
-        (asset.file_path, identity): assigned[asset.cache_key]
-        for asset in assets
-        if asset.cache_key in assigned
-        for identity in (asset.cache_key, *asset.also_known_as)
-    }
-    for reference in references:
-        key = keys.get((reference.asset.file_path, reference.asset.cache_key))
-        if key is not None:
-            yield reference, key

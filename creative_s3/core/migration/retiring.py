@@ -7,25 +7,22 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from creative_s3.core.layout import encode_text
-from creative_s3.core.migration.publishing import (
-    KEY_FIELDS,
-    MACHINE,
-    entries_of,
-    format_published,
-    merge,
-    parse_published,
-    time_of,
-)
+from creative_s3.core.migration.merging import IndexMerge
+from creative_s3.core.migration.publication import send
+from creative_s3.core.migration.publishing import KEY_FIELDS, published_events, read_published, time_of
 from creative_s3.core.migration.remote import published_key
-from creative_s3.core.migration.tombstones import KEYS, REMOVED_AT, REMOVED_BY, TOMBSTONES, nested
+from creative_s3.core.migration.tombstones import KEYS, REMOVED_AT, REMOVED_BY, is_stones
 from creative_s3.errors import ObjectNotFoundError, PreconditionFailedError, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from creative_s3.core.index.json_walk import StreamedEntry
+    from creative_s3.core.migration.publishing import EntryName
+    from creative_s3.core.models import StoredObject
     from creative_s3.core.object_store import ObjectStore
 
 _ROUNDS = 10
@@ -39,43 +36,44 @@ class Retired:
         section: Where it was; empty for the top level.
         entry: Its name.
         keys: The keys of its objects, which stay.
+        last_at: When it was made or used last, as it says; the earliest time there is when it does not.
     """
 
     section: str
     entry: str
     keys: tuple[str, ...]
+    last_at: datetime
 
 
-def find_entries(document: Mapping[str, Any], names: Collection[str]) -> dict[str, list[Retired]]:
+def find_entries(entries: Iterable[StreamedEntry], names: Collection[str]) -> dict[str, list[Retired]]:
     """Return the entries that names mean: an entry's name, its cache key, or a key of its objects. Pure."""
     found: dict[str, list[Retired]] = {name: [] for name in names}
-    for (section, entry), value in entries_of(document):
-        if not isinstance(value, dict):
+    for one in entries:
+        section, entry, value = one.section, one.name, one.value
+        if not isinstance(value, dict) or is_stones(section, entry, value):
             continue
         keys = tuple(key for field in KEY_FIELDS.values() if isinstance(key := value.get(field), str))
         for name in {entry, value.get("cache_key"), *keys}:
             if isinstance(name, str) and name in found:
-                found[name].append(Retired(section, entry, keys))
+                found[name].append(Retired(section, entry, keys, time_of(value)))
     return found
 
 
-def bury(
-    document: Mapping[str, Any], retired: Collection[Retired], *, at: datetime, machine: str
-) -> Mapping[str, Any]:
-    """Return an index without some entries, with their tombstones. Pure.
+def stones_for(
+    retired: Collection[Retired], *, at: datetime, machine: str
+) -> Mapping[EntryName, Mapping[str, Any]]:
+    """Return the tombstones of entries. Pure.
 
     A tombstone is never older than what it buries: a clock somewhere may be ahead.
     """
-    entries = dict(entries_of(document))
-    stones = {
+    return {
         (one.section, one.entry): {
-            REMOVED_AT: max(at, time_of(entries[one.section, one.entry])).isoformat(),
+            REMOVED_AT: max(at, one.last_at).isoformat(),
             REMOVED_BY: machine,
             KEYS: list(one.keys),
         }
         for one in retired
     }
-    return merge({TOMBSTONES: nested(stones)}, document, {}).document
 
 
 def look_up(store: ObjectStore, names: Collection[str], *, prefix: str) -> tuple[Retired, ...]:
@@ -85,7 +83,9 @@ def look_up(store: ObjectStore, names: Collection[str], *, prefix: str) -> tuple
         ObjectNotFoundError: There is no index, or it has nothing of one of the names.
         CreativeS3Error: The index cannot be read.
     """
-    return _chosen(_read(store, prefix)[0], names)
+    with TemporaryFile() as file:
+        _read(store, file, prefix)
+        return _chosen(file, names, prefix)
 
 
 def retire(store: ObjectStore, names: Collection[str], *, prefix: str) -> tuple[Retired, ...]:
@@ -99,39 +99,39 @@ def retire(store: ObjectStore, names: Collection[str], *, prefix: str) -> tuple[
         CreativeS3Error: A request failed.
     """
     key = published_key(prefix)
-    machine = platform.node()
     for attempt in range(_ROUNDS):
-        document, etag = _read(store, prefix)
-        chosen = _chosen(document, names)
-        try:
-            store.write(
-                key,
-                format_published(bury(document, chosen, at=datetime.now(UTC), machine=machine)),
-                content_type="application/json",
-                if_match=etag,
-                metadata={MACHINE: encode_text(machine)},
-            )
-        except PreconditionFailedError:
-            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - spreading retries, no secret
-            continue
+        with TemporaryFile() as file, IndexMerge(_nothing_known) as merge:
+            before = _read(store, file, prefix)
+            chosen = _chosen(file, names, prefix)
+            merge.retire(stones_for(chosen, at=datetime.now(UTC), machine=platform.node()))
+            merge.take_theirs(published_events(file, key, decoder=merge.decoder))
+            try:
+                send(store, key, merge, before)
+            except PreconditionFailedError:
+                time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - spreading retries, no secret
+                continue
         return chosen
     raise TemporaryError(
         "other machines keep writing the published index", item=key, hint="run the same command again"
     )
 
 
-def _read(store: ObjectStore, prefix: str) -> tuple[Mapping[str, Any], str]:
+def _nothing_known(_section: str, _entry: str) -> None:
+    """Tombstones are merged as if nothing had been published before."""
+
+
+def _read(store: ObjectStore, file: BinaryIO, prefix: str) -> StoredObject:
     key = published_key(prefix)
-    read = store.read(key)
-    if read is None:
+    stored = store.read_into(file, key)
+    if stored is None:
         raise ObjectNotFoundError(
             "nobody has published an index in this bucket", item=key, hint="creative-s3 migrate upload"
         )
-    return parse_published(read[1], key), read[0].etag
+    return stored
 
 
-def _chosen(document: Mapping[str, Any], names: Collection[str]) -> tuple[Retired, ...]:
-    found = find_entries(document, names)
+def _chosen(file: BinaryIO, names: Collection[str], prefix: str) -> tuple[Retired, ...]:
+    found = find_entries(read_published(file, published_key(prefix)), names)
     for name, entries in found.items():
         if not entries:
             raise ObjectNotFoundError(

@@ -27,6 +27,11 @@ def has_stones(document: Mapping[str, Any]) -> bool:
     )
 
 
+def is_stones(section: str, name: str, value: object) -> bool:
+    """Tell whether a member of an index is its tombstones, and no entry."""
+    return name == TOMBSTONES and not section and has_stones({TOMBSTONES: value})
+
+
 def stones_of(document: Mapping[str, Any]) -> dict[EntryName, Mapping[str, Any]]:
     """Return the tombstones of an index by section and entry."""
     if not has_stones(document):
