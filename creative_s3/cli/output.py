@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _JSON_INDENT = 2
+_SPOOL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Report:
     """What a command returns: the same result for scripts and for people.
 
     Attributes:
-        data: For ``--json``: values that `to_plain` knows. Sizes in bytes, times as ISO 8601.
+        data: For ``--json``: values that `to_plain` knows. Sizes in bytes, times as ISO 8601. What iterators
+            yield is never in memory together.
         human: What a person sees on standard output: a rich renderable, or a callable that makes one.
         lines: What ``--quiet`` prints, one item a line, such as keys.
         exit_code: What the process ends with; anything but 0 makes ``ok`` false.
@@ -199,9 +201,21 @@ class Output:
 
     def _write_json(self, value: Mapping[str, object]) -> None:
         indent = _JSON_INDENT if is_terminal(sys.stdout) else None
-        self._write_data(
-            json.dumps(value, default=to_plain, indent=indent, allow_nan=False).encode("ascii") + b"\n"
-        )
+        encoder = json.JSONEncoder(default=to_plain, indent=indent, allow_nan=False)
+        data = value["data"]
+        if indent or not isinstance(data, Mapping) or not _has_iterators(data):
+            self._write_data(encoder.encode(value).encode("ascii") + b"\n")
+            return
+        from tempfile import SpooledTemporaryFile
+
+        # Not to standard output at once: what goes wrong on the way would leave half an object there.
+        with SpooledTemporaryFile(max_size=_SPOOL_BYTES) as file:
+            for piece in json_pieces(value, encoder):
+                file.write(piece.encode("ascii"))
+            file.write(b"\n")
+            file.seek(0)
+            while block := file.read(_SPOOL_BYTES):
+                self._write_data(block)
 
     def _write_lines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -269,6 +283,30 @@ def envelope(
             "hint": None if error.hint is None else redact(error.hint),
         },
     }
+
+
+def json_pieces(value: Mapping[str, object], encoder: json.JSONEncoder) -> Iterator[str]:
+    """Yield the JSON of an object in pieces: what an iterator in it yields is encoded one by one."""
+    separator = "{"
+    for name, member in value.items():
+        yield f"{separator}{encoder.encode(name)}: "
+        separator = ", "
+        if isinstance(member, Iterator):
+            comma = ""
+            yield "["
+            for one in member:
+                yield f"{comma}{encoder.encode(one)}"
+                comma = ", "
+            yield "]"
+        elif isinstance(member, Mapping) and _has_iterators(member):
+            yield from json_pieces(member, encoder)
+        else:
+            yield encoder.encode(member)
+    yield "}"
+
+
+def _has_iterators(value: Mapping[str, object]) -> bool:
+    return any(isinstance(member, Iterator) for member in value.values())
 
 
 def to_plain(value: object) -> object:

@@ -4,11 +4,13 @@ import io
 import json
 import re
 import sys
+import weakref
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.table import Table
@@ -23,6 +25,9 @@ from creative_s3.errors import (
     RefusedError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REPORT = Report(
     data={"files": 2},
@@ -101,6 +106,52 @@ def test_the_envelope_takes_the_values_that_commands_have() -> None:
         "set": ["a", "b"],
         "generator": [1, 2],
     }
+
+
+def test_what_an_iterator_yields_is_the_same_json_as_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"é": number, "price": Decimal("1.5")} for number in range(3)]
+    told = []
+    for data in (
+        {"a": 1, "rows": rows, "none": [], "last": {"x": None}},
+        {"a": 1, "rows": iter(rows), "none": iter([]), "last": {"x": None}},
+    ):
+        Output(Look(json=True)).finish("migrate plan", Report(data=data, warnings=["w"]))
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert json.loads(told[1])["data"]["rows"][2] == {"é": 2, "price": 1.5}
+
+
+def test_an_iterator_that_fails_leaves_nothing_on_standard_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def rows() -> Iterator[str]:
+        yield "x" * 2_000_000
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Output(Look(json=True)).finish("migrate plan", Report(data={"rows": rows()}))
+    assert capsys.readouterr().out == ""
+
+
+def test_long_data_is_never_in_memory_together(capsys: pytest.CaptureFixture[str]) -> None:
+    taken: list[int] = []
+
+    def rows() -> Iterator[object]:
+        for number in range(300):
+            row = Row("x" * 10_000)
+            weakref.finalize(row, taken.append, number)
+            assert number - len(taken) < 3
+            yield row
+
+    Output(Look(json=True)).finish("migrate plan", Report(data={"rows": rows()}))
+    assert len(json.loads(capsys.readouterr().out)["data"]["rows"]) == 300
+
+
+@dataclass
+class Row:
+    """A row that tells when it goes."""
+
+    text: str
 
 
 def test_a_value_without_a_json_form_is_a_bug() -> None:

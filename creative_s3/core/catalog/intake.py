@@ -51,8 +51,9 @@ _Rows = dict[EntryName, dict[str, tuple[int, bytes | None]]]
 """The rows of entries: field -> id and digest."""
 
 _LOOKUPS = 500
+_GROUPS_TOGETHER = 8
+"""Groups of so many to a transaction: about a quarter of a second."""
 _GROUP = 4000
-"""Entries to a transaction: about a quarter of a second."""
 _FILE_FIELD = "file_path"
 _ORDER = {PRODUCTS_SECTION: 0, SEMANTIC_SECTION: 1, CACHE_SECTION: 2, TOP_LEVEL: 3}
 _BULK_BYTES = 8 * 2**20
@@ -121,6 +122,9 @@ class _Intake:
         self._derived: set[EntryName] = set()
         self._has_indexes = True
         self._product_names: set[str] = set()
+        self._names: Products | None = None
+        self._waiting: list[StreamedEntry] = []
+        self._are_products_late = False
 
     def run(self, signature: Signature, products_before: bytes) -> tuple[IntakeReport, bytes]:
         """Read the index; return what was found and the digest of its products."""
@@ -133,34 +137,21 @@ class _Intake:
         with self._catalog.database.transaction() as database:
             database.execute("DELETE FROM problem")
             database.execute("DELETE FROM warning")
-        names: Products | None = None
-        waiting: list[StreamedEntry] = []
-        is_late = False
-        for group in _grouped(stream_entries(self._workspace.index_path, warn=self._warn), _GROUP):
+        groups = _grouped(stream_entries(self._workspace.index_path, warn=self._warn), _LOOKUPS)
+        for first in groups:
             with self._catalog.database.transaction():
-                products = [entry for entry in group if entry.section == PRODUCTS_SECTION]
-                waiting += products
-                if len(products) < len(group) and (waiting or names is None):
-                    # Products name the slugs of what follows; where they follow, the slugs are mended below.
-                    is_late = is_late or bool(names and waiting)
-                    names = self._take_products(waiting, names or Products())
-                    waiting = []
-                others: dict[EntryName, StreamedEntry] = {}
-                for entry in group:
-                    if entry.section != PRODUCTS_SECTION and _is_asset(entry):
-                        if (entry.section, entry.name) in others:
-                            self._warn_of_repeated(entry.section, entry.name)
-                        others[entry.section, entry.name] = entry
-                self._take_others(list(others.values()), names or Products())
+                for group in itertools.chain([first], itertools.islice(groups, _GROUPS_TOGETHER - 1)):
+                    self._take(group)
+        is_late = self._are_products_late or bool(self._waiting)
         with self._catalog.database.transaction():
-            names = self._take_products(waiting, names or Products())
+            names = self._take_products(self._names or Products())
         self._table.make_indexes()
         if is_first:
             repeated = self._table.repeated()
             for record in self._table.by_id(repeated):
                 self._warn_of_repeated(record.section, record.entry)
             self._table.remove(repeated)
-        if is_late or waiting or names.digest() != products_before:
+        if is_late or names.digest() != products_before:
             self._mend_slugs(names)
         removed, lost = self._sweep()
         self._forget_products(lost)
@@ -168,7 +159,23 @@ class _Intake:
         report = IntakeReport(was_read=True, written=self._written, removed=removed, lost=lost)
         return report, names.digest()
 
-    def _take_products(self, entries: list[StreamedEntry], names: Products) -> Products:
+    def _take(self, group: list[StreamedEntry]) -> None:
+        products = [entry for entry in group if entry.section == PRODUCTS_SECTION]
+        self._waiting += products
+        if len(products) < len(group) and (self._waiting or self._names is None):
+            # Products name the slugs of what follows; where they follow, the slugs are mended in the end.
+            self._are_products_late = self._are_products_late or bool(self._names and self._waiting)
+            self._names = self._take_products(self._names or Products())
+        others: dict[EntryName, StreamedEntry] = {}
+        for entry in group:
+            if entry.section != PRODUCTS_SECTION and _is_asset(entry):
+                if (entry.section, entry.name) in others:
+                    self._warn_of_repeated(entry.section, entry.name)
+                others[entry.section, entry.name] = entry
+        self._take_others(list(others.values()), self._names or Products())
+
+    def _take_products(self, names: Products) -> Products:
+        entries, self._waiting = self._waiting, []
         texts: dict[str, str] = {}
         for entry in entries:
             if entry.name in self._product_names:
@@ -245,7 +252,8 @@ class _Intake:
                 size_bytes=self._size_of(asset.file_path),
             )
             changed.append((number, record))
-            self._touched.add(asset.cache_key)
+            if self._has_indexes:  # else all are looked at in the end
+                self._touched.add(asset.cache_key)
         self._derived.clear()
         old = {
             row.id: row for row in self._table.by_id([number for number, _ in changed if number is not None])

@@ -24,7 +24,7 @@ from creative_s3.core.index.text_window import TextWindow
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
 
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 256 * 1024
 """How much to read at once."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 _PLAIN_NAME = re.compile(r'([ \t\n\r]*,[ \t\n\r]*)"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')

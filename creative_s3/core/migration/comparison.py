@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _Values = tuple[object, ...] | Mapping[str, object]
 
-_CACHE_KIB = 24 * 1024
+_CACHE_KIB = 12 * 1024
 _GROUP = 2000
 _TOGETHER = 400
 """Rows to a statement: SQLite takes 32,766 values (sqlite.org, "Implementation Limits")."""

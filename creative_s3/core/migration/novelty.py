@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from creative_s3.core.migration.comparison import Comparison
     from creative_s3.core.migration.remote import RemoteSurvey
 
-_GROUP = 2000
+_GROUP = 500
 _PERHAPS = f"""
     SELECT asset.id, assigned.key, local.size, asset.kind, {TAGS}
     FROM catalog.asset
