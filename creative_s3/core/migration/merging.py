@@ -18,6 +18,7 @@ from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.index.documents import Tolerance
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
 from creative_s3.core.index.json_walk import ObjectStart, StreamedEntry
+from creative_s3.core.index.members import Members
 from creative_s3.core.migration.publishing import digest, merge_entry, outlives
 from creative_s3.core.migration.tombstones import TOMBSTONES, is_stones, later_stones, nested, stones_of
 from creative_s3.errors import TemporaryError
@@ -259,7 +260,7 @@ class _Writing:
         self._stones = later_stones(stones_of({TOMBSTONES: ours}), stones_of({TOMBSTONES: theirs}))
 
     def write(self, file: BinaryIO) -> None:
-        members = _Members(file)
+        members = Members(file, encoder=_ENCODER)
         for row in self._rows(TOP_LEVEL):
             name = _name_of(row.name)
             if _is_section(row):
@@ -287,7 +288,7 @@ class _Writing:
             for row in self._database.execute(query, (start, start + _SPAN)):
                 yield _Row(*row)
 
-    def _put(self, members: _Members, section: str, row: _Row) -> None:
+    def _put(self, members: Members, section: str, row: _Row) -> None:
         """Write what becomes of an entry, unless it is retired."""
         name = _name_of(row.name)
         text = self._merged(section, name, row)
@@ -331,30 +332,6 @@ class _Writing:
             self.conflicts.append(name)
         if row.theirs is not None:
             self.is_different = True
-
-
-class _Members:
-    """An object on its way into a file, a line for each member."""
-
-    def __init__(self, file: BinaryIO, level: int = 1) -> None:
-        self._file = file
-        self._level = level
-        self._line = "\n" + "  " * level
-        self._comma = ""
-        file.write(b"{")
-
-    def put(self, name: str, text: str) -> None:
-        self._file.write(f"{self._comma}{self._line}{_ENCODER.encode(name)}: {text}".encode("ascii"))
-        self._comma = ","
-
-    def open(self, name: str) -> _Members:
-        """Begin a member that is an object itself, to be closed before the next one."""
-        self.put(name, "")
-        return _Members(self._file, self._level + 1)
-
-    def close(self) -> None:
-        end = "\n" + "  " * (self._level - 1) if self._comma else ""
-        self._file.write(f"{end}}}".encode("ascii"))
 
 
 def _our_row(event: _Member, keys: Mapping[EntryName, Mapping[str, str]], *, is_odd: bool) -> _NewRow:
