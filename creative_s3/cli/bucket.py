@@ -113,7 +113,7 @@ def create(
     )
     if write_env and not dry_run and report.exit_code is ExitCode.OK:
         values = {"S3_BUCKET_NAME": name, "S3_REGION": connection.region}
-        data = {**report.data, "env_file": ".env", "env_changed": write_settings(run, values)}
+        data = {**report.values(), "env_file": ".env", "env_changed": write_settings(run, values)}
         report = replace(report, data=data, warnings=(*report.warnings, *bucket_init.outvoted(values)))
     return report
 

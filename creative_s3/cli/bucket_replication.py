@@ -107,7 +107,7 @@ def replicate(
         yes=yes,
         next_steps=(run.with_flags(f"{PROGRAM} bucket replication status"),),
     )
-    data = {**report.data, "role_policy": role_policy(connection.bucket, wish), "job": None}
+    data = {**report.values(), "role_policy": role_policy(connection.bucket, wish), "job": None}
     if not existing or dry_run or report.exit_code is not ExitCode.OK:
         return replace(report, data=data)
     job, account = prepare_job(connection, wish)

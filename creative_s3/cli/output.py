@@ -40,8 +40,8 @@ class Report:
     """What a command returns: the same result for scripts and for people.
 
     Attributes:
-        data: For ``--json``: values that `to_plain` knows. Sizes in bytes, times as ISO 8601. What iterators
-            yield is never in memory together.
+        data: For ``--json``, or a callable that makes it: values that `to_plain` knows. Sizes in bytes, times
+            as ISO 8601. What iterators yield is never in memory together.
         human: What a person sees on standard output: a rich renderable, or a callable that makes one.
         lines: What ``--quiet`` prints, one item a line, such as keys.
         exit_code: What the process ends with; anything but 0 makes ``ok`` false.
@@ -49,12 +49,16 @@ class Report:
         next_steps: Commands worth running now, shown to a person; ``command  # why`` shows why, dimmed.
     """
 
-    data: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] | Callable[[], Mapping[str, object]] = field(default_factory=dict)
     human: RenderableType | Callable[[], RenderableType] | None = None
     lines: Iterable[str] = ()
     exit_code: ExitCode = ExitCode.OK
     warnings: Sequence[str] = ()
     next_steps: Sequence[str] = ()
+
+    def values(self) -> Mapping[str, object]:
+        """Return what ``--json`` shows."""
+        return self.data() if callable(self.data) else self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,9 @@ class Output:
     def finish(self, command: str | None, report: Report) -> None:
         """Write a command's report."""
         if self.look.json:
-            self._write_json(envelope(command, report.exit_code, data=report.data, warnings=report.warnings))
+            self._write_json(
+                envelope(command, report.exit_code, data=report.values(), warnings=report.warnings)
+            )
             return
         if self.look.quiet:
             self._write_lines(report.lines)

@@ -2,6 +2,7 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,9 +12,10 @@ from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count, size
-from creative_s3.errors import UsageError
+from creative_s3.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from creative_s3.core.tiers.groundwork import Groundwork
     from creative_s3.core.tiers.status import TierStatus
     from creative_s3.core.tiers.tiers import Policy, TierPlan
 
@@ -63,17 +65,29 @@ def status(
     Changes nothing. Without --deep, one request is sent, for the bucket's lifecycle rules. Exit code 7 means
     that the object of a cold asset is gone.
     """
+    policy = _policy(cold_days, limit, min_free)
+    with ExitStack() as stack:
+        return _status(run, policy, None if deep else _begun(run, stack), deep=deep)
+
+
+def _begun(run: Run, stack: ExitStack) -> "Groundwork | None":
+    """Have the catalog looked through, before the modules that need boto3 are loaded."""
+    from creative_s3.core.tiers.groundwork import begun
+
+    return stack.enter_context(begun(run.config))
+
+
+def _status(run: Run, policy: "Policy", groundwork: "Groundwork | None", *, deep: bool) -> Report:
     from creative_s3.cli import views_tiers as views
     from creative_s3.core.lifecycle.fates import Fates
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.library import open_tiers
     from creative_s3.core.tiers.status import status_by_census, status_of
-    from creative_s3.errors import CreativeS3Error, ExitCode
+    from creative_s3.errors import CreativeS3Error
 
-    policy = _policy(cold_days, limit, min_free)
     store = S3StorageManager(connection=run.connection())
     warnings: tuple[str, ...] = ()
-    with run.live() as live, open_tiers(store, emit=live.emit) as tiers:
+    with run.live() as live, open_tiers(store, emit=live.emit, groundwork=groundwork) as tiers:
         try:
             fates = tiers.fates
         except CreativeS3Error as error:
@@ -162,19 +176,24 @@ def manage(
     Pinned, open, changed and unproved files stay, and so does everything outside the cache directory. `tiers
     undo` brings back what went.
     """
-    from creative_s3.cli import views_costs
-    from creative_s3.cli import views_tiers as views
-    from creative_s3.core.costs.price_store import current_book
-    from creative_s3.core.storage.manager import S3StorageManager
-    from creative_s3.core.tiers.bills import planned_moves, sent_moves
-    from creative_s3.core.tiers.library import open_tiers
-    from creative_s3.core.tiers.report import intended
-
     policy = _policy(cold_days, limit, min_free, promotes=not no_promote, demotes=not no_demote)
     allowed = _share(max_evict)
-    store = S3StorageManager(connection=run.connection())
     accepted = tuple(accept_expiry or ())
-    with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
+    with ExitStack() as stack:
+        groundwork = None if explain else _begun(run, stack)
+        from creative_s3.cli import views_costs
+        from creative_s3.cli import views_tiers as views
+        from creative_s3.core.costs.price_store import current_book
+        from creative_s3.core.storage.manager import S3StorageManager
+        from creative_s3.core.tiers.bills import planned_moves, sent_moves
+        from creative_s3.core.tiers.library import open_tiers
+        from creative_s3.core.tiers.report import intended
+
+        store = S3StorageManager(connection=run.connection())
+        live = stack.enter_context(run.live())
+        tiers = stack.enter_context(
+            open_tiers(store, accepted=accepted, emit=live.emit, groundwork=groundwork)
+        )
         if explain:
             survey = tiers.survey()
             return tiers_files.explained(run, tiers.plan_of(survey, policy), survey, explain)
@@ -185,12 +204,11 @@ def manage(
     moves = ((move.action, move.file) for move in (*plan.demotions, *plan.promotions))
     bill = planned_moves(moves, region, sent=store.requests)
     if dry_run:
-        report = intended(plan)
         return Report(
-            data={**report.to_dict(), "plan": _plan_data(plan), "bill": bill.to_dict()},
+            data=lambda: {**intended(plan).to_dict(), "plan": _plan_data(plan), "bill": bill.to_dict()},
             human=lambda: views_costs.with_plan(views.plan(plan), bill),
-            lines=(item.file.cache_keys[0] for item in report.settled),
-            exit_code=refusal.exit_code if refusal else report.exit_code,
+            lines=(move.file.cache_keys[0] for move in (*plan.demotions, *plan.promotions)),
+            exit_code=refusal.exit_code if refusal else ExitCode.OK,
             warnings=_would_be_refused(refusal),
             next_steps=_after_dry_run(plan, run, is_refused=refusal is not None),
         )

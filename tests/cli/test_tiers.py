@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +129,14 @@ def test_the_plan_is_shown_with_every_reason(tiers: Inside) -> None:
     assert "not used for 100 days, no use recorded; comes back at once for" in result.out
     assert "AWS us-east-1, prices of 20" in result.out
     assert "tiers manage  # carries out exactly this plan" in result.err
+
+
+def test_the_json_of_the_plan_has_what_coming_back_takes(tiers: Inside) -> None:
+    planned = tiers("tiers", "manage", "--dry-run", "--json").data
+    prices = [Decimal(one["price"]) for one in planned["files"]]
+    assert {(one["storage_class"], one["hours"]) for one in planned["files"]} == {("STANDARD", 0.0)}
+    assert min(prices) > 0
+    assert sum(prices) == Decimal(planned["plan"]["return_price"])
 
 
 def test_without_a_terminal_and_without_yes_nothing_goes(tiers: Inside, cache: ACache) -> None:

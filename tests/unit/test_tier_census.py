@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,14 +25,17 @@ from creative_s3.core.costs.pricing import load_bundled
 from creative_s3.core.lifecycle.fates import Fate, Fates
 from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.tiers.census import Census
+from creative_s3.core.tiers.groundwork import Groundwork, begun
 from creative_s3.core.tiers.movements import Movement, Movements
-from creative_s3.core.tiers.pins import Pins, change_pins
+from creative_s3.core.tiers.pins import PINS_NAME, Pins, change_pins
 from creative_s3.core.tiers.policy import make_plan
 from creative_s3.core.tiers.returning import return_terms
 from creative_s3.core.tiers.status import status_by_census, status_of
 from creative_s3.core.tiers.survey import TierSurvey, survey_tiers
 from creative_s3.core.tiers.tiers import Policy, Room
 from creative_s3.core.workspace import Signature, Workspace
+from creative_s3.errors import RefusedError
+from creative_s3.settings import S3Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +59,17 @@ AGES = st.sampled_from(
 KINDS = st.sampled_from([AssetType.SCENE_BACKGROUND, AssetType.COMPOSITE, AssetType.PRODUCT_ORIGINAL])
 CLASSES = st.sampled_from(["STANDARD", "STANDARD", "STANDARD_IA", "GLACIER", "DEEP_ARCHIVE", "NEW_ONE", ""])
 SIZES = st.sampled_from([0, 1, 700, 4_000])
-FOLDERS = st.sampled_from(["cache/", "cache/scenes/", "cache/été/", "output/", "cache/gone/"])
+FOLDERS = st.sampled_from(
+    [
+        "cache/",
+        "cache/scenes/",
+        "cache/scenes/new/",
+        "cache/été/",
+        "output/",
+        "cache/gone/",
+        "cache/gone/too/",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +123,7 @@ TIMES = st.one_of(
 )
 ORDINARY = st.builds(
     _One,
-    folder=st.sampled_from(["cache/", "cache/scenes/"]),
+    folder=st.sampled_from(["cache/", "cache/scenes/", "cache/scenes/new/"]),
     kind=KINDS,
     last_used=TIMES,
     is_on_disk=st.booleans(),
@@ -190,6 +206,7 @@ WORLDS = st.builds(
     )
 )
 @example(_World([_One(proved_size=1), _One(), _One(owner="other")], Policy()))
+@example(_World([_One("output/"), _One(read_as="another"), _One(read_as="another, before")], Policy()))
 def test_both_ways_give_the_same_status_and_the_same_plan(world: _World) -> None:
     with ExitStack() as stack:
         root = Path(stack.enter_context(TemporaryDirectory())) / "ws"
@@ -197,8 +214,16 @@ def test_both_ways_give_the_same_status_and_the_same_plan(world: _World) -> None
         catalog = stack.enter_context(Catalog(catalog_path(workspace.cache_dir), bucket="b"))
         _record(catalog, workspace, world)
         survey = survey_tiers(catalog, workspace, now=NOW, fates=world.fates, accepted=world.accepted)
+        groundwork = Groundwork(catalog.path, workspace.cache_dir, bucket="b", now=NOW)
         census = stack.enter_context(
-            Census(catalog, workspace, now=NOW, fates=world.fates, accepted=world.accepted)
+            Census(
+                catalog,
+                workspace,
+                now=NOW,
+                fates=world.fates,
+                accepted=world.accepted,
+                groundwork=groundwork if world.assets else None,
+            )
         )
         _are_the_same(survey, census, world)
 
@@ -217,7 +242,8 @@ def test_they_differ_when_a_file_is_counted_otherwise(tmp_path: Path) -> None:
 
 
 def test_ordinary_files_are_no_values_until_they_are_wanted(tmp_path: Path) -> None:
-    world = _World([_One() for _ in range(5)], Policy())
+    away = [_One(folder, is_on_disk=False, is_cold=True) for folder in ("cache/", "cache/scenes/new/")]
+    world = _World([*(_One("cache/scenes/new/") for _ in range(5)), *away], Policy())
     with ExitStack() as stack:
         workspace = _make_files(tmp_path / "ws", world, stack)
         catalog = stack.enter_context(Catalog(catalog_path(workspace.cache_dir), bucket="b"))
@@ -226,6 +252,72 @@ def test_ordinary_files_are_no_values_until_they_are_wanted(tmp_path: Path) -> N
             assert census.unusual == ()
             assert census.due(Policy()).files == 5
             assert census.candidates(Policy(cold_days=100), needed_bytes=0) == ()
+
+
+@pytest.mark.parametrize("change", ["nothing", "catalog", "bucket", "day"])
+def test_what_was_found_out_earlier_counts_only_while_it_is_true(tmp_path: Path, change: str) -> None:
+    world = _World([_One(is_on_disk=False, is_cold=True), _One()], Policy())
+    with ExitStack() as stack:
+        workspace = _make_files(tmp_path / "ws", world, stack)
+        path = catalog_path(workspace.cache_dir)
+        catalog = stack.enter_context(Catalog(path, bucket="b"))
+        _record(catalog, workspace, world)
+        groundwork = Groundwork(
+            path,
+            workspace.cache_dir,
+            bucket="another" if change == "bucket" else "b",
+            now=NOW - timedelta(days=2) if change == "day" else NOW,
+        )
+        is_true = change == "nothing"
+        assert groundwork.holds(path, bucket="b", now=NOW) is (change in {"nothing", "catalog"})
+        if change == "catalog":
+            catalog.assets.set_cold(["a00"], is_cold=False)
+        assert groundwork.holds(path, bucket="b", now=NOW) is is_true
+        census = stack.enter_context(Census(catalog, workspace, now=NOW, groundwork=groundwork))
+        _are_the_same(survey_tiers(catalog, workspace, now=NOW), census, world)
+
+
+def test_what_stands_in_the_way_of_the_groundwork_is_told_where_somebody_waits_for_it(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        workspace = _make_files(tmp_path / "ws", _World([_One()], Policy()), stack)
+        catalog = stack.enter_context(Catalog(catalog_path(workspace.cache_dir), bucket="b"))
+        catalog.path.with_name(PINS_NAME).write_text("{")
+        groundwork = Groundwork(catalog.path, workspace.cache_dir, bucket="b", now=NOW)
+        with pytest.raises(RefusedError, match="pinned"):
+            Census(catalog, workspace, now=NOW, groundwork=groundwork)
+
+
+def test_the_groundwork_may_be_given_up_at_any_time(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        workspace = _make_files(tmp_path / "ws", _World([_One()], Policy()), stack)
+        catalog = stack.enter_context(Catalog(catalog_path(workspace.cache_dir), bucket="b"))
+        for _ in range(20):
+            groundwork = Groundwork(catalog.path, workspace.cache_dir, bucket="b", now=NOW)
+            groundwork.close()
+            groundwork.close()
+        assert not [thread for thread in threading.enumerate() if thread.name == "groundwork"]
+
+
+def test_it_begins_with_the_settings_alone(tmp_path: Path) -> None:
+    world = _World([_One()], Policy())
+    with ExitStack() as stack:
+        workspace = _make_files(tmp_path / "ws", world, stack)
+        config = S3Config(bucket_name="bucket", cache_dir=workspace.cache_dir, prefix="p")
+        with begun(config) as groundwork:
+            assert groundwork is None, "there is no catalog yet, and none is made"
+        assert not catalog_path(workspace.cache_dir).exists()
+        stack.enter_context(Catalog(catalog_path(workspace.cache_dir), bucket="aws|bucket|p"))
+        with begun(config) as groundwork:
+            assert groundwork is not None
+            assert groundwork.holds(
+                catalog_path(workspace.cache_dir), bucket="aws|bucket|p", now=datetime.now(UTC)
+            )
+
+
+def test_it_begins_before_boto3_is_loaded() -> None:
+    question = "import creative_s3.core.tiers.groundwork, sys; print(int('boto3' in sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
+    assert answer.stdout == "0\n"
 
 
 def _are_the_same(survey: TierSurvey, census: Census, world: _World) -> None:
@@ -248,14 +340,14 @@ def _are_the_same(survey: TierSurvey, census: Census, world: _World) -> None:
 
 
 def _make_files(root: Path, world: _World, stack: ExitStack) -> Workspace:
-    for folder in ("cache/scenes", "cache/été", "output"):
+    for folder in ("cache/scenes/new", "cache/été", "output"):
         (root / folder).mkdir(parents=True)
     (root / "cache" / "index.json").write_text("{}")
     (root / "cache" / "not indexed.bin").write_bytes(b"x" * 50)
     if os.name == "posix":
         Path(os.fsdecode(os.fsencode(root / "cache") + b"/\xff.png")).write_bytes(b"no text")
     for name, one in _named(world):
-        if not one.is_on_disk or one.folder == "cache/gone/":
+        if not one.is_on_disk or one.folder.startswith("cache/gone/"):
             continue
         path = root / _path(name, one)
         if path.exists() or path.is_symlink():  # the first asset of a file that several share has made it

@@ -359,7 +359,12 @@ class Catalog:
 
 def remote_side(connection: Connection, prefix: str) -> str:
     """Return the name under which the catalog keeps what it knows of a bucket's prefix."""
-    return f"{connection.endpoint_url or 'aws'}|{connection.bucket}|{prefix}"
+    return side_of(connection.endpoint_url, connection.bucket, prefix)
+
+
+def side_of(endpoint_url: str | None, bucket: str, prefix: str) -> str:
+    """Return the same from what a connection would be made of; None is AWS."""
+    return f"{endpoint_url or 'aws'}|{bucket}|{prefix}"
 
 
 def cold_files(cache_dir: Path) -> dict[str, int]:

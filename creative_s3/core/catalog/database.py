@@ -72,6 +72,10 @@ class Database:
             self._connection.close()
             raise
 
+    def interrupt(self) -> None:
+        """End a query that another thread waits for."""
+        self._connection.interrupt()
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

@@ -16,12 +16,10 @@ from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from creative_s3.core.catalog.asset_table import is_storable
-from creative_s3.core.catalog.database import Database
 from creative_s3.core.lifecycle.fates import Fates
 from creative_s3.core.tiers import census_sql as sql
 from creative_s3.core.tiers.cache_walk import is_regular, look, walk
 from creative_s3.core.tiers.facts import (
-    USES,
     Facts,
     Place,
     instant,
@@ -29,11 +27,18 @@ from creative_s3.core.tiers.facts import (
     microseconds_of,
     signature,
 )
-from creative_s3.core.tiers.movements import Movements
+from creative_s3.core.tiers.groundwork import Groundwork
 from creative_s3.core.tiers.open_files import open_files
-from creative_s3.core.tiers.pins import read_pins
-from creative_s3.core.tiers.policy import GRACE, is_due, is_fresh, make_plan, needed_bytes
-from creative_s3.core.tiers.survey import first_recent_day
+from creative_s3.core.tiers.policy import (
+    GRACE,
+    comes_back,
+    is_due,
+    is_fresh,
+    make_plan,
+    needed_bytes,
+    promotions,
+    space_for_promotions,
+)
 from creative_s3.core.tiers.tiers import HOT_USES, Amount, Evidence, Hold, Room, TierFile
 
 if TYPE_CHECKING:
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.tiers.open_files import FileId
     from creative_s3.core.tiers.returning import ReturnTerms
     from creative_s3.core.tiers.tiers import Policy, TierPlan
     from creative_s3.core.workspace import Workspace
@@ -58,7 +64,7 @@ class _Group(NamedTuple):
 
     kind: str
     is_hot: bool
-    hold: str | None
+    hold: Hold | None
     is_archiving: bool
     amount: Amount
 
@@ -72,6 +78,7 @@ class Census:
         now: With time zone.
         fates: What the bucket's lifecycle rules do; None when that is not known here.
         accepted: IDs of rules whose deletions shall not hold a file back.
+        groundwork: Begun earlier; used if the catalog is still what it was.
 
     Attributes:
         room: The whole cache directory and its disk.
@@ -84,7 +91,7 @@ class Census:
         CatalogError: The catalog cannot be used; also from every method.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a count depends on
         self,
         catalog: Catalog,
         workspace: Workspace,
@@ -92,25 +99,41 @@ class Census:
         now: datetime,
         fates: Fates | None = None,
         accepted: Collection[str] = (),
+        groundwork: Groundwork | None = None,
     ) -> None:
         self.now = now
         self._workspace = workspace
         self._bucket = catalog.bucket
-        self._fates = fates or Fates()
-        self._accepted = accepted
-        # A connection of its own: its tables are nobody else's, and nobody waits for it.
-        self._database = Database(catalog.path, read_only=True)
+        self._unnamed_bytes = 0
+        if groundwork is None:
+            groundwork = self._begin(catalog)
         try:
-            self._take()
+            folders: set[str] = set()
+            opened = open_files()
+            seen = sorted(self._seen(folders, opened))  # an index grows quickly in its own order
+            if not groundwork.holds(catalog.path, bucket=catalog.bucket, now=now):
+                groundwork.close()
+                groundwork = self._begin(catalog)
+            self._database = groundwork.finish()
+            self._facts = Facts(
+                inside=f"{workspace.cache_dir.name}/",
+                fates=fates or Fates(),
+                accepted=accepted,
+                pins=groundwork.pins,
+                opened=opened,
+                returns=groundwork.returns,
+            )
+            self._take(seen, folders)
         except BaseException:
-            self._database.close()
+            groundwork.close()
             raise
+        self._groundwork = groundwork
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._database.close()
+        self._groundwork.close()
 
     def kinds(self) -> dict[str, tuple[Amount, Amount]]:
         """Return what is on local disk and what is in S3 only, by kind, in the order of their names."""
@@ -169,18 +192,30 @@ class Census:
         if policy.demotes:
             is_tight = needed_bytes > self.due(policy).size_bytes
             before = _ALWAYS_US if is_tight else self._due_us(policy)
-            chosen += self._files(f"{sql.FILES} WHERE is_hot AND last_us <= :before", {"before": before})
+            chosen += self._files(
+                f"{sql.FILES} WHERE is_hot AND last_use >> 2 <= :before", {"before": before}
+            )
         if policy.promotes:
             chosen += self.promotable()
         return tuple(chosen)
 
     def promotable(self) -> tuple[TierFile, ...]:
         """Return the ordinary files in S3 only that are used often enough to come back."""
-        return tuple(
-            self._files(
-                f"{sql.FILES} WHERE NOT is_hot AND recent_uses >= :uses AND hold IS NULL", {"uses": HOT_USES}
-            )
-        )
+        return tuple(self._files(f"{sql.FILES} WHERE {sql.OFTEN_USED}", {"uses": HOT_USES}))
+
+    def coming(
+        self, policy: Policy, room: Room, *, is_tight: bool, terms: Mapping[str, ReturnTerms]
+    ) -> Amount:
+        """Return what comes back: see `tiers.policy.promotions`. Who has room for all need not choose."""
+        unusual = [file.size_bytes for file in self.unusual if comes_back(file)]
+        files, size_bytes = self._database.row(sql.OFTEN, {"uses": HOT_USES})
+        every = Amount(files, size_bytes) + Amount(len(unusual), sum(unusual))
+        space, disk = space_for_promotions(policy, room, is_tight=is_tight)
+        if every.size_bytes <= min(space, disk):
+            return every
+        often = (*self.unusual, *self.promotable())
+        moves = promotions(often, policy, room, is_tight=is_tight, terms=terms)
+        return Amount(len(moves), sum(move.file.size_bytes for move in moves))
 
     def coldest(self, number: int) -> tuple[TierFile, ...]:
         """Return the local files that were not used for longest."""
@@ -192,8 +227,8 @@ class Census:
     def hottest(self, number: int) -> tuple[TierFile, ...]:
         """Return the files with the most uses of late, wherever they are."""
         query = (
-            f"{sql.FILES} WHERE recent_uses > 0"
-            " ORDER BY recent_uses DESC, last_us DESC, file_path DESC LIMIT :number"
+            f"{sql.FILES} WHERE tier.recent_uses > 0"
+            " ORDER BY tier.recent_uses DESC, last_us DESC, file_path DESC LIMIT :number"
         )
         used = [file for file in self.unusual if file.recent_uses]
         used += self._files(query, {"number": number})
@@ -203,8 +238,8 @@ class Census:
 
     def held(self, hold: Hold, *, is_hot: bool) -> tuple[Amount, TierFile] | None:
         """Return how many ordinary files have such a reason to stay, and the first; None when none has."""
-        groups = [one for one in self._groups if one.is_hot is is_hot and one.hold == hold]
-        first = self._database.row(sql.FIRST_HELD, (is_hot, str(hold)))[0] if groups else None
+        groups = [one for one in self._groups if one.is_hot is is_hot and one.hold is hold]
+        first = self._database.row(sql.FIRST_HELD, (is_hot, sql.HOLDS.index(hold)))[0] if groups else None
         return None if first is None else (_sum(groups), self._one(first, is_away=not is_hot))
 
     def archiving(self) -> tuple[Amount, TierFile] | None:
@@ -215,10 +250,11 @@ class Census:
 
     @cached_property
     def _groups(self) -> tuple[_Group, ...]:
-        return tuple(
-            _Group(kind, bool(is_hot), hold, bool(is_archiving), Amount(files, size_bytes))
-            for kind, is_hot, hold, is_archiving, files, size_bytes in self._database.rows(sql.GROUPS)
-        )
+        groups = []
+        for kind, is_hot, held, is_archiving, files, size_bytes in self._database.rows(sql.GROUPS):
+            hold = None if held is None else sql.HOLDS[held]
+            groups.append(_Group(kind, bool(is_hot), hold, bool(is_archiving), Amount(files, size_bytes)))
+        return tuple(groups)
 
     def _one(self, file_path: str, *, is_away: bool) -> TierFile:
         with self._database.temporary() as database:
@@ -233,7 +269,7 @@ class Census:
             storage_class, later_class, held, owner = more
             hold, detail = None, ""
             if held is not None:
-                hold = Hold(held)
+                hold = sql.HOLDS[held]
                 detail = {
                     Hold.UNPROVED: cache_key,
                     Hold.SHARED_OBJECT: owner,
@@ -263,30 +299,18 @@ class Census:
         """Return when a file that is cold by its age was used at the latest."""
         return microseconds_of(self.now) - policy.cold_days * _DAY_US if policy.cold_days > 0 else _ALWAYS_US
 
-    def _take(self) -> None:
-        self._facts = Facts(
-            inside=f"{self._workspace.cache_dir.name}/",
-            fates=self._fates,
-            accepted=self._accepted,
-            pins=read_pins(self._workspace.cache_dir),
-            opened=open_files(),
-            returns=Movements(self._database).returns(),
-        )
-        pins = self._facts.pins
-        folders: set[str] = set()
-        self._unnamed_bytes = 0
+    def _begin(self, catalog: Catalog) -> Groundwork:
+        return Groundwork(catalog.path, self._workspace.cache_dir, bucket=catalog.bucket, now=self.now)
+
+    def _take(self, seen: Iterable[tuple[object, ...]], folders: Iterable[str]) -> None:
         self._database.function("last_use", 5, _last_use)
         with self._database.temporary() as database:
             for statement in sql.TABLES:
                 database.execute(statement)
-            database.executemany(sql.SEE, self._seen(folders))
+            database.executemany(sql.SEE, seen)
             database.executemany("INSERT INTO folder VALUES (?)", [(folder,) for folder in folders])
-            database.executemany("INSERT INTO pinned VALUES (?)", [(key,) for key in pins.keys])
-            database.executemany("INSERT INTO pinned_campaign VALUES (?)", [(one,) for one in pins.campaigns])
-            database.execute(f"INSERT INTO used {USES} ORDER BY cache_key", (first_recent_day(self.now),))
-            database.executemany("INSERT INTO returned VALUES (?, ?)", self._facts.returns.items())
-            query, values = sql.take(self._fates, self._accepted)
-            database.execute(query, {**values, "bucket": self._bucket, "inside": self._facts.inside})
+            query, values = sql.take(self._facts.fates, self._facts.accepted)
+            database.execute(query, {**values, "inside": self._facts.inside})
             for statement in sql.SET_APART:
                 database.execute(statement)
         used, named = self._database.row(sql.BYTES)
@@ -294,9 +318,9 @@ class Census:
         self.unindexed_bytes = self.room.used_bytes - named
         self.unusual = self._put_together()
 
-    def _seen(self, folders: set[str]) -> Iterator[tuple[object, ...]]:
+    def _seen(self, folders: set[str], opened: Collection[FileId]) -> Iterator[tuple[object, ...]]:
         """Yield what the walk comes by, as rows."""
-        last, opened = "", self._facts.opened
+        last = ""
         for file_path, status in walk(self._workspace):
             folder = file_path[: file_path.rfind("/") + 1]
             if folder != last:

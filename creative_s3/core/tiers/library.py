@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.tiers.groundwork import Groundwork
     from creative_s3.core.transfers.choice import EngineName
 
 MAX_EVICT = 0.5
@@ -35,6 +36,7 @@ def open_tiers(
     accepted: Collection[str] = (),
     engine: EngineName = "auto",
     emit: Emit = ignore,
+    groundwork: Groundwork | None = None,
 ) -> Iterator[TierManager]:
     """Open the tiers of the configured cache and bucket, with the catalog up to date.
 
@@ -43,6 +45,7 @@ def open_tiers(
         accepted: See `TierManager`.
         engine: Which transfer engine.
         emit: Takes events.
+        groundwork: Begun earlier, for the first census.
 
     Raises:
         RefusedError: The cache is not there; nothing was made.
@@ -62,6 +65,7 @@ def open_tiers(
             accepted=accepted,
             engine=engine,
             emit=emit,
+            groundwork=groundwork,
         )
 
 

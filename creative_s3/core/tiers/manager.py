@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.lifecycle.fates import Fates
     from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.tiers.groundwork import Groundwork
     from creative_s3.core.tiers.returning import ReturnTerms
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.workspace import Workspace
@@ -82,6 +83,7 @@ class TierManager:
         engine: Which transfer engine.
         emit: Takes events.
         before_leaving: Called before files go, to have the catalog know the latest uses.
+        groundwork: Begun earlier, for the first census.
         clock: Says what time it is, with time zone.
     """
 
@@ -96,6 +98,7 @@ class TierManager:
         engine: EngineName = "auto",
         emit: Emit = ignore,
         before_leaving: Callable[[], object] = lambda: None,
+        groundwork: Groundwork | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._catalog = catalog
@@ -106,6 +109,7 @@ class TierManager:
         self._engine: EngineName = engine
         self._emit = emit
         self._before_leaving = before_leaving
+        self._groundwork = groundwork
         self._clock = clock
         self._movements = Movements(catalog.database)
         self._fates: Fates | None = None
@@ -158,8 +162,14 @@ class TierManager:
         check_cache(self._workspace)
         self._emit(PhaseStarted("looking at the cache"))
         fates = self.fates if with_rules else None
+        groundwork, self._groundwork = self._groundwork, None
         with Census(
-            self._catalog, self._workspace, now=self._clock(), fates=fates, accepted=self._accepted
+            self._catalog,
+            self._workspace,
+            now=self._clock(),
+            fates=fates,
+            accepted=self._accepted,
+            groundwork=groundwork,
         ) as census:
             yield census
 

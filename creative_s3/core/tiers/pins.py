@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.catalog import catalog_path
-from creative_s3.core.files import write_lines
 from creative_s3.core.lock import exclusive
 from creative_s3.errors import RefusedError
 
@@ -85,6 +84,8 @@ def change_pins(cache_dir: Path, change: Callable[[Pins], Pins]) -> tuple[Pins, 
         LockedError: Another process keeps changing it.
         OSError: It cannot be written.
     """
+    from creative_s3.core.files import write_lines  # noqa: PLC0415 - it loads boto3, and reading needs none
+
     path = _path(cache_dir)
     with exclusive(path.with_suffix(".lock"), wait_s=_PATIENCE_S):
         before = read_pins(cache_dir)

@@ -101,23 +101,33 @@ def promotions(
         terms: What coming back takes, by storage class.
     """
     wanted = sorted(
-        (file for file in files if file.is_cold and file.hold is None and file.recent_uses >= HOT_USES),
+        filter(comes_back, files),
         key=lambda file: (-file.recent_uses, -file.last_used_at.timestamp(), file.file_path),
     )
-    space = None
-    if policy.limit_bytes is not None:
-        # Where files go for want of space, what comes back stays below the same mark: no to and fro.
-        space = _ceiling(policy.limit_bytes, is_tight=is_tight) - room.used_bytes
-    disk = room.free_bytes - (policy.min_free_bytes or 0)
+    space, disk = space_for_promotions(policy, room, is_tight=is_tight)
     chosen = []
     for file in wanted:
-        fits = space is None or not file.in_cache or file.size_bytes <= space
+        fits = not file.in_cache or file.size_bytes <= space
         if fits and file.size_bytes <= disk:
             chosen.append(_move(file, Action.PROMOTE, Cause.HOT, terms))
             disk -= file.size_bytes
-            if space is not None and file.in_cache:
+            if file.in_cache:
                 space -= file.size_bytes
     return chosen
+
+
+def comes_back(file: TierFile) -> bool:
+    """Tell whether a file is in S3 only and used often enough to come back."""
+    return file.is_cold and file.hold is None and file.recent_uses >= HOT_USES
+
+
+def space_for_promotions(policy: Policy, room: Room, *, is_tight: bool) -> tuple[float, int]:
+    """Return how many bytes may come back into the cache directory, and onto its disk at all."""
+    space = math.inf
+    if policy.limit_bytes is not None:
+        # Where files go for want of space, what comes back stays below the same mark: no to and fro.
+        space = _ceiling(policy.limit_bytes, is_tight=is_tight) - room.used_bytes
+    return space, room.free_bytes - (policy.min_free_bytes or 0)
 
 
 def regret(file: TierFile, terms: Mapping[str, ReturnTerms], *, now: datetime) -> tuple[float, float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.tiers.reasons import held_because, why
@@ -31,6 +32,8 @@ class Settled:
         reason: Why it was done; else why not.
         hold: What stood against it; None when it was done, or failed.
         error: Why it failed; None when it was done, or has to stay.
+        price: What coming back costs, in the currency of the bill; of a promotion, what it costs now.
+        hours: How long a restore makes that take; 0 for at once.
     """
 
     file: TierFile
@@ -40,6 +43,8 @@ class Settled:
     reason: str
     hold: Hold | None = None
     error: CreativeS3Error | None = None
+    price: Decimal = Decimal(0)
+    hours: float = 0.0
 
     @property
     def is_trouble(self) -> bool:
@@ -55,6 +60,9 @@ class Settled:
             "file_path": self.file.file_path,
             "key": self.file.key,
             "size_bytes": self.file.size_bytes,
+            "storage_class": self.file.storage_class,
+            "price": str(self.price),
+            "hours": self.hours,
             "action": str(self.action),
             "done": self.done,
             "reason": self.reason,
@@ -187,18 +195,44 @@ def held_files(plan: TierPlan) -> tuple[TierFile, ...]:
 
 def done(move: Move, now: datetime) -> Settled:
     """Return the outcome for a file that was moved."""
-    return Settled(move.file, move.action, move.cause, done=True, reason=why(move, now))
+    return Settled(
+        move.file,
+        move.action,
+        move.cause,
+        done=True,
+        reason=why(move, now),
+        price=move.price,
+        hours=move.hours,
+    )
 
 
 def stayed(move: Move, hold: Hold, detail: str = "") -> Settled:
     """Return the outcome for a file that has to stay where it is."""
     reason = held_because(move.file._replace(hold=hold, detail=detail))
-    return Settled(move.file, move.action, move.cause, done=False, reason=reason, hold=hold)
+    return Settled(
+        move.file,
+        move.action,
+        move.cause,
+        done=False,
+        reason=reason,
+        hold=hold,
+        price=move.price,
+        hours=move.hours,
+    )
 
 
 def failed(move: Move, error: CreativeS3Error) -> Settled:
     """Return the outcome for a file that could not be moved."""
-    return Settled(move.file, move.action, move.cause, done=False, reason=error.message, error=error)
+    return Settled(
+        move.file,
+        move.action,
+        move.cause,
+        done=False,
+        reason=error.message,
+        error=error,
+        price=move.price,
+        hours=move.hours,
+    )
 
 
 def count_by_hold(files: Iterable[TierFile]) -> dict[Hold, tuple[int, int]]:

@@ -9,7 +9,7 @@ from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.tiers.facts import ARCHIVES
-from creative_s3.core.tiers.policy import make_plan, needed_bytes, promotions
+from creative_s3.core.tiers.policy import make_plan, needed_bytes
 from creative_s3.core.tiers.tiers import Amount, Hold, Outlook, Room
 
 if TYPE_CHECKING:
@@ -223,11 +223,12 @@ def _outlook(census: Census, policy: Policy, terms: Mapping[str, ReturnTerms]) -
     if policy.demotes and needed > due.size_bytes:
         return census.plan(policy, terms=terms).outlook
     after = Room(room.used_bytes - due.size_bytes, room.free_bytes + due.size_bytes)
-    often = (*census.unusual, *census.promotable())
-    coming = promotions(often, policy, after, is_tight=needed > 0, terms=terms) if policy.promotes else []
+    is_tight = needed > 0
     return Outlook(
         demotions=due,
-        promotions=Amount(len(coming), sum(move.file.size_bytes for move in coming)),
+        promotions=census.coming(policy, after, is_tight=is_tight, terms=terms)
+        if policy.promotes
+        else Amount(),
         needed_bytes=needed,
         policy=policy,
         room=room,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from creative_s3.core.tiers.facts import CHANGED, PLACES, USES, Facts, Place
 from creative_s3.core.tiers.movements import Movements
 from creative_s3.core.tiers.open_files import open_files
 from creative_s3.core.tiers.pins import read_pins
-from creative_s3.core.tiers.tiers import HOT_DAYS, Room, TierFile
+from creative_s3.core.tiers.tiers import Room, TierFile, first_recent_day
 from creative_s3.errors import ObjectNotFoundError
 
 if TYPE_CHECKING:
@@ -102,11 +101,6 @@ def survey_tiers(
         unindexed_bytes=used - named,
         now=now,
     )
-
-
-def first_recent_day(now: datetime) -> str:
-    """Return the day from which on uses count as recent, ISO 8601."""
-    return (now - timedelta(days=HOT_DAYS)).date().isoformat()
 
 
 def measure_room(workspace: Workspace) -> Room:

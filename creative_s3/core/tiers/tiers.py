@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -288,3 +289,8 @@ class TierPlan:
             (kept if fits else spared).append(move)
             taken += move.file.size_bytes if fits else 0
         return replace(self, demotions=tuple(kept), spared=tuple(spared))
+
+
+def first_recent_day(now: datetime) -> str:
+    """Return the day from which on uses count as recent, ISO 8601."""
+    return (now - timedelta(days=HOT_DAYS)).date().isoformat()
