@@ -440,7 +440,36 @@ def test_an_interruption_in_the_middle_leaves_everything_here_or_proved(cache: A
     with cache.opened() as catalog:
         assert Movements(catalog.database).pending() == []
         assert len(Movements(catalog.database).demoted_by(1)) == 1
+        run = catalog.runs.last(1)[0]
+    assert (run.command, run.exit_code, run.files) == ("tiers manage", 130, 1)
+    assert run.size_bytes == len(cache.contents["a"])
     cache.check_nothing_is_lost()
+
+
+def test_a_run_is_in_the_history_from_its_first_file_on(cache: ACache) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def look() -> None:
+        with cache.opened() as catalog:
+            seen.extend((run.command, run.has_ended) for run in catalog.runs.all(9) if "tiers" in run.command)
+
+    assert cache.demote(before_leaving=look).demoted == 3
+    assert seen == [("tiers manage", False)]
+    with cache.tiers() as tiers:
+        assert tiers.apply(tiers.plan(Policy())).run is None
+    with cache.opened() as catalog:
+        runs = [run for run in catalog.runs.all(9) if "tiers" in run.command]
+    assert [(run.has_ended, run.exit_code, run.files) for run in runs] == [(True, 0, 3)]
+
+
+def test_a_run_that_an_error_ends_is_in_the_history_with_it(cache: ACache, s3: S3Client) -> None:
+    for name in "abc":
+        s3.delete_object(Bucket=cache.connection.bucket, Key=cache.key(name))
+    with pytest.raises(RefusedError):
+        cache.demote()
+    with cache.opened() as catalog:
+        run = catalog.runs.last(1)[0]
+    assert (run.command, run.exit_code, run.files) == ("tiers manage", 8, 0)
 
 
 def test_two_runs_on_one_cache_do_not_meet(cache: ACache) -> None:

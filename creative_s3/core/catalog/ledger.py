@@ -93,7 +93,7 @@ class Ledger:
                 bucket=self._bucket,
                 started_at=started_at.isoformat(timespec="seconds"),
                 duration_s=round(time.monotonic() - began_s, 3),
-                exit_code=_exit_code(ended_by) if ended_by else done.exit_code,
+                exit_code=exit_code_of(ended_by) if ended_by else done.exit_code,
                 files=done.files,
                 size_bytes=done.size_bytes,
                 failed=done.failed,
@@ -132,7 +132,7 @@ class Ledger:
             _log.debug("the statistics were not written: %s", error)
 
 
-def _exit_code(error: BaseException) -> int:
+def exit_code_of(error: BaseException) -> int:
     """Return what the process ends with; an error that ends it by a signal knows that too."""
     unknown = ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.UNEXPECTED
     return int(getattr(error, "exit_code", unknown))

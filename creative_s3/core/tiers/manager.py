@@ -5,8 +5,6 @@ Whatever it changes, it changes while it holds the cache's lock, and after what 
 
 from __future__ import annotations
 
-import logging
-import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +12,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import catalog_path
-from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.lock import exclusive
@@ -25,13 +22,14 @@ from creative_s3.core.tiers.pins import read_pins
 from creative_s3.core.tiers.policy import asked, make_plan
 from creative_s3.core.tiers.promotion import Promoter
 from creative_s3.core.tiers.proving import Prover
+from creative_s3.core.tiers.recording import Recording
 from creative_s3.core.tiers.replay import Replayed, replay
 from creative_s3.core.tiers.report import Settled, TierReport, held_files, stayed
 from creative_s3.core.tiers.returning import return_terms
 from creative_s3.core.tiers.surroundings import check_bucket, check_cache, read_fates
 from creative_s3.core.tiers.survey import TierSurvey, measure_room, survey_tiers
 from creative_s3.core.tiers.tiers import Action, Hold, Move, Policy, TierFile, TierPlan
-from creative_s3.errors import CreativeS3Error, UsageError
+from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.workspace import Workspace
 
-_log = logging.getLogger(__name__)
 _TRIED_WHEN_ASKED = frozenset({Hold.UNPROVED, Hold.CHANGED, Hold.ARCHIVED})
 """What is recorded and may be out of date: for a file that somebody names, S3 is asked all the same."""
 
@@ -58,16 +55,14 @@ class _Work:
         command: What was run.
         now: When its plan was made.
         replayed: What an earlier run had left.
-        started_at: With time zone.
-        began_s: On the clock that only goes forward.
+        recording: Keeps it for the history.
     """
 
     run: int
     command: str
     now: datetime
     replayed: Replayed
-    started_at: datetime
-    began_s: float
+    recording: Recording
 
 
 class TierManager:
@@ -292,13 +287,19 @@ class TierManager:
         """Hold the lock, with everything that a killed run left settled."""
         with exclusive(catalog_path(self._workspace.cache_dir).with_name("lock")):
             check_cache(self._workspace)
-            started_at, began_s = datetime.now(UTC), time.monotonic()
+            recording = Recording(self._catalog, command)
             replayed = replay(self._catalog, self._workspace)
-            yield _Work(self._movements.new_run(), command, now, replayed, started_at, began_s)
+            work = _Work(self._movements.new_run(), command, now, replayed, recording)
+            try:
+                yield work
+            except BaseException as error:
+                recording.stop(error, lambda: self._movements.amount_of(work.run), self._store.requests)
+                raise
 
     def _demote(self, moves: Sequence[Move], work: _Work) -> Iterator[Settled]:
         if not moves:
             return
+        work.recording.begin()
         prover = Prover(
             self._catalog,
             self._workspace,
@@ -325,6 +326,7 @@ class TierManager:
     ) -> list[Settled]:
         if not moves:
             return []
+        work.recording.begin()
         promoter = Promoter(
             self._catalog,
             self._workspace,
@@ -370,28 +372,8 @@ class TierManager:
             warnings=(*work.replayed.sentences, *warnings),
             requests=Counter(self._store.requests),
         )
-        if report.run is not None:
-            self._take_down(report, work)
+        work.recording.end(report)
         return report
-
-    def _take_down(self, report: TierReport, work: _Work) -> None:
-        """Record a run for the statistics; they are not worth failing for."""
-        run = RunRecord(
-            command=work.command,
-            bucket=self._catalog.bucket,
-            started_at=work.started_at.isoformat(timespec="seconds"),
-            duration_s=time.monotonic() - work.began_s,
-            exit_code=int(report.exit_code),
-            files=report.demoted + report.promoted,
-            size_bytes=report.demoted_bytes + report.promoted_bytes,
-            failed=len(report.failures),
-            failures=Counter(item.error.code if item.error else "left" for item in report.failures),
-            requests=report.requests,
-        )
-        try:
-            self._catalog.runs.end(run)
-        except CreativeS3Error as error:
-            _log.warning("the run is not in the statistics: %s", error.message)
 
 
 def _may_try(file: TierFile) -> bool:

@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.core.tiers.tiers import Action
+from creative_s3.core.tiers.tiers import Action, Amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -171,6 +171,13 @@ class Movements:
                 Pending(number, content["run"], file_path, tuple(content["cache_keys"]), content["crc64nvme"])
             )
         return found
+
+    def amount_of(self, run: int) -> Amount:
+        """Return what a run has moved so far, in both directions."""
+        row = self._database.row(
+            "SELECT count(*), ifnull(sum(size_bytes), 0) FROM movement WHERE run=?", (run,)
+        )
+        return Amount(*row)
 
     def demoted_by(self, run: int) -> list[Movement]:
         """Return the files that a run demoted, by path."""
