@@ -51,7 +51,7 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 def translate(
@@ -141,20 +141,26 @@ def _of_response(response: Mapping[str, Any], about: _About) -> CreativeS3Error:
 
 
 def _response_of_crt(error: awscrt.s3.S3ResponseError) -> dict[str, Any]:
-    """Give an error response of the Common Runtime the shape that botocore gives its own."""
+    return response_of(error.status_code, error.headers or (), error.body or b"")
+
+
+def response_of(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> dict[str, Any]:
+    """Give an error response that botocore has not read the shape that botocore gives its own."""
     fields: dict[str, str] = {}
     try:
-        root = ET.fromstring(error.body or b"")  # noqa: S314 - from the server we chose
+        root = ET.fromstring(body)  # noqa: S314 - from the server we chose
         fields = {
             child.tag.rpartition("}")[2]: child.text or "" for child in root.iter() if child is not root
         }
     except ET.ParseError:
         fields = {}
-    fields.setdefault("Code", "" if error.body else str(error.status_code))
-    headers = {name.lower(): value for name, value in error.headers or ()}
+    fields.setdefault("Code", "" if body else str(status))
     return {
         "Error": fields,
-        "ResponseMetadata": {"HTTPStatusCode": error.status_code, "HTTPHeaders": headers},
+        "ResponseMetadata": {
+            "HTTPStatusCode": status,
+            "HTTPHeaders": {name.lower(): value for name, value in headers},
+        },
     }
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creative_s3.core.faults import translate
-from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor, crc64nvmes_of_parts
+from creative_s3.core.transfers.checksums import crc64nvme_of, crc64nvme_of_descriptor, crc64nvmes_of_parts
 from creative_s3.errors import FileChangedError, FileUnreadableError
 
 if TYPE_CHECKING:
@@ -70,6 +70,20 @@ def read(path: Path) -> tuple[Fingerprint, str]:
     """
     with _opened(path) as descriptor:
         return _read(path, descriptor)
+
+
+def read_whole(path: Path, most_bytes: int) -> tuple[Fingerprint, str, bytes]:
+    """Read a small file as `read` does, and return its content, too.
+
+    Raises:
+        CreativeS3Error: As for `read`; also where it has grown beyond `most_bytes`.
+    """
+    with _opened(path) as descriptor:
+        before = _of(os.fstat(descriptor), path)
+        content = os.read(descriptor, most_bytes + 1)
+        if len(content) != before.size_bytes or _of(os.fstat(descriptor), path) != before:
+            raise changed(path)
+    return before, crc64nvme_of(content), content
 
 
 def read_and_sync(path: Path) -> tuple[Fingerprint, str]:

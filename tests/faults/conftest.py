@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.faults.running import Running
 
 
-@pytest.fixture(params=["crt", "classic"])
+@pytest.fixture(params=["auto", "crt", "classic"])
 def engine(request: pytest.FixtureRequest) -> EngineName:
     name: EngineName = request.param
     return name

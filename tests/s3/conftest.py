@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.conftest import S3Server
 
 
-@pytest.fixture(params=["crt", "classic"])
+@pytest.fixture(params=["auto", "crt", "classic"])
 def engine(request: pytest.FixtureRequest) -> EngineName:
     name: EngineName = request.param
     return name

@@ -24,7 +24,7 @@ SIZES = [0, 1, 64 * KIB, 8 * MIB + 1, MULTIPART]
 METADATA = {"cache-key": "zitronen-reiniger", "region": "%E6%97%A5%E6%9C%AC"}
 TAGS = {"asset-type": "composite", "season": "back to school"}
 
-EngineName = Literal["crt", "classic"]
+EngineName = Literal["auto", "crt", "classic"]
 
 
 def connection_to(

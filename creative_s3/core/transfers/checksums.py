@@ -42,6 +42,11 @@ class Crc64:
         return f"{self._value:016x}"
 
 
+def crc64nvme_of(content: bytes) -> str:
+    """Return S3's text form of the CRC64NVME of `content`."""
+    return _base64(crc64nvme(content))
+
+
 def crc64nvme_of_file(path: Path) -> str:
     """Return S3's text form of the CRC64NVME of a file's content.
 

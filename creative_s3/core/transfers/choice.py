@@ -1,4 +1,4 @@
-"""Which engine moves the bytes: s3transfer's CRT manager where it can serve, else the classic one."""
+"""Which engine moves the bytes: direct and CRT where they can serve, else the classic one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from botocore.utils import get_environ_proxies
 
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt import CrtEngine
+from creative_s3.core.transfers.direct import DirectEngine
 from creative_s3.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ EngineName = Literal["auto", "crt", "classic"]
 def open_engine(
     name: EngineName, connection: Connection, *, tally: RequestTally, bandwidth: Bandwidth | None = None
 ) -> Engine:
-    """Make the engine that `name` asks for; ``auto`` is CRT where it can serve.
+    """Make the engine that `name` asks for; ``auto`` is direct, with CRT behind it, where both can serve.
 
     Args:
         name: Which one.
@@ -36,6 +37,8 @@ def open_engine(
     """
     if chosen(name, connection, bandwidth=bandwidth) == "classic":
         return ClassicEngine(connection, bandwidth=bandwidth)
+    if name == "auto" and _is_ordinary(connection.bucket):
+        return DirectEngine(connection, tally=tally)
     return CrtEngine(connection, tally=tally)
 
 
@@ -53,6 +56,11 @@ def chosen(
             f"the CRT engine cannot serve here: {obstacle}", item="--engine crt", hint="use --engine auto"
         )
     return "classic" if name == "classic" or obstacle else "crt"
+
+
+def _is_ordinary(bucket: str) -> bool:
+    """Tell whether requests for a bucket are signed as usual: directory buckets and access points are not."""
+    return not bucket.endswith("--x-s3") and not bucket.startswith("arn:")
 
 
 def _crt_obstacle(connection: Connection) -> str | None:

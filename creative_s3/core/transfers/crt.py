@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from awscrt.exceptions import AwsCrtError
 from awscrt.s3 import S3RequestType
 
-from creative_s3.core.objects import bare_etag, bare_version
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt_client import CrtCredentials, crt_client
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
@@ -26,6 +25,7 @@ from creative_s3.core.transfers.flights import (
     Flight,
     Reply,
     RequestTally,
+    answer_of,
 )
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class _Exchange:
         self.answer: Answer | None = None
 
     def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
-        self.answer = _answer_of(headers)
+        self.answer = answer_of(headers)
 
     def on_progress(self, progress: int, **_: Any) -> None:  # noqa: ANN401
         self._flight.progress(progress)
@@ -173,7 +173,7 @@ class _Ranges(_Exchange):
         self._looked = looked
 
     def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
-        answer = _answer_of(headers)
+        answer = answer_of(headers)
         self.answer = self._looked or replace(answer, crc64nvme=None, is_telling=False)
 
 
@@ -227,19 +227,3 @@ def _as_text(flight: Flight) -> str | None:
     except UnicodeEncodeError:
         return None
     return path
-
-
-def _answer_of(headers: Iterable[tuple[str, str]]) -> Answer:
-    etag = version_id = crc64nvme = None
-    is_full = True
-    for name, value in headers:
-        match name.lower():
-            case "etag":
-                etag = value
-            case "x-amz-version-id":
-                version_id = value
-            case "x-amz-checksum-crc64nvme":
-                crc64nvme = value
-            case "x-amz-checksum-type":
-                is_full = value == "FULL_OBJECT"
-    return Answer(bare_etag(etag), bare_version(version_id), crc64nvme if is_full else None)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
     from creative_s3.core.transfers.flights import Flight
 
-_PATTERN_KEY = "creative-s3-pattern"
-_KEY_SAFE = "/-._~"
+PATTERN_KEY = "creative-s3-pattern"
+KEY_SAFE = "/-._~"
 """What botocore leaves as it is in a key; everything else is percent-encoded."""
-_HEADERS = {
+HEADERS_OF_PUT = {
     "ContentType": "Content-Type",
     "StorageClass": "x-amz-storage-class",
     "Tagging": "x-amz-tagging",
@@ -41,7 +41,7 @@ _PLAIN = {
 }
 """Arguments that the pattern has, too."""
 _USUAL = {name: frozenset(plain) for name, plain in _PLAIN.items()}
-_USUAL["put_object"] |= {*_HEADERS, "Metadata"}
+_USUAL["put_object"] |= {*HEADERS_OF_PUT, "Metadata"}
 
 
 class LeanSerializer(BotocoreCRTRequestSerializer):
@@ -67,22 +67,18 @@ class LeanSerializer(BotocoreCRTRequestSerializer):
             arguments: boto3's other parameters; of a body only its length.
             flight: Has the conditions; None for no conditions.
         """
-        if _USUAL[operation].issuperset(arguments) and _is_plain(key):
+        if _USUAL[operation].issuperset(arguments) and is_plain(key):
             pattern = self._patterns.get(operation)
             if pattern is None:
                 plain = {name: arguments[name] for name in _PLAIN[operation] if name in arguments}
-                pattern = self._patterns[operation] = _Pattern(
-                    self._botocores(operation, _PATTERN_KEY, plain)
-                )
+                pattern = self._patterns[operation] = _Pattern(self._botocores(operation, PATTERN_KEY, plain))
             request = pattern.request(key, arguments)
         else:
             request = self._botocores(operation, key, arguments)
         if flight is None:
             return request
-        if flight.if_none_match:
-            request.headers.set("If-None-Match", flight.if_none_match)
-        if flight.if_match:
-            request.headers.set("If-Match", f'"{flight.if_match}"')
+        for name, value in condition_headers(flight):
+            request.headers.set(name, value)
         return request
 
     def _botocores(self, operation: str, key: str, arguments: Mapping[str, Any]) -> awscrt.http.HttpRequest:
@@ -98,26 +94,34 @@ class _Pattern:
     def __init__(self, request: awscrt.http.HttpRequest) -> None:
         path, _, query = request.path.partition("?")
         self._method = request.method
-        self._before = path.removesuffix(_PATTERN_KEY)
+        self._before = path.removesuffix(PATTERN_KEY)
         self._after = f"?{query}" if query else ""
         self._headers = [(name, value) for name, value in request.headers if name.lower() != "content-length"]
 
     def request(self, key: str, arguments: Mapping[str, Any]) -> awscrt.http.HttpRequest:
         """Return the request for one object."""
-        path = f"{self._before}{quote(key, safe=_KEY_SAFE)}{self._after}"
+        path = f"{self._before}{quote(key, safe=KEY_SAFE)}{self._after}"
         headers = awscrt.http.HttpHeaders([*self._headers, *_varying(arguments)])
         return awscrt.http.HttpRequest(self._method, path, headers, None)
 
 
 def _varying(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Content-Length", str(arguments.get("ContentLength", 0))
-    for argument, header in _HEADERS.items():
+    for argument, header in HEADERS_OF_PUT.items():
         if argument in arguments:
             yield header, arguments[argument]
     for name, value in arguments.get("Metadata", {}).items():
         yield f"x-amz-meta-{name}", value
 
 
-def _is_plain(key: str) -> bool:
+def condition_headers(flight: Flight) -> Iterator[tuple[str, str]]:
+    """Return the conditions of a flight."""
+    if flight.if_none_match:
+        yield "if-none-match", flight.if_none_match
+    if flight.if_match:
+        yield "if-match", f'"{flight.if_match}"'
+
+
+def is_plain(key: str) -> bool:
     """Tell whether no client reads the key as a path with something to leave out."""
     return not any(part in {"", ".", ".."} for part in key.split("/"))

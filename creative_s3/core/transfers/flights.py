@@ -11,8 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from creative_s3.core.objects import bare_etag, bare_version
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 MIB = 1 << 20
@@ -40,6 +42,23 @@ class Answer:
     is_telling: bool = True
 
 
+def answer_of(headers: Iterable[tuple[str, str]]) -> Answer:
+    """Read an answer's headers."""
+    etag = version_id = crc64nvme = None
+    is_full = True
+    for name, value in headers:
+        match name.lower():
+            case "etag":
+                etag = value
+            case "x-amz-version-id":
+                version_id = value
+            case "x-amz-checksum-crc64nvme":
+                crc64nvme = value
+            case "x-amz-checksum-type":
+                is_full = value == "FULL_OBJECT"
+    return Answer(bare_etag(etag), bare_version(version_id), crc64nvme if is_full else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The end of one transfer: an answer, or the error as the library raised it."""
@@ -60,6 +79,7 @@ class Flight:
         done: Called once, with the reply.
         if_none_match: ``*`` to create only.
         if_match: The ETag that the object must have.
+        body: The file's content, where it is small enough to be kept from when its checksum was made.
         part_crc64nvmes: Of each part of an upload in parts, in S3's text form.
         wants_checksum: Whether a download's answer shall have the object's checksum; an upload's always has.
         answer: What S3 said, as soon as it has.
@@ -72,6 +92,7 @@ class Flight:
     done: Callable[[Reply], None]
     if_none_match: str | None = None
     if_match: str | None = None
+    body: bytes | None = None
     part_crc64nvmes: tuple[str, ...] = ()
     wants_checksum: bool = True
     answer: Answer | None = None

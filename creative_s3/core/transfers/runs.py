@@ -96,6 +96,7 @@ class Run:
         self._is_stuck = False
         self._give_up_at: float | None = None
         self._succeeded_at = terms.clock()
+        self._failures_in_a_row = 0
         self._outage: OutageError | None = None
 
     def cancel(self) -> None:
@@ -172,7 +173,9 @@ class Run:
         now = self._terms.clock()
         if self._waiting and self._waiting[0][0] <= now:
             return heapq.heappop(self._waiting)[2]
-        while self._source is not None and len(self._waiting) < _MOST_WAITING:
+        # A server that refuses everything is asked about the same few again, not about one after the other.
+        most = self._terms.limit if self._failures_in_a_row >= self._terms.limit else _MOST_WAITING
+        while self._source is not None and len(self._waiting) < most:
             job = next(self._source, None)
             if job is None:
                 self._source = None
@@ -315,6 +318,7 @@ class Run:
             outcome = Outcome(request=job.request, error=ours)
         else:
             self._succeeded_at = self._terms.clock()
+            self._failures_in_a_row = 0
             self._window.succeeded()
         self._end(job, outcome)
 
@@ -347,6 +351,7 @@ class Run:
                 return False
             delay_s = _delay_s(job.setbacks) / 2
         elif is_retryable(error):
+            self._failures_in_a_row += 1
             if isinstance(error, SlowDownError):
                 self._window.slowed(sent_at=job.sent_at, now=now)
             if job.failing_since is None:

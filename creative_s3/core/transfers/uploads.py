@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _READ_AT_ONCE_BYTES = 4 << 20
 """Smaller files are read where they are submitted: handing them to a thread costs more than the reading."""
+_KEPT_BYTES = 256 << 10
+"""Smaller files are sent from memory: they need not be read again."""
 
 
 class UploadJob(Job):
@@ -40,6 +42,7 @@ class UploadJob(Job):
         super().__init__(request, around)
         self._before: files.Fingerprint | None = None
         self._crc64nvme = ""
+        self._body: bytes | None = None
         self._parts: tuple[str, ...] = ()
         self._has_learned = False
         self._own: StoredObject | None = None  # what an earlier try of ours stored and proved
@@ -65,6 +68,8 @@ class UploadJob(Job):
             self._before, self._crc64nvme, self._parts = files.read_in_parts(
                 self.request.path, part_bytes_of(self.request.size_bytes)
             )
+        elif self.request.size_bytes <= _KEPT_BYTES:
+            self._before, self._crc64nvme, self._body = files.read_whole(self.request.path, _KEPT_BYTES)
         else:
             self._before, self._crc64nvme = files.read(self.request.path)
         if self._before.size_bytes != self.request.size_bytes:
@@ -94,8 +99,10 @@ class UploadJob(Job):
             done=done,
             if_none_match=None if if_match else "*",
             if_match=if_match,
+            body=self._body,
             part_crc64nvmes=self._parts,
         )
+        self._body = None
         if self._is_large:
             return self.around.multipart.put(flight, self._arguments())
         return engine.put(flight, self._arguments())
