@@ -120,11 +120,9 @@ class Recorder:
 
     def take(self, event: Event, now: float) -> None:
         """Count one event that was seen at `now`, in seconds of any steady clock."""
-        match event:
-            case PhaseStarted(name):
-                self._begin(name, now)
-            case TotalsKnown(files, size_bytes):
-                self._files_total, self._bytes_total = files, size_bytes
+        match event:  # the most frequent ones first
+            case Queued():
+                return
             case Progressed(_, delta_bytes):
                 self._bytes += delta_bytes
                 self._phase_bytes += delta_bytes
@@ -133,6 +131,10 @@ class Recorder:
             case Finished():
                 self._files += 1
                 self._phase_done += 1
+            case PhaseStarted(name):
+                self._begin(name, now)
+            case TotalsKnown(files, size_bytes):
+                self._files_total, self._bytes_total = files, size_bytes
             case Skipped():
                 self._skipped += 1
                 self._phase_done += 1
@@ -141,8 +143,6 @@ class Recorder:
                 self._phase_done += 1
             case Retried():
                 self._retries += 1
-                return
-            case Queued():
                 return
         self._moved_at = now
 

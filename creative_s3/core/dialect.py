@@ -93,7 +93,10 @@ class Dialect:
 
     def warning(self) -> str | None:
         """Return what a report must say of objects that are stored here; None for nothing."""
-        return "; ".join(WARNINGS[one] for one in Refusal if one in self.refuses and one in WARNINGS) or None
+        refuses = self.refuses
+        if not refuses:
+            return None
+        return "; ".join(WARNINGS[one] for one in Refusal if one in refuses and one in WARNINGS) or None
 
     def adapt(self, client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common type
         """Leave out of a client's requests what the server refuses."""

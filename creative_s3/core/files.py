@@ -58,6 +58,27 @@ def fingerprint(path: Path) -> Fingerprint:
         raise translate(error, item=str(path)) from error
 
 
+def is_unchanged(path: Path, before: Fingerprint) -> bool:
+    """Tell whether a regular file has the fingerprint that it had.
+
+    Raises:
+        FileVanishedError: It is gone.
+        FileUnreadableError: It cannot be reached.
+    """
+    try:
+        now = os.stat(path)  # noqa: PTH116 - for each of many small files, and pathlib costs more
+    except OSError as error:
+        raise translate(error, item=str(path)) from error
+    # What is no regular file any more has another inode.
+    return (
+        now.st_ctime_ns == before.ctime_ns
+        and now.st_mtime_ns == before.mtime_ns
+        and now.st_size == before.size_bytes
+        and now.st_ino == before.inode
+        and now.st_dev == before.device
+    )
+
+
 def read(path: Path) -> tuple[Fingerprint, str]:
     """Read a regular file; return its fingerprint and the CRC64NVME of exactly the content read.
 

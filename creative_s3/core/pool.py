@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_Task = tuple[Future[Any], "Callable[..., Any]", tuple[Any, ...]]
+_Task = tuple[Future[Any] | None, "Callable[..., Any]", tuple[Any, ...]]
 
 
 class DaemonPool:
@@ -25,18 +25,17 @@ class DaemonPool:
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = threading.Semaphore(0)
+        self._idle = 0
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:  # noqa: ANN401 - any work
         """Run ``function(*arguments)`` in one of the threads."""
         future: Future[Any] = Future()
-        self._tasks.put((future, function, arguments))
-        if not self._idle.acquire(blocking=False):
-            with self._lock:
-                if self._threads < self._max_workers:
-                    self._threads += 1
-                    threading.Thread(target=self._work, name=f"transfer-{self._threads}", daemon=True).start()
+        self._put((future, function, arguments))
         return future
+
+    def run(self, function: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - any work
+        """Do the same for what tells its end in a way of its own, and raises nothing: no future is made."""
+        self._put((None, function, arguments))
 
     def shutdown(self, wait: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - the executor's signature
         """Let the threads end when the work given so far is done; return at once."""
@@ -44,16 +43,31 @@ class DaemonPool:
             for _ in range(self._threads):
                 self._tasks.put(None)
 
+    def _put(self, task: _Task) -> None:
+        self._tasks.put(task)
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+                return
+            if self._threads == self._max_workers:
+                return
+            self._threads += 1
+            name = f"transfer-{self._threads}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
     def _work(self) -> None:
         while True:
             task = self._tasks.get()
             if task is None:
                 return
             future, function, arguments = task
-            if future.set_running_or_notify_cancel():
+            if future is None:
+                function(*arguments)
+            elif future.set_running_or_notify_cancel():
                 try:
                     future.set_result(function(*arguments))
                 except BaseException as error:  # noqa: BLE001 - the future carries it to whoever asks
                     future.set_exception(error)
             del task, future, function, arguments  # an idle thread must not keep the last item's data
-            self._idle.release()
+            with self._lock:
+                self._idle += 1

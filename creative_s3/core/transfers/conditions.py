@@ -72,7 +72,8 @@ class Conditions:
 
     @property
     def _are_refused(self) -> bool:
-        return Refusal.CONDITIONS in self._connection.dialect.refuses
+        refuses = self._connection.dialect.refuses
+        return bool(refuses) and Refusal.CONDITIONS in refuses
 
     def learn(self, key: str, content: Callable[[], bytes], arguments: Mapping[str, Any]) -> None:
         """Find out, once in a run and only where it is not known.

@@ -75,7 +75,7 @@ class DirectEngine:
 
     def _begin(self, operation: str, exchange: _Exchange) -> Callable[[], None]:
         self._tally.add(operation)
-        self._pool.submit(exchange.run, self._lines)
+        self._pool.run(exchange.run, self._lines)
         return exchange.cancel
 
     def _others(self) -> CrtEngine:

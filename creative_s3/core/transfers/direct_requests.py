@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
     from creative_s3.core.transfers.flights import Flight
 
+_HEADERS = {argument: header.lower() for argument, header in HEADERS_OF_PUT.items()}
 _USUAL_OF_PUT = frozenset({*HEADERS_OF_PUT, "Metadata"})
 
 
@@ -64,9 +65,9 @@ class DirectRequests:
         varying = [("content-length", str(flight.size_bytes)), *condition_headers(flight)]
         for argument, value in arguments.items():
             if argument == "Metadata":
-                varying += [(f"x-amz-meta-{name}", text) for name, text in value.items()]
+                varying += [(f"x-amz-meta-{name.lower()}", text) for name, text in value.items()]
             else:
-                varying.append((HEADERS_OF_PUT[argument], value))
+                varying.append((_HEADERS[argument], value))
         return self._head("PUT", flight.key, varying)
 
     def get(self, flight: Flight) -> bytes | None:

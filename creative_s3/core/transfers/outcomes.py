@@ -71,9 +71,9 @@ class Download:
     replace: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """What became of one request; one item's failure is data.
+    """What became of one request; one item's failure is data. The engine fills in the last two.
 
     Attributes:
         request: What was asked.

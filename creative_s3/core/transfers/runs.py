@@ -10,7 +10,7 @@ import heapq
 import itertools
 import random
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -331,7 +331,8 @@ class Run:
             job.meter.close(0)
             emit(Failed(job.request.key, outcome.error.message))
         duration_s = self._terms.clock() - job.begun_at
-        self._ready.append(replace(outcome, attempts=job.attempts, duration_s=duration_s))
+        outcome.attempts, outcome.duration_s = job.attempts, duration_s
+        self._ready.append(outcome)
         del self._active[job.request.key]  # last: until then the job can be taken up again
 
     def _drop(self, job: Job) -> None:

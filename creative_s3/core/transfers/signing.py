@@ -59,16 +59,15 @@ class Signer:
             method: HTTP's.
             path: The path as it is sent, percent-encoded.
             query: The query as it is sent, its parts in the order of their names; empty for none.
-            headers: All others, ``Host`` with them; no name twice.
+            headers: All others, ``host`` with them; their names in lower case, none twice.
         """
         keys = self._keys()
         time_stamp = self._time_stamp()
         date = time_stamp[:8]
-        all_headers = [(name.lower(), value) for name, value in headers]
-        all_headers += [("x-amz-content-sha256", _UNSIGNED), ("x-amz-date", time_stamp)]
+        all_headers = [*headers, ("x-amz-content-sha256", _UNSIGNED), ("x-amz-date", time_stamp)]
         if keys.token:
             all_headers.append(("x-amz-security-token", keys.token))
-        signed = sorted(header for header in all_headers if header[0] not in _NOT_SIGNED)
+        signed = sorted([header for header in all_headers if header[0] not in _NOT_SIGNED])
         names = ";".join([name for name, _ in signed])
         lines = "".join([f"{name}:{' '.join(value.split())}\n" for name, value in signed])
         canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{_UNSIGNED}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from creative_s3.core import files, objects
 from creative_s3.core.dialect import REFUSED_STATUS, status_of
@@ -14,6 +13,7 @@ from creative_s3.core.transfers.checksums import multipart_etag
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, Flight, part_bytes_of
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
+from creative_s3.core.transfers.tagging import tagging
 from creative_s3.errors import (
     ChecksumMismatchError,
     FileChangedError,
@@ -216,7 +216,7 @@ class UploadJob(Job):
             raise translate(error, item=str(self.request.path)) from error
 
     def _check_unchanged(self) -> None:
-        if files.fingerprint(self.request.path) != self._before:
+        if self._before is None or not files.is_unchanged(self.request.path, self._before):
             raise files.changed(self.request.path)
 
     def _success(self, stored: StoredObject, proof: Proof, *, already_there: bool = False) -> Outcome:
@@ -230,8 +230,10 @@ class UploadJob(Job):
         )
 
     def _warning(self) -> str | None:
-        said = (self.around.conditions.warning, self.around.connection.dialect.warning())
-        return "; ".join(text for text in said if text) or None
+        of_conditions, of_dialect = self.around.conditions.warning, self.around.connection.dialect.warning()
+        return (
+            f"{of_conditions}; {of_dialect}" if of_conditions and of_dialect else of_conditions or of_dialect
+        )
 
     def _stored(self, answer: Answer) -> StoredObject:
         """Describe the object from what was sent and what S3 answered, which saves a HEAD."""
@@ -255,7 +257,7 @@ class UploadJob(Job):
         if self.request.metadata:
             arguments["Metadata"] = dict(self.request.metadata)
         if self.request.tags:
-            arguments["Tagging"] = urlencode(self.request.tags)
+            arguments["Tagging"] = tagging(self.request.tags)
         if kms_key_id := self.around.connection.config.kms_key_id:
             arguments |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id}
         return arguments
