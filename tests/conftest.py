@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import stat
 import sys
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 REFERENCE_WORKSPACE = CHECKOUT.parent / "shared" / "fixtures" / "reference-cache"
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would, too.
+for _name in ("SIGINT", "SIGHUP"):
+    if (_number := getattr(signal, _name, None)) and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
 
 PREFIXES = ("AWS_", "S3_", "XDG_")
 OTHER_SETTINGS = {

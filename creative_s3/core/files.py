@@ -7,6 +7,7 @@ then the final name, then fsync of the directory.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import re
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _MARK = ".creative-s3-"
 _PARTIAL = re.compile(r"^\..*\.creative-s3-([0-9a-f]{6})[0-9a-f]{2}\.part(?:\.[0-9A-Za-z]{1,16})?$")
+_numbers = itertools.count(secrets.randbelow(256))
+"""Tell apart what one process writes; another machine's process of the same number most likely has others."""
 _NAME_BYTES = 200
 """What is kept of a long name in a temporary one, so that all of it stays under 255 bytes."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -184,7 +187,8 @@ def _of(status: os.stat_result, path: Path) -> Fingerprint:
 def partial_path(destination: Path) -> Path:
     """Return a new temporary name beside `destination`; it tells which process writes it."""
     kept = os.fsdecode(os.fsencode(destination.name)[:_NAME_BYTES])
-    return destination.with_name(f".{kept}{_MARK}{os.getpid() & 0xFFFFFF:06x}{secrets.token_hex(1)}.part")
+    number = next(_numbers) & 0xFF
+    return destination.with_name(f".{kept}{_MARK}{os.getpid() & 0xFFFFFF:06x}{number:02x}.part")
 
 
 def sweep_partials(directory: Path) -> tuple[Path, ...]:
