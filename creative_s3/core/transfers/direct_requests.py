@@ -82,9 +82,9 @@ class DirectRequests:
 
     def _head(self, method: str, key: str, varying: list[tuple[str, str]]) -> bytes | None:
         path = f"{self._before}{quote(key, safe=KEY_SAFE)}"
-        headers = self._signer.sign(method, path, "", [*self._common, *varying])
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         try:
+            headers = self._signer.sign(method, path, "", [*self._common, *varying])
+            lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
             head = f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("ascii")
         except UnicodeEncodeError:
             return None
