@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HOST = "127.0.0.1"
+_LAST_ROUNDS = 5
 _LONGEST_LINE = 1 << 20
 
 
@@ -87,10 +88,11 @@ class FaultProxy(Record):
         self._listens.set()
         await self._stop.wait()
         server.close()
-        for task in tuple(clients):
-            task.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
-        await asyncio.sleep(0)  # transports close in the loop's next round
+        for _ in range(_LAST_ROUNDS):  # what was just accepted has no task yet, and transports close later
+            for task in tuple(clients):
+                task.cancel()
+            await asyncio.gather(*clients, return_exceptions=True)
+            await asyncio.sleep(0)
 
     async def _attend(self, client: Line) -> None:
         """Serve one connection of a client, with one connection of its own to the server."""

@@ -37,7 +37,7 @@ def open_engine(
     """
     if chosen(name, connection, bandwidth=bandwidth) == "classic":
         return ClassicEngine(connection, bandwidth=bandwidth)
-    if name == "auto" and _is_ordinary(connection.bucket):
+    if name == "auto" and is_ordinary(connection.bucket):
         return DirectEngine(connection, tally=tally)
     return CrtEngine(connection, tally=tally)
 
@@ -58,7 +58,7 @@ def chosen(
     return "classic" if name == "classic" or obstacle else "crt"
 
 
-def _is_ordinary(bucket: str) -> bool:
+def is_ordinary(bucket: str) -> bool:
     """Tell whether requests for a bucket are signed as usual: directory buckets and access points are not."""
     return not bucket.endswith("--x-s3") and not bucket.startswith("arn:")
 

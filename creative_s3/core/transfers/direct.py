@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from creative_s3.core import files
-from creative_s3.core.aws import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from creative_s3.core.faults import response_of
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.crt import CrtEngine
 from creative_s3.core.transfers.direct_requests import DirectRequests
 from creative_s3.core.transfers.flights import PART_BYTES, Answer, Flight, Reply, RequestTally, answer_of
-from creative_s3.core.transfers.wire import BLOCK_BYTES, Lines
+from creative_s3.core.transfers.wire import BLOCK_BYTES, lines_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from creative_s3.core.aws import Connection
-    from creative_s3.core.transfers.wire import AnswerHead, Line
+    from creative_s3.core.transfers.wire import AnswerHead, Line, Lines
 
 _TOLD_FROM_BYTES = 1 << 20
 """Smaller bodies are over before anybody could see their progress."""
@@ -42,12 +41,7 @@ class DirectEngine:
         self._connection = connection
         self._tally = tally
         self._requests = DirectRequests(connection)
-        self._lines = Lines(
-            self._requests.endpoint_url,
-            connect_timeout_s=CONNECT_TIMEOUT_S,
-            read_timeout_s=READ_TIMEOUT_S,
-            ca_bundle=connection.session.get_config_variable("ca_bundle"),
-        )
+        self._lines = lines_to(connection, self._requests.endpoint_url)
         self._pool = DaemonPool(connection.config.max_parallel_uploads)
         self._other: CrtEngine | None = None
 

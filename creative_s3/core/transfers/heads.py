@@ -1,41 +1,42 @@
 """Many HEADs at once: what S3 knows of each of many objects, its checksum included. Reads only.
 
-The Common Runtime asks where it can serve and where there is enough to ask; botocore does the rest, and says
+They are asked directly where that can be and where there is enough to ask; botocore does the rest, and says
 what was wrong with whatever failed.
 """
 
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from contextlib import closing
 from queue import SimpleQueue
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from awscrt.s3 import S3RequestType
+from botocore.exceptions import BotoCoreError
 
 from creative_s3.core import objects
 from creative_s3.core.models import StoredObject
 from creative_s3.core.pool import DaemonPool
-from creative_s3.core.transfers.choice import chosen
-from creative_s3.core.transfers.crt_client import CrtCredentials, crt_client
-from creative_s3.core.transfers.crt_serializer import LeanSerializer
+from creative_s3.core.transfers.choice import chosen, is_ordinary
+from creative_s3.core.transfers.direct_requests import DirectRequests
+from creative_s3.core.transfers.wire import lines_to
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, ItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from creative_s3.core.aws import Connection
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.flights import RequestTally
+    from creative_s3.core.transfers.wire import AnswerHead, Line
 
 Answer = StoredObject | CreativeS3Error | None
 """What S3 says of one object: all it knows, why it tells nothing, or that there is none."""
 
-_WORTH_A_CLIENT = 50
+_WORTH_CONNECTIONS = 50
 """Fewer are asked for through the connections that are open already."""
-_MOST_UNDER_WAY = 200
 _META = "x-amz-meta-"
+_OK = 200
 _NOT_FOUND = 404
 
 
@@ -49,24 +50,27 @@ def heads(
     Args:
         connection: Where to.
         keys: The objects' keys, each of them once.
-        engine: ``auto`` is CRT where it can serve, else classic.
+        engine: Whatever is not classic asks directly.
         tally: Counts the requests.
 
     Raises:
         UnsupportedError: CRT was asked for and cannot serve here.
         CreativeS3Error: Something that concerns more than one object; what concerns only one is its answer.
     """
-    native = chosen(engine, connection) == "crt"
-    if native and (len(keys) >= _WORTH_A_CLIENT or engine == "crt"):
-        return _by_crt(connection, keys, tally)
-    return _by_botocore(connection, keys, tally)
+    is_direct = chosen(engine, connection) == "crt" and is_ordinary(connection.bucket)
+    if is_direct and (len(keys) >= _WORTH_CONNECTIONS or engine == "crt"):
+        with closing(_Direct(connection, tally)) as direct:
+            yield from _answers(keys, direct.asked, connection.config.max_parallel_uploads)
+    else:
+        yield from _answers(
+            keys, lambda key: _asked(connection, key, tally), connection.config.max_parallel_uploads
+        )
 
 
-def _by_botocore(
-    connection: Connection, keys: Sequence[str], tally: RequestTally
+def _answers(
+    keys: Sequence[str], asked: Callable[[str], Answer], workers: int
 ) -> Generator[tuple[str, Answer]]:
     done: SimpleQueue[tuple[str, Answer, BaseException | None]] = SimpleQueue()
-    workers = connection.config.max_parallel_uploads
     pool = DaemonPool(min(workers, max(1, len(keys))))
     is_over = threading.Event()
 
@@ -74,7 +78,7 @@ def _by_botocore(
         if is_over.is_set():
             return
         try:
-            done.put((key, _asked(connection, key, tally), None))
+            done.put((key, asked(key), None))
         except BaseException as error:  # noqa: BLE001 - raised again where somebody can take it
             done.put((key, None, error))
 
@@ -83,7 +87,7 @@ def _by_botocore(
     try:
         while True:
             while under_way < 2 * workers and (key := next(left, None)) is not None:
-                pool.submit(ask, key)
+                pool.run(ask, key)
                 under_way += 1
             if not under_way:
                 return
@@ -105,80 +109,69 @@ def _asked(connection: Connection, key: str, tally: RequestTally) -> Answer:
         return error
 
 
-def _by_crt(
-    connection: Connection, keys: Sequence[str], tally: RequestTally
-) -> Generator[tuple[str, Answer]]:
-    client = crt_client(connection, CrtCredentials(connection))
-    serializer = LeanSerializer(connection)
-    done: SimpleQueue[_Look] = SimpleQueue()
-    under_way: dict[str, Callable[[], None]] = {}
-    left = iter(keys)
-    try:
-        while True:
-            while len(under_way) < _MOST_UNDER_WAY and (key := next(left, None)) is not None:
-                look = _Look(key, done)
-                tally.add("HeadObject")
-                under_way[key] = client.make_request(
-                    type=S3RequestType.DEFAULT,
-                    operation_name="HeadObject",
-                    request=serializer.request("head_object", key, {"ChecksumMode": "ENABLED"}),
-                    on_headers=look.on_headers,
-                    on_done=look.on_done,
-                ).cancel
-            if not under_way:
-                return
-            look = done.get()
-            del under_way[look.key]
-            if look.stored is not None or look.is_missing:
-                yield look.key, look.stored
-            else:  # botocore has attempts of its own, and the words for what is wrong
-                yield look.key, _asked(connection, look.key, tally)
-    finally:
-        for cancel in under_way.values():
-            cancel()
+class _Direct:
+    """Asks over connections of its own; any thread may call it."""
+
+    def __init__(self, connection: Connection, tally: RequestTally) -> None:
+        self._connection = connection
+        self._tally = tally
+        self._requests = DirectRequests(connection)
+        self._lines = lines_to(connection, self._requests.endpoint_url)
+        self._under_way: set[Line] = set()
+        self._is_closed = False
+
+    def asked(self, key: str) -> Answer:
+        """Ask for one object; where the answer is not as usual, have botocore ask again."""
+        head = self._requests.head(key)
+        if head is not None:
+            self._tally.add("HeadObject")
+            try:
+                said = self._said(head)
+                if said.status == _OK:
+                    return from_headers(key, said.headers)
+            except (BotoCoreError, ValueError):  # an answer that cannot be understood is none
+                if self._is_closed:
+                    return None  # nobody listens any more
+            else:
+                if said.status == _NOT_FOUND:
+                    return None
+        return _asked(self._connection, key, self._tally)
+
+    def close(self) -> None:
+        """Break off what is under way."""
+        self._is_closed = True
+        for line in tuple(self._under_way):
+            line.break_off()
+        self._lines.close()
+
+    def _said(self, head: bytes) -> AnswerHead:
+        line = self._lines.take()
+        self._under_way.add(line)
+        try:
+            if self._is_closed:
+                line.break_off()
+            line.send(head)
+            said, _ = line.receive(has_body=False)
+        except BaseException:
+            line.close()
+            raise
+        finally:
+            self._under_way.discard(line)
+        self._lines.give_back(line)
+        return said
 
 
-class _Look:
-    """One object that is asked for. Its callbacks come from native threads."""
-
-    __slots__ = ("_done", "_headers", "_status", "is_missing", "key", "stored")
-
-    def __init__(self, key: str, done: SimpleQueue[_Look]) -> None:
-        self.key = key
-        self.stored: StoredObject | None = None
-        self.is_missing = False
-        self._done = done
-        self._status = 0
-        self._headers: Iterable[tuple[str, str]] = ()
-
-    def on_headers(self, status_code: int, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
-        self._status, self._headers = status_code, headers
-
-    def on_done(self, error: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401
-        if error is None:
-            with suppress(ValueError):  # an answer that cannot be understood is none
-                self.stored = from_headers(self.key, self._headers)
-        else:
-            self.is_missing = self._status == _NOT_FOUND
-        self._done.put(self)
-
-
-def from_headers(key: str, headers: Iterable[tuple[str, str]]) -> StoredObject:
+def from_headers(key: str, known: Mapping[str, str]) -> StoredObject:
     """Decode the headers of an answer to HEAD, as `objects.from_answer` decodes what botocore makes of them.
+
+    Args:
+        key: The object's key.
+        known: The headers by name in lower case.
 
     Raises:
         ValueError: There is no length.
     """
-    known: dict[str, str] = {}
-    metadata: dict[str, str] = {}
-    for name, text in headers:
-        lower = name.lower()
-        # botocore reads headers as HTTP once defined them (RFC 7230, section 3.2.4): as Latin-1.
-        value = text if text.isascii() else text.encode().decode("latin-1")
-        if lower.startswith(_META):
-            metadata[lower.removeprefix(_META)] = value
-        else:
-            known[lower] = value
+    metadata = {name.removeprefix(_META): value for name, value in known.items() if name.startswith(_META)}
     is_full = known.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
     return StoredObject(
         key=key,

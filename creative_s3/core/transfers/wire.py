@@ -20,8 +20,12 @@ from botocore import exceptions as boto
 from botocore.httpsession import get_cert_path
 from urllib3.exceptions import NameResolutionError
 
+from creative_s3.core.aws import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from creative_s3.core.aws import Connection
 
 BLOCK_BYTES = 256 << 10
 _MOST_HEAD_BYTES = 64 << 10
@@ -314,6 +318,16 @@ class Lines:
             self._kept.clear()
         for line in kept:
             line.close()
+
+
+def lines_to(connection: Connection, endpoint_url: str) -> Lines:
+    """Return connections to an address, with the times and certificates of the settings."""
+    return Lines(
+        endpoint_url,
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+        read_timeout_s=READ_TIMEOUT_S,
+        ca_bundle=connection.session.get_config_variable("ca_bundle"),
+    )
 
 
 def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
