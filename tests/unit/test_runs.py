@@ -21,6 +21,7 @@ from creative_s3.errors import SlowDownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from creative_s3.core.transfers.flights import Engine
     from creative_s3.core.transfers.jobs import Folders
@@ -136,7 +137,15 @@ class Clock:
         return self.now
 
 
-def a_run(desk: Desk, keys: int, *, limit: int, tick: Callable[[], None]) -> Run:
+def a_run(  # noqa: PLR0913 - each of them is a choice of the test
+    desk: Desk,
+    keys: int,
+    *,
+    limit: int,
+    tick: Callable[[], None],
+    pool: DaemonPool | None = None,
+    kind: type[Sketch] = Sketch,
+) -> Run:
     clock = Clock()
 
     def later() -> None:
@@ -147,14 +156,14 @@ def a_run(desk: Desk, keys: int, *, limit: int, tick: Callable[[], None]) -> Run
     around = Surroundings(connection=engine, emit=ignore, clock=clock, multipart=engine, conditions=engine)
     terms = Terms(
         engine=engine,
-        pool=DaemonPool(2),
+        pool=pool or DaemonPool(2),
         emit=ignore,
         limit=limit,
         patience_s=100_000.0,
         clock=clock,
         tick=later,
     )
-    return Run(terms, (Sketch(f"k{number}", around, desk) for number in range(keys)))
+    return Run(terms, (kind(f"k{number}", around, desk) for number in range(keys)))
 
 
 def test_a_run_sends_less_at_once_while_it_is_asked_to_slow_down_and_more_again_afterwards() -> None:
@@ -201,3 +210,31 @@ def test_the_outcome_that_was_handed_over_last_is_left_over_once_more() -> None:
     run.abandon()
     assert {outcome.request.key for outcome in run.left_over()} == {"k0", "k1"}
     assert len(seen) == 1
+
+
+class Lengthy(Sketch):
+    """A job that finds out afterwards, in the pool, that a refusal was none."""
+
+    settles_long = True
+
+    def settle(self, reply: Reply, folders: Folders) -> Outcome:  # noqa: ARG002
+        return Outcome(self.request, proof=Proof.CHECKSUM, already_there=True)
+
+
+class Interrupted(DaemonPool):
+    """A pool in which Ctrl-C comes right after it was given something to do."""
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:  # noqa: ANN401
+        super().submit(function, *arguments)
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_right_after_a_reply_was_handed_on_does_not_lose_its_outcome() -> None:
+    desk = Desk(refuse_every=1)
+    run = a_run(desk, 1, limit=1, tick=desk.answer, pool=Interrupted(1), kind=Lengthy)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run.outcomes())
+
+    (outcome,) = run.left_over()
+    assert (outcome.error, outcome.already_there) == (None, True)

@@ -37,8 +37,9 @@ __all__ = ["Download", "EngineName", "Outcome", "Proof", "TransferEngine", "Uplo
 
 PATIENCE_S = 120.0
 
-_MOST_IN_FLIGHT = 120
-"""s3transfer's CRT manager blocks its caller from 128 on."""
+_IN_FLIGHT_FOR_EACH = 4
+_MOST_IN_FLIGHT = 256
+"""Small files wait for a connection in memory."""
 _MOST_POOL_THREADS = 32
 
 
@@ -52,8 +53,8 @@ class TransferEngine:
         engine: ``auto`` is CRT where it can serve, else classic.
         emit: Takes events; any thread calls it.
         max_bandwidth: Bytes per second at most, all transfers together; None for as fast as it goes.
-        max_in_flight: Items under way at once; by default twice ``max_parallel_uploads``, so that no
-            connection waits for the next item.
+        max_in_flight: Items begun at once; by default four times ``max_parallel_uploads``, so that no
+            connection waits for the next item while replies are met in bunches.
         patience_s: How long the temporary failures of one item are tried again before it fails.
         clock: Seconds, growing steadily.
         tick: Called by the thread that iterates, every 0.1 s while it waits; what it raises ends the
@@ -93,10 +94,11 @@ class TransferEngine:
             engine=open_engine(engine, connection, tally=self._tally, bandwidth=bandwidth),
             pool=DaemonPool(min(max(4, parallel), _MOST_POOL_THREADS)),
             emit=emit,
-            limit=max(1, min(max_in_flight or 2 * parallel, _MOST_IN_FLIGHT)),
+            limit=max(1, min(max_in_flight or _IN_FLIGHT_FOR_EACH * parallel, _MOST_IN_FLIGHT)),
             patience_s=patience_s,
             clock=clock,
             tick=tick,
+            carried=parallel,
         )
         self._runs: set[Run] = set()
         self._late: list[Outcome] = []

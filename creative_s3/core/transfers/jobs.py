@@ -104,6 +104,7 @@ class Job(ABC):
         sent_at: The engine's clock at the present try.
         failing_since: The engine's clock when bytes last moved before the first failure; None before that.
         cancel: Stops what is under way; None when nothing is.
+        is_settling: Whether the reply of the present try was handed on to be settled.
     """
 
     def __init__(self, request: Upload | Download, around: Surroundings) -> None:
@@ -116,6 +117,7 @@ class Job(ABC):
         self.sent_at = 0.0
         self.failing_since: float | None = None
         self.cancel: Callable[[], None] | None = None
+        self.is_settling = False
 
     @property
     @abstractmethod

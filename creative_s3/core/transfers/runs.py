@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import random
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from creative_s3.core.events import Failed, Finished, Queued, Retried
 from creative_s3.core.faults import is_retryable, translate
 from creative_s3.core.transfers.jobs import Folders
 from creative_s3.core.transfers.outcomes import Outcome
-from creative_s3.core.transfers.pacing import Window
+from creative_s3.core.transfers.pacing import Window, delay_s, outage_after
 from creative_s3.errors import (
     ChecksumMismatchError,
     CreativeS3Error,
@@ -41,11 +41,11 @@ DRAIN_S = 4.0
 """How long an interrupted run waits for cancelled transfers: all of it takes less than five seconds."""
 
 _SETBACKS = 3
-_FIRST_DELAY_S = 0.5
-_LONGEST_DELAY_S = 15.0
 _SAME_KEY_DELAY_S = 0.05
 _MOST_SETTLING = 512
 _BATCH_ITEMS = 64
+_BUNCH_S = 0.005
+_WORTH_BUNCHES = 16
 _MOST_WAITING = 1_000
 """While so many wait to be tried again, none is begun: a dead server must not fill the memory."""
 
@@ -58,7 +58,8 @@ class Terms:
         engine: Moves bytes.
         pool: Does what may wait.
         emit: Takes events.
-        limit: Jobs under way at once.
+        limit: Jobs begun at once.
+        carried: How many of them the connections can carry; None for all.
         patience_s: How long one job's temporary failures are tried again.
         clock: Seconds, growing steadily.
         tick: Called by the thread that iterates at least every `TICK_S` while it waits; may raise.
@@ -71,6 +72,7 @@ class Terms:
     patience_s: float
     clock: Callable[[], float]
     tick: Callable[[], None] | None = None
+    carried: int | None = None
 
 
 _Message = tuple["Callable[..., None]", "Job", Any, BaseException | None]
@@ -84,7 +86,7 @@ class Run:
         self._source: Iterator[Job] | None = jobs
         self._inbox: SimpleQueue[_Message | None] = SimpleQueue()
         self._active: dict[str, Job] = {}
-        self._window = Window(terms.limit)
+        self._window = Window(terms.limit, carried=terms.carried)
         self._in_hand: _Message | None = None
         self._last: Outcome | None = None
         self._waiting: list[tuple[float, int, Job]] = []
@@ -210,6 +212,8 @@ class Run:
 
     def _take(self, timeout_s: float | None) -> None:
         """Handle what has arrived, waiting at most `timeout_s` for the first of it."""
+        if self._can_rest():
+            time.sleep(_BUNCH_S)
         try:
             message = self._inbox.get(timeout=timeout_s)
             while True:
@@ -218,6 +222,14 @@ class Run:
                 message = self._inbox.get_nowait()
         except Empty:
             self._settle_aside()
+
+    def _can_rest(self) -> bool:
+        """Tell whether more is begun than the connections can carry: then replies are better met in bunches.
+
+        To be woken for each of many small objects costs more than what is done for it.
+        """
+        limit = self._terms.limit
+        return limit >= _WORTH_BUNCHES and len(self._active) - self._settling > limit * 3 // 4
 
     def _handle(self, message: _Message) -> None:
         self._in_hand = message
@@ -241,6 +253,7 @@ class Run:
             return
         self._active[job.request.key] = job
         job.attempts += 1
+        job.is_settling = False
         job.sent_at = self._terms.clock()
         if job.attempts == 1:
             job.begun_at = self._terms.clock()
@@ -269,12 +282,15 @@ class Run:
                 self._settled(job, None, caught)
 
     def _replied(self, job: Job, reply: Reply, _error: None) -> None:
+        if job.is_settling:
+            return  # Ctrl-C came right after the reply had been handed on
         job.cancel = None
         if reply.error is not None and self._give_up_at is not None:
             self._drop(job)
             return
         outcome, error = _tried(partial(job.settle_at_once, reply))
         if outcome is None and error is None:
+            job.is_settling = True
             self._settling += 1
             if job.settles_long:
                 self._terms.pool.submit(self._settle_batch, [(job, reply)])
@@ -350,28 +366,28 @@ class Run:
             job.setbacks += 1
             if job.setbacks > _SETBACKS:
                 return False
-            delay_s = _delay_s(job.setbacks) / 2
+            wait_s = delay_s(job.setbacks) / 2
         elif is_retryable(error):
             self._failures_in_a_row += 1
             if isinstance(error, SlowDownError):
                 self._window.slowed(sent_at=job.sent_at, now=now)
             if job.failing_since is None:
                 job.failing_since = min(now, job.meter.moved_at)
-            delay_s = _delay_s(job.attempts)
-            if now + delay_s > job.failing_since + self._terms.patience_s:
+            wait_s = delay_s(job.attempts)
+            if now + wait_s > job.failing_since + self._terms.patience_s:
                 if self._succeeded_at <= job.failing_since and self._has_more():
-                    self._outage = _outage(error, now - job.failing_since)
+                    self._outage = outage_after(error, now - job.failing_since)
                 return False
         else:
             return False
         del self._active[job.request.key]
         job.meter.close(0)
-        self._terms.emit(Retried(job.request.key, error.message, delay_s))
-        self._wait(job, delay_s)
+        self._terms.emit(Retried(job.request.key, error.message, wait_s))
+        self._wait(job, wait_s)
         return True
 
-    def _wait(self, job: Job, delay_s: float) -> None:
-        heapq.heappush(self._waiting, (self._terms.clock() + delay_s, next(self._order), job))
+    def _wait(self, job: Job, for_s: float) -> None:
+        heapq.heappush(self._waiting, (self._terms.clock() + for_s, next(self._order), job))
 
 
 def _tried(step: Callable[[], Outcome | None]) -> tuple[Outcome | None, BaseException | None]:
@@ -379,18 +395,3 @@ def _tried(step: Callable[[], Outcome | None]) -> tuple[Outcome | None, BaseExce
         return step(), None
     except Exception as error:  # noqa: BLE001 - data, or raised again by the one who iterates
         return None, error
-
-
-def _outage(error: CreativeS3Error, duration_s: float) -> OutageError:
-    """Return the error for a run in which nothing succeeds any more: the others would fail as slowly."""
-    return OutageError(
-        f"nothing succeeded for {duration_s:.0f} s, so the run was ended: {error.message}",
-        item=error.item,
-        hint="run the same command again: it goes on where this stopped",
-    )
-
-
-def _delay_s(attempt: int) -> float:
-    """Return an exponential delay with jitter, so that many items do not come back at the same moment."""
-    longest = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** (attempt - 1))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreading load, not guarding anything
