@@ -1,6 +1,7 @@
 """What the `tiers` commands show: plans and reports of the core as rich renderables. Pure.
 
-A file is two lines: what moves, with the name at the end and never cut; and why, which may be wrapped.
+A plan is a table. Elsewhere a file is two lines: what moves, with the name at the end and never cut; and why,
+which may be wrapped.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from creative_s3.cli.text import count, printable, size
 from creative_s3.core.costs.pricing import money
-from creative_s3.core.tiers.reasons import days, evidence_of, explain, held_because, why
+from creative_s3.core.tiers.reasons import briefly, days, evidence_of, explain, held_because
 from creative_s3.core.tiers.report import count_by_hold
 from creative_s3.core.tiers.status import Risk
 from creative_s3.core.tiers.tiers import Action, TierFile, TierPlan
@@ -56,7 +57,7 @@ def plan(made: TierPlan) -> RenderableType:
         title = f"Comes back: {_amount(len(made.promotions), made.brought_bytes)}"
         parts += [_moves(title, made.promotions, made), Text()]
     if not parts:
-        going = "Nothing may go" if made.shortfall_bytes else "Nothing has to go"
+        going = "Nothing may go" if made.shortfall_bytes or made.held else "Nothing has to go"
         parts = [Text(f"{going}, and nothing has to come back."), Text()]
     if made.held:
         parts += [_held(file for files in made.held.values() for file in files), Text()]
@@ -261,10 +262,24 @@ def facts(file: TierFile) -> dict[str, Any]:
 
 
 def _moves(title: str, moves: Sequence[Move], made: TierPlan) -> RenderableType:
-    lines: list[RenderableType] = [Text(title, style="bold")]
+    # The columns are close together: a name that is cut in two cannot be copied from the screen.
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("Size", justify="right", no_wrap=True)
+    table.add_column("Class", no_wrap=True)
+    table.add_column("Back", max_width=12)
+    table.add_column("Price", justify="right", no_wrap=True)
+    table.add_column("Asset, and why", overflow="fold")
     for move in moves[:_MOST]:
-        lines += [_line(move.file), _because(why(move, made.now))]
-    return Group(*lines, *_more(len(moves)))
+        table.add_row(
+            size(move.file.size_bytes),
+            move.file.storage_class,
+            move.wait,
+            money(move.price),
+            Text(printable(move.file.cache_keys[0])).append(
+                f"\n  {printable(briefly(move, made.now))}", style="dim"
+            ),
+        )
+    return Group(Text(title, style="bold"), table, *_more(len(moves)))
 
 
 def _settled(items: Sequence[Settled]) -> RenderableType:
@@ -282,8 +297,9 @@ def _held(files: Iterable[TierFile]) -> RenderableType:
     examples = {file.hold: file for file in reversed(every)}
     for hold, (number, size_bytes) in count_by_hold(every).items():
         example = examples[hold]
-        lines.append(_because(f"{_amount(number, size_bytes)}: {held_because(example)}"))
-        lines.append(_because(f"  such as {example.cache_keys[0]}"))
+        because = held_because(example._replace(detail=""))
+        lines.append(_because(f"{_amount(number, size_bytes)}: {because}"))
+        lines.append(_because(f"  {_such_as(example, example.detail)}"))
     return Group(*lines)
 
 
@@ -329,8 +345,13 @@ def _risk(one: AtRisk) -> RenderableType:
         _amount(files, size_bytes) if size_bytes else count(files, "file")
     )  # of what is lost, 0 says nothing
     text = Text("! ", style=style).append(f"{amount} {_RISKS[one.risk]}", style="default")
-    detail = f" ({one.detail})" if one.detail else ""
-    return Group(text, _because(f"such as {one.example.cache_keys[0]}{detail}"))
+    return Group(text, _because(_such_as(one.example, one.detail)))
+
+
+def _such_as(example: TierFile, detail: str) -> str:
+    """Name one of many, with what is said of it besides its name."""
+    name = example.cache_keys[0]
+    return f"such as {name}" + (f" ({detail})" if detail and detail != name else "")
 
 
 def _because(text: str) -> RenderableType:

@@ -77,6 +77,9 @@ def test_status_names_what_is_at_risk(tiers: Inside, cache: ACache, s3: S3Client
     risks = {one["risk"]: one["example"] for one in result.data["risks"]}
     assert risks == {"unproved": "late", "changed": "warm0", "missing": "warm1", "expiring": "a"}
     assert result.code == 0
+    shown = [line.strip() for line in tiers("tiers", "status").out.splitlines()]
+    assert "such as late" in shown  # and not its name once more as what is special about it
+    assert any(line.startswith("such as a (clean") for line in shown)
 
     deep = tiers("tiers", "status", "--deep", "--json")
     assert {one["risk"] for one in deep.data["risks"]} == {*risks, "lost"}
@@ -126,7 +129,10 @@ def test_the_report_compares_what_was_sent_with_the_plan(tiers: Inside) -> None:
 def test_the_plan_is_shown_with_every_reason(tiers: Inside) -> None:
     result = tiers("tiers", "manage", "--dry-run")
     assert "Goes: 3 files" in result.out
-    assert "not used for 100 days, no use recorded; comes back at once for" in result.out
+    table = [line.split() for line in result.out.splitlines()]
+    assert ["Size", "Class", "Back", "Price", "Asset,", "and", "why"] in table
+    assert ["700", "B", "STANDARD", "at", "once", "<$0.0001", "a"] in table
+    assert "unused for 100 days" in result.out
     assert "AWS us-east-1, prices of 20" in result.out
     assert "tiers manage  # carries out exactly this plan" in result.err
 

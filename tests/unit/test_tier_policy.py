@@ -20,7 +20,7 @@ from creative_s3.core.tiers.policy import (
     needed_bytes,
     regret,
 )
-from creative_s3.core.tiers.reasons import evidence_of, explain
+from creative_s3.core.tiers.reasons import briefly, evidence_of, explain
 from creative_s3.core.tiers.report import intended
 from creative_s3.core.tiers.returning import return_terms
 from creative_s3.core.tiers.tiers import (
@@ -243,6 +243,22 @@ def test_a_demotion_says_what_coming_back_takes() -> None:
     assert "after a restore" in text
     assert "DEEP_ARCHIVE" in text
     assert "$" in text
+
+
+def test_a_plan_says_why_in_a_few_words() -> None:
+    files = [
+        a_file("cold", days=100),
+        a_file("used", days=50, uses=4, later_class="GLACIER"),
+        a_cold_file("hot"),
+        a_file("warm", 10 * KIB, days=2),
+    ]
+    plan = plan_of(files, Policy(limit_bytes=5 * KIB))
+    assert {move.file.cache_keys[0]: briefly(move, NOW) for move in (*plan.demotions, *plan.promotions)} == {
+        "cold": "unused for 100 days",
+        "used": "unused for 50 days, used 4 times in all; a rule will move it to GLACIER",
+        "warm": "for space; unused for 2 days",
+        "hot": "used 5 times in 30 days",
+    }
 
 
 FILES = st.lists(

@@ -67,6 +67,19 @@ def why(move: Move, now: datetime) -> str:
     return f"{reason}, {used}; comes back {_back(move)}"
 
 
+def briefly(move: Move, now: datetime) -> str:
+    """Say why a move is in the plan, in a few words; size, class, price and time of return not among them."""
+    file = move.file
+    if move.action is Action.PROMOTE:
+        return f"used {times(file.recent_uses)} in {HOT_DAYS} days"
+    said = f"unused for {days(file.idle_days(now))}"
+    if move.cause is Cause.SPACE:
+        said = f"for space; {said}"
+    if file.uses:
+        said += f", used {times(file.uses)} in all"
+    return f"{said}; a rule will move it to {file.later_class}" if file.later_class else said
+
+
 def explain(plan: TierPlan, file: TierFile) -> str:
     """Say in one sentence what a plan does with a file, and why."""
     move = plan.moves.get(file.file_path)
