@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -89,8 +90,8 @@ def archive(aws: S3Client, cache: ACache, cache_key: str, storage_class: Any = "
     )
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
-    done = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+def run(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, arguments, input=stdin, env={"COLUMNS": "200"})
     return done.exit_code, done.stdout, done.stderr
 
 
@@ -127,6 +128,24 @@ def test_an_archived_asset_is_restored_and_brought_back(aws: S3Client, cache: AC
     assert "for 1 request; planned were" in out
     assert code == 0, out
     assert cache.path("a").read_bytes() == cache.contents["a"]
+
+
+def test_a_restore_takes_names_from_a_pipe_or_a_choice_and_days_as_asked(
+    aws: S3Client, cache: ACache
+) -> None:
+    cache.demote(engine="classic")
+    for name in ("a", "b"):
+        archive(aws, cache, name)
+    chosen = json.loads(run("tiers", "restore", "--campaign", "autumn", "--dry-run", "--json")[1])["data"]
+    assert {one["key"]: one["state"] for one in chosen["objects"]} == {
+        cache.key("a"): "needed",
+        cache.key("b"): "needed",
+        cache.key("c"): "readable",
+    }
+    restored = run("tiers", "restore", "-", "--days", "3", "--tier", "bulk", "--yes", stdin="a\nb\n")
+    assert restored[0] == 0, restored
+    for name in ("a", "b"):
+        assert "ongoing-request" in aws.head_object(Bucket=BUCKET, Key=cache.key(name))["Restore"]
 
 
 def test_a_restore_that_makes_no_sense_is_told(aws: S3Client, cache: ACache) -> None:

@@ -249,6 +249,34 @@ def test_names_come_from_other_commands(tiers: Inside, cache: ACache) -> None:
     assert all(cache.path(name).exists() for name in cache.contents)
 
 
+def test_pins_take_names_from_other_commands(tiers: Inside) -> None:
+    found = tiers("assets", "find", "--unused-since", "30d", "-q").out.encode()
+    assert tiers("tiers", "pin", "-", "--json", stdin=found).data["keys"] == ["a", "b", "c"]
+    assert names(tiers("tiers", "manage", "--dry-run", "--json")) == []
+    assert tiers("tiers", "unpin", "-", "--json", stdin=b"a\nc\n").data["keys"] == ["b"]
+
+
+def test_second_names_places_outside_and_shared_objects_are_told(tiers: Inside, cache: ACache) -> None:
+    cache.add("outside", path="output/outside.png")
+    cache.add("twin", cache.contents["c"])
+    cache.upload()
+    cache.path("a").with_suffix(".second").hardlink_to(cache.path("a"))
+    cache.path("b").rename(cache.root / "elsewhere.png")
+    cache.path("b").symlink_to(cache.root / "elsewhere.png")
+    cache.wait_until_settled()
+    keys = ("a", "b", "outside", "c", "twin")
+    result = tiers("tiers", "manage", *(f"--explain={name}" for name in keys), "--json")
+    decisions = {one["cache_key"]: one["decision"] for one in result.data["assets"]}
+    assert "second name" in decisions["a"]
+    assert "link" in decisions["b"]
+    assert "outside the cache" in decisions["outside"]
+    shared = [name for name in ("c", "twin") if "object" in decisions[name]]
+    assert len(shared) == (cache.key("c") == cache.key("twin"))
+    told = tiers("tiers", "demote", "a", "b", "outside", "--yes")
+    assert told.code == 3
+    assert all(cache.path(name).exists() for name in keys)
+
+
 @pytest.mark.parametrize("command", ["demote", "promote", "restore", "unpin"])
 def test_without_a_name_nothing_is_chosen(tiers: Inside, command: str) -> None:
     result = tiers("tiers", command)

@@ -172,6 +172,28 @@ def test_a_file_that_was_edited_since_its_upload_stays(cache: ACache) -> None:
     cache.check_nothing_is_lost()
 
 
+def test_what_a_proof_has_found_changed_is_no_candidate_again(
+    cache: ACache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the limit would never be kept: the same file would be chosen each time, and stay each time."""
+    monkeypatch.setattr("creative_s3.core.catalog.catalog._SETTLED_NS", 0)  # it was edited a moment ago
+    cache.contents["a"] = cache.contents["a"][::-1]
+    cache.path("a").write_bytes(cache.contents["a"])
+    cache.age(cache.path("a"))
+    cache.wait_until_settled()
+    policy = Policy(cold_days=365, limit_bytes=sum(map(len, cache.contents.values())) - 1)
+    chosen = []
+    for _ in range(2):
+        with cache.tiers() as tiers:
+            plan = tiers.plan(policy)
+            chosen.append({move.file.cache_keys[0] for move in plan.demotions})
+            tiers.apply(plan)
+    assert "a" in chosen[0]
+    assert "a" not in chosen[1]
+    assert cache.path("a").exists()
+    cache.check_nothing_is_lost()
+
+
 def test_a_file_that_was_edited_after_its_proof_stays(cache: ACache) -> None:
     """The first group's progress tells when the second one's time has come."""
     for number in range(40):

@@ -11,6 +11,7 @@ from creative_s3 import S3CacheManager
 from creative_s3.core.aws import connect
 from creative_s3.core.catalog.usage import Tally
 from creative_s3.core.lock import exclusive
+from creative_s3.core.tiers.pins import Pins, change_pins
 from creative_s3.errors import CreativeS3Error, LockedError, UsageError
 from creative_s3.settings import S3Config
 from tests.guide import run_block
@@ -184,6 +185,19 @@ def test_the_limit_is_kept_by_itself_after_a_download_that_exceeds_it(cache: ACa
     assert sum(cache.path(name).stat().st_size for name in cache.contents if cache.path(name).exists()) < (
         limit_gb * GIB
     )
+    cache.check_nothing_is_lost()
+
+
+def test_room_is_made_by_the_same_rules_and_the_same_proof(cache: ACache, s3: S3Client) -> None:
+    """The coldest would go first; its object is gone, and the next two are pinned: others make room."""
+    limit_gb = a_full_cache(cache)
+    s3.delete_object(Bucket=cache.connection.bucket, Key=cache.key("b"))
+    change_pins(cache.cache_dir, lambda _: Pins(frozenset({"warm0", "warm1"})))
+    with S3CacheManager("cache", local_cache_size_limit_gb=limit_gb, auto_manage=True) as manager:
+        manager.get_asset_path("a")
+    here = {name for name in cache.contents if cache.path(name).exists()}
+    assert {"a", "b", "warm0", "warm1"} <= here
+    assert len(here) < len(cache.contents)
     cache.check_nothing_is_lost()
 
 

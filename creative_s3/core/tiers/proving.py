@@ -18,6 +18,7 @@ from creative_s3.core.objects import ARCHIVE_CLASSES, from_answer, read_back
 from creative_s3.core.tiers.leaving import LeavingFile, ObjectGoneError, StaysError
 from creative_s3.core.tiers.tiers import Hold
 from creative_s3.core.transfers.outcomes import Proof
+from creative_s3.core.workspace import Signature
 from creative_s3.errors import AccessDeniedError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -99,10 +100,16 @@ class Prover:
         leaving = LeavingFile(self._workspace, file_path)
         try:
             crc64nvme = leaving.read()
-            objects = tuple(
-                self._prove_object(key, leaving.status.st_size, crc64nvme, owners=keys)
-                for key in dict.fromkeys(keys.values())
-            )
+            try:
+                objects = tuple(
+                    self._prove_object(key, leaving.status.st_size, crc64nvme, owners=keys)
+                    for key in dict.fromkeys(keys.values())
+                )
+            except StaysError as error:
+                if error.hold is Hold.CHANGED:  # the next plan will know it, and let another file go
+                    read = (file_path, Signature.of(leaving.status), crc64nvme)
+                    self._catalog.remember(files=[read])
+                raise
         except BaseException:
             leaving.close()
             raise
