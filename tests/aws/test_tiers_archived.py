@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -145,7 +146,9 @@ def test_a_restore_takes_names_from_a_pipe_or_a_choice_and_days_as_asked(
     restored = run("tiers", "restore", "-", "--days", "3", "--tier", "bulk", "--yes", stdin="a\nb\n")
     assert restored[0] == 0, restored
     for name in ("a", "b"):
-        assert "ongoing-request" in aws.head_object(Bucket=BUCKET, Key=cache.key(name))["Restore"]
+        said = aws.head_object(Bucket=BUCKET, Key=cache.key(name))["Restore"]
+        until = parsedate_to_datetime(said.partition('expiry-date="')[2].rstrip('"'))
+        assert timedelta(days=2) < until - datetime.now(UTC) <= timedelta(days=4), said
 
 
 def test_a_restore_that_makes_no_sense_is_told(aws: S3Client, cache: ACache) -> None:
