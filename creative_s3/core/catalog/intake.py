@@ -138,10 +138,10 @@ class _Intake:
             database.execute("DELETE FROM problem")
             database.execute("DELETE FROM warning")
         groups = _grouped(stream_entries(self._workspace.index_path, warn=self._warn), _LOOKUPS)
-        for first in groups:
+        is_more = True
+        while is_more:
             with self._catalog.database.transaction():
-                for group in itertools.chain([first], itertools.islice(groups, _GROUPS_TOGETHER - 1)):
-                    self._take(group)
+                is_more = all(self._take_next(groups) for _ in range(_GROUPS_TOGETHER))
         is_late = self._are_products_late or bool(self._waiting)
         with self._catalog.database.transaction():
             names = self._take_products(self._names or Products())
@@ -159,7 +159,9 @@ class _Intake:
         report = IntakeReport(was_read=True, written=self._written, removed=removed, lost=lost)
         return report, names.digest()
 
-    def _take(self, group: list[StreamedEntry]) -> None:
+    def _take_next(self, groups: Iterator[list[StreamedEntry]]) -> bool:
+        """Take in a group, which is gone before the next one is read; return whether there was one."""
+        group = next(groups, [])
         products = [entry for entry in group if entry.section == PRODUCTS_SECTION]
         self._waiting += products
         if len(products) < len(group) and (self._waiting or self._names is None):
@@ -173,6 +175,7 @@ class _Intake:
                     self._warn_of_repeated(entry.section, entry.name)
                 others[entry.section, entry.name] = entry
         self._take_others(list(others.values()), self._names or Products())
+        return bool(group)
 
     def _take_products(self, names: Products) -> Products:
         entries, self._waiting = self._waiting, []
@@ -390,5 +393,4 @@ def _digest(raw: str) -> bytes:
 
 def _grouped(values: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(values)
-    while group := list(itertools.islice(iterator, size)):
-        yield group
+    return iter(lambda: list(itertools.islice(iterator, size)), [])
