@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -321,6 +323,21 @@ def test_a_deep_validation_that_asks_only_for_what_the_listing_does_not_prove_fi
         assert list(found.everything()) == list(expected.everything())
         assert (found.counts, found.sizes) == (expected.counts, expected.sizes)
         assert asked + len({one.key for one in found.settled}) <= len(scene.bucket.asked) - asked
+
+
+def test_files_that_were_touched_are_read_and_counted_as_settled_if_they_are_the_same() -> None:
+    with a_scene(TWO, {PATHS[0]: b"first", PATHS[2]: b"other"}) as scene:
+        settle_all(scene)
+        for path in (PATHS[0], PATHS[2]):
+            os.utime(scene.workspace.root / path)
+        (scene.workspace.root / PATHS[2]).write_bytes(b"again")
+        old_enough_ns = scene.workspace.locate(PATHS[2]).path.stat().st_ctime_ns + 2_100_000_000
+        while time.time_ns() < old_enough_ns:
+            time.sleep(0.01)  # of a file that has just changed nothing is recorded
+        with scene.look(settles=True) as seen:
+            assert [one.asset.file_path for one in seen.settled] == [PATHS[0]]
+            assert [asset.file_path for asset in seen.survey.assets] == [PATHS[2]]
+            assert not list(seen.comparison.touched(10)), "each is read once"
 
 
 def test_a_deep_validation_believes_no_record_of_a_file_or_of_an_object() -> None:

@@ -32,6 +32,7 @@ from creative_s3.core.migration.queries import (
     NOT_SIMPLY_THERE,
     SETTLE,
     TABLES,
+    TOUCHED,
     UNCOUNTED_FILES,
 )
 from creative_s3.core.migration.settled import NewAssets, SettledAssets, sort_of
@@ -133,6 +134,14 @@ class Comparison:
             f" WHERE asset.is_cold AND local.state = 'missing'{'' if anywhere else here}",
             () if anywhere else (self.bucket,),
         )
+
+    def touched(self, limit: int) -> Iterator[list[str]]:
+        """Yield, a few at a time, files as large as their proved objects that are not as recorded."""
+        last = ""
+        values = {"bucket": self.bucket, "limit": limit}
+        while paths := self._column(TOUCHED, values | {"after": last}):
+            yield paths
+            last = paths[-1]
 
     def expect(self) -> None:
         """Find the files that are as recorded: the bucket's side is not needed for that."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from creative_s3.core.contents import Contents
 from creative_s3.core.digests import SMALL_BYTES, digests
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index.entries import PRODUCTS_SECTION, TOP_LEVEL
@@ -114,6 +115,7 @@ class Observer:
             try:
                 named = self._look_at_disk(comparison)
                 if trusted:
+                    self._read_touched(comparison)
                     comparison.expect()
                 elif self.settles:
                     self._read(comparison)
@@ -154,6 +156,16 @@ class Observer:
         if named and comparison.missing() == named and not comparison.cold(anywhere=self.storage is None):
             raise nothing_of_index(self.workspace, named)
         return named
+
+    def _read_touched(self, comparison: Comparison) -> None:
+        """Read what was touched, copied or moved since its content was recorded: it may be as recorded."""
+        if self.storage is None or not self.settles:
+            return
+        root = self.workspace.root
+        for number, paths in enumerate(comparison.touched(_CHUNK)):
+            if not number:
+                self.emit(PhaseStarted("reading files"))
+            Contents(self.catalog).of({path: comparison.file(root, path) for path in paths}, paths)
 
     def _read(self, comparison: Comparison) -> None:
         """Read the small files while the bucket is listed."""
