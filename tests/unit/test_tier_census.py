@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +35,7 @@ from creative_s3.core.tiers.status import status_by_census, status_of
 from creative_s3.core.tiers.survey import TierSurvey, survey_tiers
 from creative_s3.core.tiers.tiers import Policy, Room
 from creative_s3.core.workspace import Signature, Workspace
-from creative_s3.errors import RefusedError
+from creative_s3.errors import RefusedError, TemporaryError
 from creative_s3.settings import S3Config
 
 if TYPE_CHECKING:
@@ -312,6 +313,21 @@ def test_it_begins_with_the_settings_alone(tmp_path: Path) -> None:
             assert groundwork.holds(
                 catalog_path(workspace.cache_dir), bucket="aws|bucket|p", now=datetime.now(UTC)
             )
+
+
+def test_what_is_begun_early_does_not_wait_long_for_another_process(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        workspace = _make_files(tmp_path / "ws", _World([_One()], Policy()), stack)
+        path = catalog_path(workspace.cache_dir)
+        Catalog(path, bucket="aws|bucket|p").close()
+        other = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        other.execute("BEGIN EXCLUSIVE")
+        config = S3Config(bucket_name="bucket", cache_dir=workspace.cache_dir, prefix="p")
+        with begun(config) as groundwork:
+            assert groundwork is not None
+            assert not groundwork.holds(path, bucket="aws|bucket|p", now=datetime.now(UTC))
+            with pytest.raises(TemporaryError, match="another process"):
+                groundwork.finish()
 
 
 def test_it_begins_before_boto3_is_loaded() -> None:

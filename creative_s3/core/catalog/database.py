@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     _Values = Iterable[object] | Mapping[str, object]
 
-_BUSY_TIMEOUT_S = 30.0
+BUSY_TIMEOUT_S = 30.0
 _UNREACHABLE = frozenset(
     {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR}
 )
@@ -42,7 +42,7 @@ class Database:
         TemporaryError: Another process holds it for too long, or the disk is full; also from every method.
     """
 
-    def __init__(self, path: Path, *, timeout_s: float = _BUSY_TIMEOUT_S, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, timeout_s: float = BUSY_TIMEOUT_S, read_only: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
         if not read_only:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import catalog_path, side_of
-from creative_s3.core.catalog.database import Database
+from creative_s3.core.catalog.database import BUSY_TIMEOUT_S, Database
 from creative_s3.core.tiers import census_sql as sql
 from creative_s3.core.tiers.facts import USES
 from creative_s3.core.tiers.movements import Movements
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from creative_s3.settings import S3Config
+
+_EARLY_TIMEOUT_S = 1.0
+"""What is begun early must not keep anybody who ends early."""
 
 
 @contextmanager
@@ -41,6 +44,7 @@ def begun(config: S3Config) -> Iterator[Groundwork | None]:
         config.cache_dir,
         bucket=side_of(config.endpoint_url, config.bucket_name, config.prefix),
         now=datetime.now(UTC),
+        timeout_s=_EARLY_TIMEOUT_S,
     )
     try:
         yield groundwork
@@ -56,19 +60,23 @@ class Groundwork:
         cache_dir: The cache.
         bucket: The remote side.
         now: With time zone.
+        timeout_s: How long to wait for another process that writes to the catalog.
 
     Attributes:
         pins: What is pinned; after `finish`.
         returns: When files were brought back last, ISO 8601, by path; after `finish`.
     """
 
-    def __init__(self, path: Path, cache_dir: Path, *, bucket: str, now: datetime) -> None:
+    def __init__(
+        self, path: Path, cache_dir: Path, *, bucket: str, now: datetime, timeout_s: float = BUSY_TIMEOUT_S
+    ) -> None:
         self.pins = Pins()
         self.returns: Mapping[str, str] = {}
         self._path = path
         self._cache_dir = cache_dir
         self._bucket = bucket
         self._since = first_recent_day(now)
+        self._timeout_s = timeout_s
         self._version: int | None = None
         self._database: Database | None = None
         self._error: BaseException | None = None
@@ -110,7 +118,7 @@ class Groundwork:
     def _run(self) -> None:
         try:
             # A connection of its own: its tables are nobody else's, and nobody waits for it.
-            self._database = Database(self._path, read_only=True)
+            self._database = Database(self._path, timeout_s=self._timeout_s, read_only=True)
             self.pins = read_pins(self._cache_dir)
             self._take(self._database)
         except BaseException as error:  # noqa: BLE001 - raised again where somebody waits for it
