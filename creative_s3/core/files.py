@@ -61,6 +61,15 @@ def fingerprint(path: Path) -> Fingerprint:
         raise translate(error, item=str(path)) from error
 
 
+def fingerprint_of(descriptor: int, path: Path) -> Fingerprint:
+    """Return the present fingerprint of a regular file that is open.
+
+    Raises:
+        FileUnreadableError: It is no regular file.
+    """
+    return _of(os.fstat(descriptor), path)
+
+
 def is_unchanged(path: Path, before: Fingerprint) -> bool:
     """Tell whether a regular file has the fingerprint that it had.
 

@@ -10,6 +10,7 @@ from creative_s3.core.transfers.flights import part_count
 from tests.faults.programme import Hold, Rule, Way
 from tests.faults.workshop import GET, KIB, PART, PUT, SIZE, a_cache, kill
 from tests.s3.moving import MULTIPART, leftovers
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +128,7 @@ def test_a_download_that_is_killed_leaves_the_old_file_and_a_rerun_sweeps_and_co
     site.proxy.follow(Rule(Hold(Way.DOWN, 20 * KIB), GET, "*/1.png"))
     process = site.program.start(*download)
     site.proxy.until_struck()
+    wait_until(lambda: leftovers(folder))
     kill(process)
     site.proxy.follow()
 

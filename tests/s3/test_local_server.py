@@ -10,7 +10,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,10 @@ from botocore.exceptions import ClientError
 import creative_s3
 from creative_s3.core.local import server as local
 from creative_s3.errors import RefusedError, TemporaryError
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from types_boto3_s3 import S3Client
 
@@ -58,13 +58,6 @@ def start_elsewhere(directory: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_until(condition: Callable[[], bool], *, within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def on_linux() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from creative_s3.errors import (
     RefusedError,
     UsageError,
 )
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +52,6 @@ def old_pipeline_saves(cache: Path, document: dict[str, Any]) -> None:
     """Write as the pipeline's own code does: in place, from what it has in memory."""
     with (cache / "index.json").open("w") as file:
         json.dump(document, file, indent=2)
-
-
-def until(condition: Any, *, within_s: float = 10.0) -> None:  # noqa: ANN401 - any callable
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_registered_asset_is_in_the_index_as_the_pipeline_writes_it(cache: Path) -> None:
@@ -150,7 +143,7 @@ def test_it_is_durable_before_the_index_is_written(cache: Path) -> None:
 def test_the_index_follows_by_itself_within_two_seconds(cache: Path) -> None:
     manager = CacheManager(cache)
     manager.register_semantic_asset("a", a_file(cache), SCENE)
-    until((cache / "index.json").exists)
+    wait_until((cache / "index.json").exists)
     assert "a" in index_of(cache)["semantic_assets"]
     manager.close()
 

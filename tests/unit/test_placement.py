@@ -204,3 +204,17 @@ def test_several_keys_do_not_follow_a_link_out_of_the_directory(tmp_path: Path) 
     with pytest.raises(UnsafeKeyError, match="symbolic link") as caught:
         destination(str(tmp_path / "out"), alone=False).path_of(f"{PREFIX}/x/a.png")
     assert caught.value.item == f"{PREFIX}/x/a.png"
+
+
+@given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}(\.[A-Za-z0-9_-]{1,20}){0,3}", fullmatch=True))
+def test_usual_names_are_taken_but_for_those_of_devices(name: str) -> None:
+    first = name.partition(".")[0].upper()
+    if first in {"CON", "PRN", "AUX", "NUL"} or (len(first) == 4 and first[:3] in {"COM", "LPT"}):
+        return  # `HOSTILE` has these
+    assert safe_path(name) == PurePosixPath(name)
+
+
+@pytest.mark.parametrize("name", ["con", "NUL.txt", "com1.png", "Aux.tar.gz", "lpt9"])
+def test_a_name_that_looks_usual_and_is_a_device_is_refused(name: str) -> None:
+    with pytest.raises(UnsafeKeyError, match="device"):
+        safe_path(name)

@@ -30,6 +30,7 @@ NAME_LIMIT_BYTES = 255
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])(?:\.|$)", re.IGNORECASE)
+_USUAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}(?:\.[A-Za-z0-9_-]{1,20}){0,3}")
 _SHOWN_CHARACTERS = 40
 _CHECK_EVERY_S = 0.5
 
@@ -47,6 +48,8 @@ def safe_path(relative: str) -> PurePosixPath:
 
 def _problem_of(name: str) -> str | None:
     """Say why one part of a key cannot be a file name; None when it can."""
+    if _USUAL.fullmatch(name) and not _DEVICE.match(name):
+        return None  # as all rules together would say
     shown = f"'{name if len(name) <= _SHOWN_CHARACTERS else f'{name[:_SHOWN_CHARACTERS]}…'}'"
     rules = (
         (not name, "it begins or ends with '/', or has '//' in it"),

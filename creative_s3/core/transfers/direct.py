@@ -16,9 +16,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from creative_s3.core import files
 from creative_s3.core.faults import response_of
 from creative_s3.core.pool import DaemonPool
+from creative_s3.core.transfers.checksums import Crc64
 from creative_s3.core.transfers.crt import CrtEngine
 from creative_s3.core.transfers.direct_requests import DirectRequests
-from creative_s3.core.transfers.flights import PART_BYTES, Answer, Flight, Reply, RequestTally, answer_of
+from creative_s3.core.transfers.flights import (
+    PART_BYTES,
+    Answer,
+    Flight,
+    Received,
+    Reply,
+    RequestTally,
+    answer_of,
+)
 from creative_s3.core.transfers.wire import BLOCK_BYTES, lines_to
 
 if TYPE_CHECKING:
@@ -95,6 +104,7 @@ class _Exchange:
         self._lock = threading.Lock()
         self._line: Line | None = None
         self._is_cancelled = False
+        self._received: Received | None = None
 
     def cancel(self) -> None:
         """End it soon, also when it waits for the server."""
@@ -106,7 +116,7 @@ class _Exchange:
     def run(self, lines: Lines) -> None:
         """Carry it out and tell its end."""
         try:
-            reply = Reply(answer=self._result(lines))
+            reply = Reply(answer=self._result(lines), received=self._received)
         except BaseException as error:  # noqa: BLE001 - the reply carries it on
             reply = Reply(answer=self._flight.answer, error=error)
         self._flight.done(reply)
@@ -193,11 +203,16 @@ class _Get(_Exchange):
     operation = "GetObject"
 
     def _take(self, pieces: Iterator[memoryview]) -> None:
-        descriptor = os.open(self._flight.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        path = self._flight.path
+        crc = Crc64()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
             for piece in pieces:
+                crc.update(piece)
                 _write(descriptor, piece)
                 self._tell(len(piece))
+            os.fsync(descriptor)
+            self._received = Received(files.fingerprint_of(descriptor, path), crc.base64)
         finally:
             os.close(descriptor)
 

@@ -162,7 +162,11 @@ class DownloadJob(Job):
         if reply.answer and stored.crc64nvme is None and reply.answer.etag == stored.etag:
             self._crc64nvme = reply.answer.crc64nvme
             self._has_none = reply.answer.crc64nvme is None and reply.answer.is_telling
-        proof = self._proof(partial, files.read_and_sync)
+        received = reply.received
+        proof = self._proof(
+            partial,
+            (lambda _: (received.fingerprint, received.crc64nvme)) if received else files.read_and_sync,
+        )
         if proof is None:
             raise ChecksumMismatchError(
                 "what arrived is not what S3 holds", item=self.request.key, hint="run the same command again"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from creative_s3.core.files import Fingerprint
+
 MIB = 1 << 20
 PART_BYTES = 8 * MIB
 """Also the smallest part; `part_bytes_of` raises it where a file would need more than 10,000 parts."""
@@ -60,11 +62,31 @@ def answer_of(headers: Iterable[tuple[str, str]]) -> Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """A file that a download wrote whole and made durable, as it was right after that.
+
+    Attributes:
+        fingerprint: Its state.
+        crc64nvme: Of the bytes that came and were written, in S3's text form.
+    """
+
+    fingerprint: Fingerprint
+    crc64nvme: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """The end of one transfer: an answer, or the error as the library raised it."""
+    """The end of one transfer: an answer, or the error as the library raised it.
+
+    Attributes:
+        answer: What S3 said.
+        error: Why it failed.
+        received: What a download wrote, where the engine saw every byte of it.
+    """
 
     answer: Answer | None = None
     error: BaseException | None = None
+    received: Received | None = None
 
 
 @dataclass(slots=True, eq=False)
