@@ -20,8 +20,6 @@ from botocore import exceptions as boto
 from botocore.httpsession import get_cert_path
 from urllib3.exceptions import NameResolutionError
 
-from creative_s3.core.aws import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -321,11 +319,12 @@ class Lines:
 
 
 def lines_to(connection: Connection, endpoint_url: str) -> Lines:
-    """Return connections to an address, with the times and certificates of the settings."""
+    """Return connections to an address, with the times and certificates of a connection's own client."""
+    config = connection.client.meta.config
     return Lines(
         endpoint_url,
-        connect_timeout_s=CONNECT_TIMEOUT_S,
-        read_timeout_s=READ_TIMEOUT_S,
+        connect_timeout_s=config.connect_timeout,
+        read_timeout_s=config.read_timeout,
         ca_bundle=connection.session.get_config_variable("ca_bundle"),
     )
 
