@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 from creative_s3.core import files, objects
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 _READ_TOGETHER_BYTES = 4 << 20
 _NO_CHECKSUM = "S3 holds no checksum of this object, so that only its size was compared"
-_LOOKS_FOR_ROOM_BYTES = 1 << 20
-"""For what is smaller it is soon seen whether there is room."""
 
 
 class DownloadJob(Job):
@@ -75,21 +72,17 @@ class DownloadJob(Job):
             folder = path.parent
             if not os.path.isdir(folder):  # noqa: PTH112 - for each of many small files
                 folder.mkdir(parents=True, exist_ok=True)
-            if stored.size_bytes >= _LOOKS_FOR_ROOM_BYTES:
-                self._look_for_room(folder, stored.size_bytes)
+            free_bytes = self.around.room.take(folder, stored.size_bytes)
         except OSError as error:
             raise translate(error, item=str(path)) from error
-        self._partial = files.partial_path(path)
-        return None
-
-    def _look_for_room(self, folder: Path, size_bytes: int) -> None:
-        free_bytes = shutil.disk_usage(folder).free
-        if free_bytes < size_bytes:
+        if free_bytes < stored.size_bytes:
             raise ItemError(
-                f"there is no room on the disk: {size_bytes} bytes are needed, {free_bytes} are free",
-                item=str(self.request.path),
+                f"there is no room on the disk: {stored.size_bytes} bytes are needed, {free_bytes} are free",
+                item=str(path),
                 hint="free some space, then run the same command again",
             )
+        self._partial = files.partial_path(path)
+        return None
 
     def send(self, engine: Engine, done: Callable[[Reply], None]) -> Callable[[], None]:
         """Fetch this very version into a temporary file beside the destination."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from creative_s3.core.events import Progressed
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from creative_s3.core.transfers.flights import Engine, Reply
     from creative_s3.core.transfers.multipart import MultipartSender
     from creative_s3.core.transfers.outcomes import Download, Outcome, Upload
+
+
+_LOOKED_UP_FOR_S = 0.5
 
 
 class Meter:
@@ -83,6 +88,26 @@ class Folders:
             sync_folder(folder)
 
 
+class Room:
+    """The room on the disk for what is to come; looked up for each folder now and then. For one thread."""
+
+    def __init__(self) -> None:
+        self._free: dict[Path, tuple[float, int]] = {}
+
+    def take(self, folder: Path, size_bytes: int) -> int:
+        """Return how many bytes are free, and expect `size_bytes` of them to be used.
+
+        Raises:
+            OSError: The folder cannot be reached.
+        """
+        now = time.monotonic()
+        looked_at, free_bytes = self._free.get(folder, (0.0, 0))
+        if free_bytes < size_bytes or now - looked_at > _LOOKED_UP_FOR_S:
+            looked_at, free_bytes = now, shutil.disk_usage(folder).free
+        self._free[folder] = (looked_at, free_bytes - size_bytes)
+        return free_bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What every job needs."""
@@ -92,6 +117,7 @@ class Surroundings:
     clock: Callable[[], float]
     multipart: MultipartSender
     conditions: Conditions
+    room: Room = field(default_factory=Room)
 
 
 class Job(ABC):
