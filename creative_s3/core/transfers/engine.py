@@ -50,7 +50,7 @@ class TransferEngine:
 
     Args:
         connection: Where to.
-        engine: ``auto`` is CRT where it can serve, else classic.
+        engine: ``auto`` is direct, with CRT for larger downloads, where both can serve; else classic.
         emit: Takes events; any thread calls it.
         max_bandwidth: Bytes per second at most, all transfers together; None for as fast as it goes.
         max_in_flight: Items begun at once; by default four times ``max_parallel_uploads``, so that no
@@ -108,7 +108,7 @@ class TransferEngine:
 
     @property
     def name(self) -> str:
-        """The engine in use: ``crt`` or ``classic``."""
+        """The engine in use: ``direct``, ``crt`` or ``classic``."""
         return self._terms.engine.name
 
     @property
