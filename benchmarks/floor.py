@@ -2,8 +2,8 @@
 
 Run it alone: ``python -m benchmarks.floor [--rounds N]``. No index, plan, price, catalog, retry or progress;
 the requests have the condition, tags, metadata and checksum of ours, and downloads are checked, made durable
-and named as ours are. The ratio to s5cmd says what no better program of this kind could undercut on this machine:
-the server's work for such requests, and the libraries' imports.
+and named as ours are. The ratio to s5cmd says what no better program of this kind could undercut here: the
+server's work for such requests, and the libraries' imports.
 """
 
 from __future__ import annotations
