@@ -376,4 +376,4 @@ def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
     answer = through.client.get_object(Bucket=bucket, Key="k")
     with contextlib.closing(answer["Body"]) as body:
         assert body.read() == b"here"
-    assert open_engine("auto", through, tally=RequestTally()).name == "crt"
+    assert open_engine("auto", through, tally=RequestTally()).name == "direct"
