@@ -145,7 +145,7 @@ def _put(line: Line, requests: DirectRequests, path: Path) -> None:
     content = path.read_bytes()
     crc64nvme = crc64nvme_of(content)
     flight = Flight(f"floor/{path.name}", path, len(content), _ignore, _ignore, if_none_match="*")
-    head = requests.put(
+    request = requests.put(
         flight,
         {
             "ChecksumCRC64NVME": crc64nvme,
@@ -155,7 +155,7 @@ def _put(line: Line, requests: DirectRequests, path: Path) -> None:
             "Tagging": _TAGS,
         },
     )
-    line.send(head or b"", content)
+    line.send(requests.signed(request) if request else b"", content)
     said, pieces = line.receive(has_body=True)
     for _ in pieces:
         pass
@@ -167,8 +167,8 @@ def _get(line: Line, requests: DirectRequests, path: Path) -> None:
     from creative_s3.core.transfers.checksums import Crc64
     from creative_s3.core.transfers.flights import Flight, answer_of
 
-    head = requests.get(Flight(f"floor/{path.name}", path, 0, _ignore, _ignore))
-    line.send(head or b"")
+    request = requests.get(Flight(f"floor/{path.name}", path, 0, _ignore, _ignore))
+    line.send(requests.signed(request) if request else b"")
     said, pieces = line.receive(has_body=True)
     crc = Crc64()
     partial = path.with_name(f".{path.name}")

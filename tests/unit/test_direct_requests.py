@@ -34,13 +34,14 @@ OF_SIGNING = {"authorization", "x-amz-content-sha256", "x-amz-date", "user-agent
 OF_BOTOCORE = {"amz-sdk-invocation-id", "amz-sdk-request", "user-agent"}
 
 
-@pytest.fixture(scope="module", params=["path", "virtual"])
+@pytest.fixture(scope="module", params=["path", "us-east-1", "eu-central-1", "ap-southeast-5", "cn-north-1"])
 def connection(request: pytest.FixtureRequest) -> Connection:
     endpoint = "http://127.0.0.1:9" if request.param == "path" else None
+    region = "us-east-1" if request.param == "path" else request.param
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        return connect(S3Config(bucket_name="a-bucket", endpoint_url=endpoint))
+        return connect(S3Config(bucket_name="a-bucket", endpoint_url=endpoint, region=region))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,9 @@ def test_an_upload_is_asked_for_as_botocore_does(
     if head is None:
         assert any(part in {"", ".", ".."} for part in key.split("/"))
         return
-    assert said(head) == by_botocore(botocores, "put_object", key, {**arguments, "ContentLength": size_bytes})
+    assert said(direct.signed(head)) == by_botocore(
+        botocores, "put_object", key, {**arguments, "ContentLength": size_bytes}
+    )
 
 
 @given(key=KEYS)
@@ -103,9 +106,9 @@ def test_a_download_and_a_look_are_asked_for_as_botocore_does(
 ) -> None:
     with_checksum = {"ChecksumMode": "ENABLED"}
     if head := direct.get(a_flight(key)):
-        assert said(head) == by_botocore(botocores, "get_object", key, with_checksum)
+        assert said(direct.signed(head)) == by_botocore(botocores, "get_object", key, with_checksum)
     if head := direct.head(key):
-        assert said(head) == by_botocore(botocores, "head_object", key, with_checksum)
+        assert said(direct.signed(head)) == by_botocore(botocores, "head_object", key, with_checksum)
 
 
 def test_conditions_are_part_of_the_request(direct: DirectRequests) -> None:
@@ -113,9 +116,18 @@ def test_conditions_are_part_of_the_request(direct: DirectRequests) -> None:
     over = direct.put(a_flight("k", if_match="abc"), {})
     assert new is not None
     assert over is not None
-    assert said(new)[2]["if-none-match"] == "*"
-    assert said(over)[2]["if-match"] == '"abc"'
-    assert b"if-none-match;" in new  # and it is signed
+    assert said(direct.signed(new))[2]["if-none-match"] == "*"
+    assert said(direct.signed(over))[2]["if-match"] == '"abc"'
+    assert b"if-none-match;" in direct.signed(new)  # and it is signed
+
+
+def test_a_request_is_signed_when_it_is_sent(connection: Connection) -> None:
+    times = [1_700_000_000.0]
+    direct = DirectRequests(connection, clock=lambda: times[-1])
+    waiting = direct.put(a_flight("k"), {})
+    assert waiting is not None
+    times.append(1_800_000_000.0)
+    assert b"x-amz-date: 20270115T080000Z" in direct.signed(waiting)
 
 
 @pytest.mark.parametrize("key", ["a//b", "../a", "a/./b", "/a", ""])

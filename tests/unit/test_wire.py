@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -20,6 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creative_s3.core.transfers.wire import BLOCK_BYTES, Lines
+from creative_s3.errors import SettingsError
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
     from creative_s3.core.transfers.wire import AnswerHead, Line
 
+BODY = b"(here the server reads the request's body)"
+FINE = b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n"
 ASK = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"
 
 
@@ -67,12 +72,22 @@ class Teller:
                     return
                 asked += received
             for piece in self.script.pop(0):
-                connection.sendall(piece)
+                if piece is BODY:
+                    self._read_body(connection, asked)
+                else:
+                    connection.sendall(piece)
             if not self.script:
                 break
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_WR)
             connection.close()
+
+    @staticmethod
+    def _read_body(connection: socket.socket, asked: bytes) -> None:
+        head, _, body = asked.partition(b"\r\n\r\n")
+        left = int(re.findall(rb"content-length: (\d+)", head)[0]) - len(body)
+        while left:
+            left -= len(connection.recv(min(left, 65536)))
 
     def close(self) -> None:
         # Closing alone does not wake a thread that waits in accept.
@@ -232,6 +247,34 @@ def test_a_refusal_that_comes_early_ends_the_sending_and_is_read() -> None:
         assert not line.is_reusable
 
 
+def a_put() -> tuple[bytes, list[bytes]]:
+    return b"PUT / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % (3 * BLOCK_BYTES), [bytes(BLOCK_BYTES)] * 3
+
+
+def after_an_answer(line: Line, blocks: list[bytes]) -> Iterator[bytes]:
+    yield blocks[0]
+    wait_until(lambda: not line.is_fit())
+    yield from blocks[1:]
+
+
+def test_an_interim_answer_does_not_end_the_sending() -> None:
+    with told([b"HTTP/1.1 100 Continue\r\n\r\n", BODY, FINE]) as teller, only_line(teller.url) as (line, _):
+        head, blocks = a_put()
+        line.send(head, after_an_answer(line, blocks))
+        assert line.has_sent_all
+        assert line.receive(has_body=True)[0].status == 200
+        assert line.is_reusable
+
+
+def test_a_success_that_comes_before_the_whole_body_was_sent_is_told_apart() -> None:
+    with told(FINE) as teller, only_line(teller.url) as (line, _):
+        head, blocks = a_put()
+        line.send(head, after_an_answer(line, blocks))
+        assert line.receive(has_body=True)[0].status == 200
+        assert not line.has_sent_all
+        assert not line.is_reusable
+
+
 def test_an_error_that_does_not_end_is_read_as_far_as_it_is_needed() -> None:
     endless = b"HTTP/1.1 500 X\r\n\r\n" + bytes(5 << 20)
     with told(endless) as teller, only_line(teller.url) as (line, _):
@@ -264,21 +307,16 @@ def test_nobody_there_and_no_such_name_are_told_apart() -> None:
     assert type(unknown.value.kwargs["error"]).__name__ == "NameResolutionError"
 
 
-def test_a_kept_connection_on_which_the_server_hung_up_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_connection_on_which_the_server_hung_up_is_not_taken() -> None:
     answer = b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n"
     with told(answer, answer) as teller:
         teller.hangs_up_after = 1
-        monkeypatch.setattr("creative_s3.core.transfers.wire._RESTED_S", -1.0)
         lines = lines_to(teller.url)
         for _ in range(2):
             line = lines.take()
             assert asked(line)[0].status == 200
             lines.give_back(line)
-            ended = threading.Event()
-            for _ in range(200):  # until its hanging up has arrived
-                if not line.is_fit():
-                    break
-                ended.wait(0.02)
+            wait_until(lambda: not line.is_fit())  # noqa: B023 - while it is this one
         lines.close()
         assert teller.connections == 2
 
@@ -325,6 +363,29 @@ def test_tls_carries_the_same_and_trusts_only_whom_it_is_told_to_trust(certifica
             assert asked(line)[1] == content
             lines.give_back(line)
         lines.close()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_what_tls_says_by_itself_is_no_answer(certificate: Path, version: ssl.TLSVersion) -> None:
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate)
+    served.minimum_version = served.maximum_version = version
+    with told([BODY, FINE], [BODY, FINE], tls=served) as teller:
+        lines = lines_to(teller.url, ca_bundle=str(certificate))
+        for _ in range(2):
+            line = lines.take()
+            line.send(*a_put())
+            assert line.has_sent_all
+            assert line.receive(has_body=True)[0].status == 200
+            lines.give_back(line)
+        lines.close()
+        assert teller.connections == 1
+
+
+def test_certificates_may_be_a_folder_and_must_be_there(certificate: Path, tmp_path: Path) -> None:
+    lines_to("https://127.0.0.1:9", ca_bundle=str(certificate.parent)).close()
+    with pytest.raises(SettingsError, match="certificates"):
+        lines_to("https://127.0.0.1:9", ca_bundle=str(tmp_path / "none.pem"))
 
 
 def test_what_waits_over_tls_can_be_broken_off(certificate: Path) -> None:

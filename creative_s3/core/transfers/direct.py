@@ -11,7 +11,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
 from creative_s3.core import files
 from creative_s3.core.faults import response_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from creative_s3.core.aws import Connection
+    from creative_s3.core.transfers.direct_requests import Unsigned
     from creative_s3.core.transfers.wire import AnswerHead, Line, Lines
 
 _TOLD_FROM_BYTES = 1 << 20
@@ -56,18 +57,18 @@ class DirectEngine:
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Begin an upload of a file that goes in one piece."""
-        head = None if self._connection.dialect.refuses else self._requests.put(flight, arguments)
-        if head is None:
+        request = None if self._connection.dialect.refuses else self._requests.put(flight, arguments)
+        if request is None:
             return self._others().put(flight, arguments)
-        return self._begin("PutObject", _Put(flight, head))
+        return self._begin("PutObject", _Put(flight, request))
 
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
         is_whole = flight.size_bytes <= PART_BYTES and not self._connection.dialect.refuses
-        head = self._requests.get(flight) if is_whole else None
-        if head is None:
+        request = self._requests.get(flight) if is_whole else None
+        if request is None:
             return self._others().get(flight)
-        return self._begin("GetObject", _Get(flight, head))
+        return self._begin("GetObject", _Get(flight, request))
 
     def close(self) -> None:
         """Let go of connections and threads."""
@@ -78,7 +79,7 @@ class DirectEngine:
 
     def _begin(self, operation: str, exchange: _Exchange) -> Callable[[], None]:
         self._tally.add(operation)
-        self._pool.run(exchange.run, self._lines)
+        self._pool.run(exchange.run, self._lines, self._requests)
         return exchange.cancel
 
     def _others(self) -> CrtEngine:
@@ -97,9 +98,9 @@ class _Exchange:
     operation = ""
     has_body = True
 
-    def __init__(self, flight: Flight, head: bytes) -> None:
+    def __init__(self, flight: Flight, request: Unsigned) -> None:
         self._flight = flight
-        self._head = head
+        self._request = request
         self._told = 0
         self._lock = threading.Lock()
         self._line: Line | None = None
@@ -113,26 +114,28 @@ class _Exchange:
             if self._line is not None:
                 self._line.break_off()
 
-    def run(self, lines: Lines) -> None:
+    def run(self, lines: Lines, requests: DirectRequests) -> None:
         """Carry it out and tell its end."""
         try:
-            reply = Reply(answer=self._result(lines), received=self._received)
+            reply = Reply(answer=self._result(lines, requests), received=self._received)
         except BaseException as error:  # noqa: BLE001 - the reply carries it on
             reply = Reply(answer=self._flight.answer, error=error)
         self._flight.done(reply)
 
-    def _result(self, lines: Lines) -> Answer:
+    def _result(self, lines: Lines, requests: DirectRequests) -> Answer:
+        if self._is_cancelled:
+            raise _CancelledError
         line = lines.take()
         try:
-            return self._on(line, lines)
+            return self._on(line, lines, requests)
         except BotoCoreError:
             # Whoever keeps connections meets one that the server has just given up, and asks once more.
             if line.is_new or line.has_answered or self._is_cancelled:
                 raise
         self._tell(-self._told)
-        return self._on(lines.new(), lines)
+        return self._on(lines.new(), lines, requests)
 
-    def _on(self, line: Line, lines: Lines) -> Answer:
+    def _on(self, line: Line, lines: Lines, requests: DirectRequests) -> Answer:
         with self._lock:
             if self._is_cancelled:
                 lines.give_back(line)
@@ -140,10 +143,12 @@ class _Exchange:
             self._line = line
         is_over = False
         try:
-            self._send(line)
+            self._send(line, requests.signed(self._request))
             head, pieces = line.receive(has_body=self.has_body)
             if head.status not in _OK:
                 raise _refused(head, line.error_body(pieces), self.operation)
+            if not line.has_sent_all:  # whatever the server says, it cannot have the content
+                raise ConnectionClosedError(endpoint_url=requests.endpoint_url)
             answer = self._flight.answer = answer_of(head.headers.items())
             self._take(pieces)
             is_over = True
@@ -159,8 +164,8 @@ class _Exchange:
                 line.close()
         return answer
 
-    def _send(self, line: Line) -> None:
-        line.send(self._head)
+    def _send(self, line: Line, head: bytes) -> None:
+        line.send(head)
 
     def _take(self, pieces: Iterator[memoryview]) -> None:
         for _ in pieces:
@@ -177,9 +182,9 @@ class _Put(_Exchange):
 
     operation = "PutObject"
 
-    def _send(self, line: Line) -> None:
+    def _send(self, line: Line, head: bytes) -> None:
         body = self._flight.body
-        line.send(self._head, self._blocks() if body is None else body)
+        line.send(head, self._blocks() if body is None else body)
 
     def _blocks(self) -> Iterator[bytes]:
         """Read the file while it is sent; its checksum was sent before."""
@@ -205,7 +210,7 @@ class _Get(_Exchange):
     def _take(self, pieces: Iterator[memoryview]) -> None:
         path = self._flight.path
         crc = Crc64()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             for piece in pieces:
                 crc.update(piece)

@@ -152,6 +152,8 @@ class DownloadJob(Job):
         assert partial is not None  # noqa: S101 - send comes first
         if reply.error is not None:
             raise self._failure(reply.error) from reply.error
+        if reply.answer and reply.answer.etag and reply.answer.etag != stored.etag:
+            raise self._failure(_another(self.request.key))
         if reply.answer and stored.crc64nvme is None and reply.answer.etag == stored.etag:
             self._crc64nvme = reply.answer.crc64nvme
             self._has_none = reply.answer.crc64nvme is None and reply.answer.is_telling
@@ -237,6 +239,15 @@ class DownloadJob(Job):
             already_there=already_there,
             warning=_NO_CHECKSUM if proof is Proof.UNVERIFIABLE else None,
         )
+
+
+def _another(key: str) -> PreconditionFailedError:
+    """Return the error for a server that sent another version than it was asked for."""
+    return PreconditionFailedError(
+        "the object was replaced",
+        item=key,
+        hint="run the same command again: it plans from what is there now",
+    )
 
 
 def _nothing_to_cancel() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
     from creative_s3.core.transfers.choice import EngineName
+    from creative_s3.core.transfers.direct_requests import Unsigned
     from creative_s3.core.transfers.flights import RequestTally
     from creative_s3.core.transfers.wire import AnswerHead, Line
 
@@ -122,11 +123,11 @@ class _Direct:
 
     def asked(self, key: str) -> Answer:
         """Ask for one object; where the answer is not as usual, have botocore ask again."""
-        head = self._requests.head(key)
-        if head is not None:
+        request = self._requests.head(key)
+        if request is not None:
             self._tally.add("HeadObject")
             try:
-                said = self._said(head)
+                said = self._said(request)
                 if said.status == _OK:
                     return from_headers(key, said.headers)
             except (BotoCoreError, ValueError):  # an answer that cannot be understood is none
@@ -144,13 +145,13 @@ class _Direct:
             line.break_off()
         self._lines.close()
 
-    def _said(self, head: bytes) -> AnswerHead:
+    def _said(self, request: Unsigned) -> AnswerHead:
         line = self._lines.take()
         self._under_way.add(line)
         try:
             if self._is_closed:
                 line.break_off()
-            line.send(head)
+            line.send(self._requests.signed(request))
             said, _ = line.receive(has_body=False)
         except BaseException:
             line.close()

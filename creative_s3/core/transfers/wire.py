@@ -11,14 +11,16 @@ import select
 import socket
 import ssl
 import threading
-import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 from botocore.httpsession import get_cert_path
 from urllib3.exceptions import NameResolutionError
+
+from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +31,6 @@ BLOCK_BYTES = 256 << 10
 _MOST_HEAD_BYTES = 64 << 10
 _MOST_ERROR_BYTES = 1 << 20
 _END_OF_HEAD = b"\r\n\r\n"
-_RESTED_S = 0.5
-"""A connection that waited longer is looked at before it is used: servers hang up on idle ones."""
 _FINAL = 200
 _NO_BODY = frozenset({204, 304})
 
@@ -58,9 +58,10 @@ class Line:
         self._start = 0
         self._end = 0
         self._is_last = False
-        self._used_at = time.monotonic()
         self.has_answered = False
+        self.has_sent_all = True
         self.is_new = True
+        self._early: AnswerHead | None = None
 
     # -- one exchange
 
@@ -72,13 +73,15 @@ class Line:
             OSError: Reading `body` failed, if it does so.
         """
         self.has_answered = False
+        self.has_sent_all = True
         if isinstance(body, bytes):
             self._send(head + body)
             return
         self._send(head)
         for block in body:
-            if self._is_readable():
+            if self._has_answer():
                 self._is_last = True  # what was not sent is still to come, as the server sees it
+                self.has_sent_all = False
                 return
             self._send(block)
 
@@ -90,10 +93,10 @@ class Line:
         Raises:
             BotoCoreError: The connection broke, or the answer cannot be understood.
         """
-        while True:
+        head = self._early or self._head()
+        self._early = None
+        while head.status < _FINAL:
             head = self._head()
-            if head.status >= _FINAL:
-                break
         headers = head.headers
         self._is_last = self._is_last or headers.get("connection", "").lower() == "close"
         if not has_body or head.status in _NO_BODY:
@@ -124,11 +127,10 @@ class Line:
 
     def is_fit(self) -> bool:
         """Tell whether a connection that was kept is still good: an idle one has nothing to say."""
-        return time.monotonic() - self._used_at < _RESTED_S or not self._is_readable()
+        return not self._is_readable()
 
     def rest(self) -> None:
         """Note that the exchange ended."""
-        self._used_at = time.monotonic()
         self.is_new = False
 
     def break_off(self) -> None:
@@ -151,22 +153,48 @@ class Line:
         except OSError as error:
             # The server may have answered, and hung up without reading on.
             self._is_last = True
+            self.has_sent_all = False
             if not self._is_readable():
                 raise boto.ConnectionClosedError(endpoint_url=self._address, error=error) from error
 
+    def _has_answer(self) -> bool:
+        """Tell whether the server has answered before it has the whole request; interim answers are none."""
+        while self._is_readable():
+            head = self._head()
+            if head.status >= _FINAL:
+                self._early = head
+                return True
+        return False
+
     def _is_readable(self) -> bool:
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+        if self._end > self._start or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
             return True
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        if not poll.poll(0):
+            return False
+        return not isinstance(self._socket, ssl.SSLSocket) or self._is_answer(self._socket)
+
+    def _is_answer(self, connected: ssl.SSLSocket) -> bool:
+        """Tell whether what came is the other side's, or its end: TLS 1.3 sends tickets of its own, too."""
+        self._make_room()
+        timeout_s = connected.gettimeout()
+        connected.settimeout(0)
+        try:
+            count = connected.recv_into(self._view[self._end :])
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        except OSError:
+            return True  # whoever receives next is told
+        finally:
+            connected.settimeout(timeout_s)
+        self._end += count
+        self.has_answered = self.has_answered or count > 0
+        return True
 
     def _fill(self) -> bool:
-        """Receive behind what is there, which is moved to the front; return False at the end."""
-        if self._start:
-            left = self._end - self._start
-            self._buffer[:left] = self._buffer[self._start : self._end]
-            self._start, self._end = 0, left
+        """Receive behind what is there; return False at the end."""
+        self._make_room()
         try:
             count = self._socket.recv_into(self._view[self._end :])
         except TimeoutError as error:
@@ -176,6 +204,13 @@ class Line:
         self._end += count
         self.has_answered = self.has_answered or count > 0
         return count > 0
+
+    def _make_room(self) -> None:
+        """Move what is there to the front."""
+        if self._start:
+            left = self._end - self._start
+            self._buffer[:left] = self._buffer[self._start : self._end]
+            self._start, self._end = 0, left
 
     def _more(self) -> None:
         if not self._fill():
@@ -330,7 +365,16 @@ def lines_to(connection: Connection, endpoint_url: str) -> Lines:
 
 
 def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_bundle or get_cert_path(verify=True))
+    where = Path(ca_bundle or str(get_cert_path(verify=True)))
+    try:
+        if where.is_dir():
+            context = ssl.create_default_context(capath=where)
+        else:
+            context = ssl.create_default_context(cafile=where)
+    except OSError as error:
+        raise SettingsError(
+            f"the certificates to trust cannot be read: {error}", item=str(where), hint="check AWS_CA_BUNDLE"
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
