@@ -147,6 +147,7 @@ class Run:
         self._cancel_active()
         if self._in_hand is not None:
             self._handle(self._in_hand)  # an exception, such as Ctrl-C, came in the middle of it
+        self._settle_aside()  # it may have come before what arrived together was handed on
         while self._active and self._terms.clock() < (self._give_up_at or 0):
             self._take(max(0.0, (self._give_up_at or 0) - self._terms.clock()))
         self._is_stuck = self._is_stuck or bool(self._active)
