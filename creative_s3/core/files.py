@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _MARK = ".creative-s3-"
-_PARTIAL = re.compile(r"^\..*\.creative-s3-([0-9a-f]{6})[0-9a-f]{2,8}\.part(?:\.[0-9A-Za-z]{1,16})?$")
-_numbers = itertools.count(secrets.randbits(32))
-"""Tell apart what one process writes; a process of the same number elsewhere begins with another."""
+_PARTIAL = re.compile(r"^\..*\.creative-s3-([0-9a-f]{6})[0-9a-f]{2}\.part(?:\.[0-9A-Za-z]{1,16})?$")
+_numbers = itertools.count(secrets.randbelow(256))
+"""Tell apart what one process writes."""
 _NAME_BYTES = 200
 """What is kept of a long name in a temporary one, so that all of it stays under 255 bytes."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -196,8 +196,13 @@ def _of(status: os.stat_result, path: Path) -> Fingerprint:
 def partial_path(destination: Path) -> Path:
     """Return a new temporary name beside `destination`; it tells which process writes it."""
     kept = os.fsdecode(os.fsencode(destination.name)[:_NAME_BYTES])
-    number = next(_numbers) & 0xFFFFFFFF
-    return destination.with_name(f".{kept}{_MARK}{os.getpid() & 0xFFFFFF:06x}{number:08x}.part")
+    partial = destination
+    for _ in range(256):
+        number = next(_numbers) & 0xFF
+        partial = destination.with_name(f".{kept}{_MARK}{os.getpid() & 0xFFFFFF:06x}{number:02x}.part")
+        if not os.path.lexists(partial):  # another machine's process may have the same number
+            break
+    return partial
 
 
 def sweep_partials(directory: Path) -> tuple[Path, ...]:
