@@ -31,7 +31,7 @@ _NAMED = re.compile(
     (
       (?: secret [_-]? (?:access)? [_-]? key | secret | password | passwd | credential | signature
         | (?:session|security|access|refresh|id|web[_-]?identity) [_-]? token | customer-key )
-      ["']? \s* (?: [:=>] | \\n | %3D ) \s* b? ["']?
+      ["']? \s* (?: [:=>] | \\n | %3D ) \s* (?: b? ["'] )?
     )
     [^\s"'<>&,;)}\]]{4,}  # "passwd: a link" is a sentence
     """

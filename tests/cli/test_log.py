@@ -147,3 +147,7 @@ def test_only_the_latest_crash_logs_are_kept(tmp_path: Path, monkeypatch: pytest
     kept = sorted(entry.name for entry in latest.parent.iterdir())
     assert len(kept) == 20
     assert latest.name in kept
+
+
+def test_a_signature_that_begins_like_a_literal_of_bytes_is_redacted_whole() -> None:
+    assert log.redact("k?Signature=Bq3w%2FzX&Expires=1") == f"k?Signature={log.REDACTED}&Expires=1"

@@ -253,7 +253,7 @@ def a_put() -> tuple[bytes, list[bytes]]:
 
 def after_an_answer(line: Line, blocks: list[bytes]) -> Iterator[bytes]:
     yield blocks[0]
-    wait_until(lambda: not line.is_fit())
+    wait_until(lambda: line.has_answered or not line.is_fit())
     yield from blocks[1:]
 
 
