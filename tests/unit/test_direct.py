@@ -1,0 +1,62 @@
+"""The direct engine against a server that says what it is told to say: no success without its grounds."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ConnectionClosedError
+
+from creative_s3 import S3Config
+from creative_s3.core.aws import connect
+from creative_s3.core.transfers.direct import DirectEngine
+from creative_s3.core.transfers.flights import Flight, Reply, RequestTally
+from tests.unit.test_wire import told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+CRC = "AAECAwQFBgc="
+
+
+def an_engine(url: str, monkeypatch: pytest.MonkeyPatch) -> DirectEngine:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    connection = connect(S3Config(bucket_name="a-bucket", endpoint_url=url))
+    return DirectEngine(connection, tally=RequestTally())
+
+
+def test_a_success_before_the_whole_body_was_sent_is_a_broken_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(bytes(12 << 20))
+    fine = f'HTTP/1.1 200 X\r\nETag: "e"\r\nx-amz-checksum-crc64nvme: {CRC}\r\nContent-Length: 0\r\n\r\n'
+    replies: SimpleQueue[Reply] = SimpleQueue()
+    with told(fine.encode()) as teller:
+        engine = an_engine(teller.url, monkeypatch)
+        engine.put(
+            Flight("k", path, path.stat().st_size, lambda _: None, replies.put), {"ChecksumCRC64NVME": CRC}
+        )
+        reply = replies.get(timeout=60)
+        engine.close()
+
+    assert isinstance(reply.error, ConnectionClosedError)
+
+
+def test_a_download_never_writes_into_a_file_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial = tmp_path / "partial"
+    partial.write_bytes(b"another's")
+    replies: SimpleQueue[Reply] = SimpleQueue()
+    with told(b'HTTP/1.1 200 X\r\nETag: "e"\r\nContent-Length: 4\r\n\r\nours') as teller:
+        engine = an_engine(teller.url, monkeypatch)
+        engine.get(Flight("k", partial, 4, lambda _: None, replies.put))
+        reply = replies.get(timeout=60)
+        engine.close()
+
+    assert isinstance(reply.error, FileExistsError)
+    assert partial.read_bytes() == b"another's"
