@@ -190,7 +190,7 @@ def test_runs_that_evict_from_one_cache_at_once_do_not_meet(cache: ACache, strai
     runs = [straight.start(*EVERYTHING) for _ in range(3)]
     codes = sorted(run.wait(timeout=90) for run in runs)
     assert codes[0] == 0
-    assert set(codes) <= {0, 3, 6}  # 3: it had planned before another run had finished, and found files gone
+    assert set(codes) <= {0, 6}
     assert here(cache) == []
     cache.check_nothing_is_lost()
     assert straight("tiers", "undo", "--json").data["promoted"] == len(NAMES)

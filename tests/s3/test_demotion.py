@@ -494,6 +494,26 @@ def test_a_run_that_an_error_ends_is_in_the_history_with_it(cache: ACache, s3: S
     assert (run.command, run.exit_code, run.files) == ("tiers manage", 8, 0)
 
 
+def test_what_another_run_has_demoted_since_the_plan_was_made_is_no_failure(cache: ACache) -> None:
+    with cache.tiers() as late:
+        plan = late.plan(Policy())
+        assert cache.demote().demoted == 3
+        report = late.apply(plan)
+
+    assert {hold_of(report, name) for name in "abc"} == {Hold.AWAY}
+    assert (report.demoted, report.exit_code) == (0, ExitCode.OK)
+    cache.check_nothing_is_lost()
+
+
+def test_what_somebody_removed_since_the_plan_was_made_is_a_failure(cache: ACache) -> None:
+    with cache.tiers() as late:
+        plan = late.plan(Policy())
+        cache.path("a").unlink()
+        report = late.apply(plan)
+
+    assert (report.demoted, report.exit_code) == (2, ExitCode.ITEMS_FAILED)
+
+
 def test_two_runs_on_one_cache_do_not_meet(cache: ACache) -> None:
     with cache.tiers() as tiers:
         plan = tiers.plan(Policy())

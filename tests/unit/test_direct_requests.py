@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from creative_s3 import S3Config
 from creative_s3.core.aws import Connection, connect
 from creative_s3.core.transfers.direct_requests import DirectRequests
 from creative_s3.core.transfers.flights import Flight
+from tests.unit.test_crt_serializer import asked
 
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz-0123456789", min_size=1, max_size=12)
@@ -72,11 +72,7 @@ def said(head: bytes) -> tuple[str, str, dict[str, str]]:
 def by_botocore(
     serializer: BotocoreCRTRequestSerializer, operation: str, key: str, arguments: dict[str, Any]
 ) -> tuple[str, str, dict[str, str]]:
-    if operation == "put_object":
-        arguments = {**arguments, "ContentMD5": "override-to-be-removed"}
-    call = SimpleNamespace(bucket="a-bucket", key=key, extra_args=arguments)
-    transfer: Any = SimpleNamespace(meta=SimpleNamespace(call_args=call))
-    request = serializer.serialize_http_request(operation, transfer)
+    request = asked(serializer, operation, key, arguments)
     headers = {name.lower(): value for name, value in request.headers if name.lower() not in OF_BOTOCORE}
     if operation != "put_object":
         assert headers.pop("content-length") == "0"  # s3transfer adds it for the Common Runtime

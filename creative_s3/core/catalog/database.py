@@ -29,6 +29,27 @@ _UNREACHABLE = frozenset(
 )
 
 
+def private_tables(script: str, *, cache_kib: int, is_shared: bool = False) -> sqlite3.Connection:
+    """Make tables that nobody else sees and that are gone with their connection.
+
+    Without a name they are in memory until that is short, and then in a temporary file.
+
+    Args:
+        script: Makes the tables.
+        cache_kib: How much memory they may take.
+        is_shared: Whether other threads use them, too; they have to take turns. Files can be attached by URI.
+    """
+    connection = sqlite3.connect("", isolation_level=None, check_same_thread=not is_shared, uri=is_shared)
+    try:
+        for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{cache_kib}"):
+            connection.execute(f"PRAGMA {setting}")
+        connection.executescript(script)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class Database:
     """An open database file. Any thread may use it; they take turns.
 

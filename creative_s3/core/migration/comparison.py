@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from creative_s3.core.catalog.database import explained
+from creative_s3.core.catalog.database import explained, private_tables
 from creative_s3.core.catalog.database import numbers as numbers_of
 from creative_s3.core.migration.queries import (
     AS_COLD,
@@ -70,13 +70,12 @@ class Comparison:
         self.bucket = catalog.bucket
         self._catalog_path = catalog.path
         self._lock = threading.Lock()
-        # Without a name it is private, in memory until that is short, and then in a temporary file.
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True)
+        try:
+            self._database = private_tables(TABLES, cache_kib=_CACHE_KIB, is_shared=True)
+        except sqlite3.Error as error:
+            raise explained(error, self._catalog_path) from error
         try:
             with self._turn() as database:
-                for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
-                    database.execute(f"PRAGMA {setting}")
-                database.executescript(TABLES)
                 database.execute("ATTACH ? AS catalog", (f"file:{quote(str(catalog.path))}?mode=rw",))
         except BaseException:
             self._database.close()

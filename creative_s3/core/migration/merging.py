@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
+from creative_s3.core.catalog.database import private_tables
 from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.index.documents import Tolerance
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
@@ -42,8 +43,8 @@ _SPAN = 1 << 40
 _CACHE_KIB = 4 * 1024
 _GROUP = 400
 # A row without text is a section, at the place where it stands among the entries of the top level.
-_TABLES = """
-    CREATE TABLE theirs (
+_SIDE = """
+    CREATE TABLE {} (
         id INTEGER PRIMARY KEY,
         section INTEGER NOT NULL,
         name NOT NULL,
@@ -51,16 +52,9 @@ _TABLES = """
         digest TEXT,
         UNIQUE (section, name)
     );
-    CREATE TABLE ours (
-        id INTEGER PRIMARY KEY,
-        section INTEGER NOT NULL,
-        name NOT NULL,
-        text TEXT,
-        digest TEXT,
-        UNIQUE (section, name)
-    );
-    CREATE TABLE became (id INTEGER PRIMARY KEY, digest TEXT NOT NULL);
 """
+_BECAME = "CREATE TABLE became (id INTEGER PRIMARY KEY, digest TEXT NOT NULL);"
+_TABLES = _SIDE.format("theirs") + _SIDE.format("ours") + _BECAME
 _PUT = (
     "INSERT INTO {} VALUES (?, ?, ?, ?, ?) ON CONFLICT (section, name)"
     " DO UPDATE SET text=excluded.text, digest=excluded.digest WHERE text IS NOT NULL"
@@ -128,15 +122,8 @@ class IndexMerge:
         self._tolerance = Tolerance()
         self.decoder = json.JSONDecoder(**self._tolerance.number_hooks())
         self._stones: dict[str, Mapping[str, Any] | None] = {"ours": None, "theirs": None}
-        # Without a name it is private, in memory until that is short, and then in a temporary file.
-        self._database = sqlite3.connect("", isolation_level=None)
-        try:
-            for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
-                self._database.execute(f"PRAGMA {setting}")
-            self._database.executescript(_TABLES)
-        except BaseException:
-            self._database.close()
-            raise
+        with self._room():
+            self._database = private_tables(_TABLES, cache_kib=_CACHE_KIB)
 
     def __enter__(self) -> Self:
         return self

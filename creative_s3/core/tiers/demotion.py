@@ -168,14 +168,20 @@ class Demoter:
         except OSError as error:
             return _Tried(move, error=translate(error, item=path))
 
-    @staticmethod
-    def _kept(one: _Tried) -> Settled:
+    def _kept(self, one: _Tried) -> Settled:
         if one.stays is not None:
             return stayed(one.move, one.stays.hold, one.stays.detail)
         error = one.error or CreativeS3Error("it failed without a reason")
         if isinstance(error, FileVanishedError):
+            if self._went_meanwhile(one.move.file.file_path):
+                return stayed(one.move, Hold.AWAY)
             error.hint = "it is gone, and not by this run; if it was moved: run the same command again"
         return failed(one.move, error)
+
+    def _went_meanwhile(self, path: str) -> bool:
+        """Tell whether another run has demoted a file since our plan was made."""
+        last = self._movements.last_demotion_of(path)
+        return last is not None and datetime.fromisoformat(last.at) >= self._now.replace(microsecond=0)
 
     def _remove(self, proved: Sequence[_Tried]) -> list[Settled]:
         """Remove a group of proved files, each if it is still the one that was proved."""
