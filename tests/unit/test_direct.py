@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ConnectionClosedError
 
 from creative_s3 import S3Config
-from creative_s3.core.aws import connect
+from creative_s3.core.aws import Connection, connect
+from creative_s3.core.models import StoredObject
 from creative_s3.core.transfers.direct import DirectEngine
+from creative_s3.core.transfers.engine import Download, TransferEngine
 from creative_s3.core.transfers.flights import Flight, Reply, RequestTally
+from creative_s3.errors import PreconditionFailedError
 from tests.unit.test_wire import told
 
 if TYPE_CHECKING:
@@ -21,11 +24,14 @@ if TYPE_CHECKING:
 CRC = "AAECAwQFBgc="
 
 
-def an_engine(url: str, monkeypatch: pytest.MonkeyPatch) -> DirectEngine:
+def a_connection(url: str, monkeypatch: pytest.MonkeyPatch) -> Connection:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    connection = connect(S3Config(bucket_name="a-bucket", endpoint_url=url))
-    return DirectEngine(connection, tally=RequestTally())
+    return connect(S3Config(bucket_name="a-bucket", endpoint_url=url))
+
+
+def an_engine(url: str, monkeypatch: pytest.MonkeyPatch) -> DirectEngine:
+    return DirectEngine(a_connection(url, monkeypatch), tally=RequestTally())
 
 
 def test_a_success_before_the_whole_body_was_sent_is_a_broken_connection(
@@ -60,3 +66,20 @@ def test_a_download_never_writes_into_a_file_that_is_there(
 
     assert isinstance(reply.error, FileExistsError)
     assert partial.read_bytes() == b"another's"
+
+
+def test_another_version_than_was_asked_for_never_becomes_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a server that does not look at If-Match, of an object of which only the size is known."""
+    asked_for = StoredObject(
+        key="k", size_bytes=4, etag="asked-for", last_modified=None, storage_class="STANDARD", metadata={}
+    )
+    target = tmp_path / "out" / "k"
+    with told(b'HTTP/1.1 200 X\r\nETag: "another"\r\nContent-Length: 4\r\n\r\nours') as teller:
+        connection = a_connection(teller.url, monkeypatch)
+        with TransferEngine(connection) as transfers:
+            (outcome,) = transfers.download([Download("k", target, stored=asked_for)])
+
+    assert isinstance(outcome.error, PreconditionFailedError)
+    assert list(target.parent.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,8 +146,9 @@ def a_run(  # noqa: PLR0913 - each of them is a choice of the test
     tick: Callable[[], None],
     pool: DaemonPool | None = None,
     kind: type[Sketch] = Sketch,
+    clock: Clock | None = None,
 ) -> Run:
-    clock = Clock()
+    clock = clock or Clock()
 
     def later() -> None:
         clock.now += 20
@@ -238,3 +240,35 @@ def test_an_interruption_right_after_a_reply_was_handed_on_does_not_lose_its_out
 
     (outcome,) = run.left_over()
     assert (outcome.error, outcome.already_there) == (None, True)
+
+
+class RealClock(Clock):
+    """The time that passes."""
+
+    def __call__(self) -> float:
+        return time.monotonic()
+
+
+class Disturbed(Lengthy):
+    """Jobs that are proved together; Ctrl-C comes once, while the second reply is looked at."""
+
+    settles_long = False
+    has_come = False
+
+    def settle_at_once(self, reply: Reply) -> Outcome | None:
+        if self.request.key == "k1" and not Disturbed.has_come:
+            Disturbed.has_come = True
+            raise KeyboardInterrupt
+        return super().settle_at_once(reply)
+
+
+def test_an_interruption_before_replies_were_handed_on_together_does_not_lose_their_outcomes() -> None:
+    desk = Desk(refuse_every=1)
+    run = a_run(desk, 2, limit=2, tick=desk.answer, kind=Disturbed, clock=RealClock())
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run.outcomes())
+
+    # The other one's reply was a refusal, and a refusal after an interruption has no outcome.
+    assert {outcome.request.key for outcome in run.left_over()} == {"k0"}
+    assert not run.is_stuck
