@@ -10,7 +10,7 @@ import pytest
 from creative_s3.errors import FileChangedError
 from tests.faults.programme import Hold, Rule, Way
 from tests.faults.workshop import KIB, PART, PUT
-from tests.s3.moving import MULTIPART, a_file, an_upload, only
+from tests.s3.moving import MIB, MULTIPART, a_file, an_upload, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,8 +70,11 @@ def test_a_file_edited_in_secret_while_it_is_sent_is_sent_again(
     assert bench.unfinished() == []
 
 
-def test_a_file_edited_at_every_try_is_reported_as_changed(bench: Bench, tmp_path: Path) -> None:
-    path = a_file(tmp_path, 60 * KIB)
+@pytest.mark.parametrize("size_bytes", [60 * KIB, 4 * MIB], ids=["from memory", "read while it is sent"])
+def test_a_file_edited_at_every_try_is_reported_as_changed(
+    bench: Bench, tmp_path: Path, size_bytes: int
+) -> None:
+    path = a_file(tmp_path, size_bytes)
     bench.proxy.follow(Rule(Hold(Way.UP, 20 * KIB), PUT))
 
     tick = at_each(bench.proxy, lambda: edited(path), most=9)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import secrets
-import threading
-import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -28,7 +24,6 @@ from creative_s3.errors import (
 from tests.s3.moving import (
     KIB,
     METADATA,
-    MIB,
     MULTIPART,
     SIZES,
     TAGS,
@@ -275,45 +270,6 @@ def test_a_file_name_that_is_no_utf8_is_uploaded_and_downloaded(
 
 
 # -- files that do not hold still
-
-
-AN_UPLOAD_S = 0.008
-"""Less than reading, sending and proving 4 MiB takes anywhere."""
-
-
-def test_a_file_that_is_written_to_all_the_time_never_ends_as_a_success_with_wrong_content(
-    connection: Connection, engine: EngineName, tmp_path: Path
-) -> None:
-    path = a_file(tmp_path, 4 * MIB)
-    request = an_upload(path)
-    stop = threading.Event()
-    written_at: list[float] = []
-
-    def scribble() -> None:
-        with path.open("r+b") as file:
-            while not stop.is_set():
-                file.seek(secrets.randbelow(4 * MIB - 8))
-                file.write(secrets.token_bytes(8))
-                file.flush()
-                written_at.append(time.monotonic())
-
-    writer = threading.Thread(target=scribble)
-    writer.start()
-    try:
-        outcome = only(put(connection, engine, request))
-    finally:
-        stop.set()
-        writer.join()
-
-    if (
-        outcome.error is None
-    ):  # on a busy machine the writer may not get its turn for as long as an upload takes
-        pauses_s = [after - before for before, after in itertools.pairwise(written_at)]
-        assert max(pauses_s) > AN_UPLOAD_S
-        return
-    assert isinstance(outcome.error, FileChangedError)
-    assert outcome.attempts == 4
-    assert outcome.proof is None
 
 
 def test_a_file_changed_once_while_it_is_sent_is_sent_again(
