@@ -172,7 +172,8 @@ def accelerated(connection: Connection) -> Connection:
             item=connection.config.bucket_name,
             hint="set S3_USE_ACCELERATE=false",
         )
-    changes = Config(s3={"use_accelerate_endpoint": True})
+    s3: Any = connection.client_options["config"].s3 | {"use_accelerate_endpoint": True}
+    changes = Config(s3=s3)
     options = connection.client_options | {"config": connection.client_options["config"].merge(changes)}
     return replace(connection, client=_another_client(connection, changes), client_options=options)
 
@@ -254,8 +255,9 @@ def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa
     Raises:
         BotoCoreError: The AWS configuration cannot be used.
     """
-    options = Config(signature_version=UNSIGNED, s3={"addressing_style": "path"} if endpoint_url else None)
-    return botocore.session.Session().create_client(
+    session = botocore.session.Session()
+    options = Config(signature_version=UNSIGNED, s3=_s3_options(session, endpoint_url))
+    return session.create_client(
         "s3", region_name=config.region, endpoint_url=endpoint_url, config=_hurried(1).merge(options)
     )
 
@@ -306,7 +308,7 @@ def _connect(
     options: dict[str, Any] = {
         "region_name": config.region,
         "endpoint_url": endpoint_url,
-        "config": _client_config(config, endpoint_url),
+        "config": _client_config(config, endpoint_url).merge(Config(s3=_s3_options(session, endpoint_url))),
     }
     client = clients.client("s3", **options)
     guard = RequestGuard(endpoint_url, lambda: server_header(config, endpoint_url))
@@ -347,7 +349,6 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
         user_agent_extra=f"creative-s3/{__version__}",
         # A proxy of the environment is for other machines; it could not reach a server on this one.
         proxies={} if endpoint_url and _is_loopback(urlsplit(endpoint_url).hostname or "") else None,
-        s3=_s3_options(endpoint_url),
     )
 
 
@@ -359,10 +360,18 @@ def _hurried(attempts: int) -> Config:
     )
 
 
-def _s3_options(endpoint_url: str | None) -> Any:  # noqa: ANN401 - botocore keeps the type to itself
-    if endpoint_url is None:
-        return None
-    if _is_loopback(urlsplit(endpoint_url).hostname or ""):
-        # As over https: the CRC64NVME guards the body, and its SHA-256 would cost more than sending it.
-        return {"addressing_style": "path", "payload_signing_enabled": False}
-    return {"addressing_style": "path"}
+def _s3_options(session: botocore.session.Session, endpoint_url: str | None) -> Any:  # noqa: ANN401 - botocore keeps the type to itself
+    """Return how requests are addressed and signed, the same whatever the address and the engine.
+
+    A body is not read for its signature: its CRC64NVME is a signed header, as with the direct engine and the
+    Common Runtime, and reading it twice would cost more than sending it. A profile may ask for it.
+    """
+    profile: dict[str, Any] = session.get_config_variable("s3") or {}
+    options = {"payload_signing_enabled": profile.get("payload_signing_enabled", False)}
+    if endpoint_url is not None:
+        return options | {"addressing_style": "path"}
+    return options | {
+        # botocore's own choice is the global host: for presigned addresses, and for us-east-1.
+        "addressing_style": profile.get("addressing_style", "virtual").replace("auto", "virtual"),
+        "us_east_1_regional_endpoint": profile.get("us_east_1_regional_endpoint", "regional"),
+    }

@@ -116,9 +116,26 @@ def test_a_file_that_has_become_shorter_ends_the_part_at_once(tmp_path: Path) ->
     path.write_bytes(b"12345")
 
     with PartBody(path, 3, 10, progress=lambda _: None, pass_on=lambda _: None) as body:
-        assert body.read() == b"45"
+        assert body.read(10) == b"45"
         with pytest.raises(ShortenedError):
-            body.read()
+            body.read(10)
+
+
+def test_a_read_never_gives_more_than_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(secrets.token_bytes(2 * BLOCK_BYTES))
+    passed_on: list[int] = []
+    start, size_bytes = 7, BLOCK_BYTES + 50
+
+    with PartBody(path, start, size_bytes, progress=lambda _: None, pass_on=passed_on.append) as body:
+        pieces = [body.read(count) for count in (0, 1, BLOCK_BYTES - 2, 7, 30)]
+        rest = body.read()
+        after = body.read(1) + body.read()
+
+    assert [len(piece) for piece in pieces] == [0, 1, BLOCK_BYTES - 2, 1, 30]
+    assert b"".join((*pieces, rest)) == path.read_bytes()[start : start + size_bytes]
+    assert after == b""
+    assert passed_on == [BLOCK_BYTES, 50]
 
 
 # -- the record

@@ -71,6 +71,8 @@ def _crt_obstacle(connection: Connection) -> str | None:
         return "requests go through a proxy"
     if meta.config.signature_version is UNSIGNED or "v4" not in str(meta.config.signature_version):
         return "it signs with signature version 4 only"
+    if (meta.config.s3 or {}).get("payload_signing_enabled"):
+        return "the AWS profile asks for signatures of what is sent (payload_signing_enabled)"
     if connection.dialect.refuses:
         return "the server refuses some of what it sends"
     return None

@@ -122,10 +122,7 @@ class DirectRequests:
 
 
 def _pattern(connection: Connection) -> Any:  # noqa: ANN401 - botocore's prepared request
-    """Return the request that botocore would send for an object, and send nothing.
-
-    A presigned address would be another one: botocore takes the global endpoint for it.
-    """
+    """Return the request that botocore would send for an object, and send nothing."""
     made: list[Any] = []
 
     def keep(request: Any, **_: Any) -> AWSResponse | None:  # noqa: ANN401 - botocore's signature

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 BLOCK_BYTES = 256 << 10
-"""What one read gives, whatever was asked: urllib3 asks for 16 KiB, and each would cost a system call."""
+"""What is read from the file at once: urllib3 asks for 16 KiB, and each would cost a system call."""
 
 
 class ShortenedError(BaseException):
@@ -26,7 +26,8 @@ class PartBody:
         start: The range's first byte.
         size_bytes: The range's length.
         progress: Takes the bytes that were read since the last call; negative when they are sent again.
-        pass_on: Called with the size of each block before it is read; it may wait, or raise to stop.
+        pass_on: Called with the size of each block of the file before it is read; it may wait, or raise to
+            stop.
 
     Raises:
         OSError: The file cannot be opened.
@@ -47,30 +48,43 @@ class PartBody:
         self._pass_on = pass_on
         self._at = 0
         self._counted = 0
+        self._ahead = memoryview(b"")
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
 
-    def read(self, size_bytes: int | None = None) -> bytes:  # noqa: ARG002 - see `BLOCK_BYTES`
-        """Return the next block; empty at the end.
+    def read(self, size_bytes: int | None = None) -> bytes:
+        """Return the next bytes of the range, at most so many; empty at the end.
+
+        Args:
+            size_bytes: The most that is returned; None or less than 0 for all that is left.
 
         Raises:
             ShortenedError: The file has become shorter.
         """
-        wanted = min(BLOCK_BYTES, self._size_bytes - self._at)
-        if wanted <= 0:
-            return b""
-        self._pass_on(wanted)
-        block = os.pread(self._descriptor, wanted, self._start + self._at)
-        if not block:
-            raise ShortenedError
-        self._at += len(block)
+        if size_bytes is None or size_bytes < 0:
+            return b"".join(iter(lambda: self.read(BLOCK_BYTES), b""))
+        if not self._ahead:
+            self._read_ahead()
+        taken = bytes(self._ahead[:size_bytes])
+        self._ahead = self._ahead[len(taken) :]
+        self._at += len(taken)
         if self._at > self._counted:
             self._count()
-        return block
+        return taken
+
+    def _read_ahead(self) -> None:
+        wanted = min(BLOCK_BYTES, self._size_bytes - self._at)
+        if wanted <= 0:
+            return
+        self._pass_on(wanted)
+        self._ahead = memoryview(os.pread(self._descriptor, wanted, self._start + self._at))
+        if not self._ahead:
+            raise ShortenedError
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place in the range, as botocore does to send it again and to learn its length."""
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size_bytes}[whence]
         self._at = origin + offset
+        self._ahead = memoryview(b"")
         if self._at < self._counted:
             self._count()
         return self._at
