@@ -7,6 +7,7 @@ come from boto3's own chain (environment, profiles, SSO, roles).
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -15,16 +16,17 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
+from creative_s3 import env_values
 from creative_s3.errors import SettingsError
+from creative_s3.misspelt import Misspelt, misspelt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 STORAGE_CLASSES = (
     "STANDARD",
@@ -54,6 +56,9 @@ ENVIRONMENT_NAMES: Mapping[str, str] = {
     "log_level": "LOG_LEVEL",
     "cache_dir": "CACHE_DIR",
 }
+_FIELDS: Mapping[str, str] = {name: field for field, name in ENVIRONMENT_NAMES.items()}
+_from_file: ContextVar[env_values.EnvValues] = ContextVar("from_file")
+"""What the env file of the `S3Config` that is being made says: pydantic's own reader guesses and skips."""
 _ALLOWED: Mapping[str, str] = {
     "storage_class": ", ".join(STORAGE_CLASSES),
     "log_level": ", ".join(LOG_LEVELS),
@@ -143,6 +148,18 @@ class _AwsRegionSource(EnvSettingsSource):
         return {"region": region} if region else {}
 
 
+class _EnvFileSource(PydanticBaseSettingsSource):
+    """The env file, read by `env_values`."""
+
+    def __call__(self) -> dict[str, Any]:
+        read = _from_file.get(None) or _read(".env")
+        return {_FIELDS[name]: value.text for name, value in read.settings.items() if value.text}
+
+    def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic's
+        """Give nothing for a single field: `__call__` gives all of them."""
+        return None, field_name, False
+
+
 class S3Config(BaseSettings):
     """Everything that can be set, checked and frozen.
 
@@ -167,8 +184,6 @@ class S3Config(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="S3_",
-        env_file=".env",
-        env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -212,28 +227,36 @@ class S3Config(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: keyword arguments, environment, ``.env``, AWS's own region."""
-        return init_settings, env_settings, dotenv_settings, _AwsRegionSource(settings_cls)
+        return init_settings, env_settings, _EnvFileSource(settings_cls), _AwsRegionSource(settings_cls)
 
     @classmethod
     def from_env(cls, env_file: str | Path | None = ".env", **overrides: Any) -> Self:  # noqa: ANN401 - any field
         """Read the environment and an env file; `overrides` that are not None win.
 
         Raises:
-            SettingsError: A value is wrong; names the setting, the problem and the allowed values.
+            SettingsError: A value is wrong, a line of the env file is not understood, or a name is misspelt.
         """
         given = {name: value for name, value in overrides.items() if value is not None}
+        read = _read(env_file)
+        token = _from_file.set(read)
         try:
-            return cls(_env_file=env_file, **given)
+            config = cls(**given)
         except ValidationError as error:
-            raise _explain(error, given, env_file) from None
-        except UnicodeDecodeError:
-            raise SettingsError(
-                f"{env_file} is not UTF-8 text", item=str(env_file), hint="save it as UTF-8, then run again"
-            ) from None
+            raise _explain(error, given, env_file, read) from None
+        finally:
+            _from_file.reset(token)
+        for one in _misspelt(given, env_file, read):
+            if one.is_slip:
+                raise SettingsError(
+                    f"{one.name} ({one.place}) is not a setting; {one.meant} is, and is not set",
+                    item=one.name,
+                    hint=f"correct the name; if it is another program's, set {one.meant} as well",
+                )
+        return config
 
     @property
     def workspace(self) -> Path:
@@ -274,11 +297,12 @@ def origins(
     config: S3Config, *, flags: Mapping[str, object], env_file: str | Path | None = ".env"
 ) -> tuple[Origin, ...]:
     """Tell for each setting of `config` where it came from, in the order of ``ENVIRONMENT_NAMES``."""
+    read = _read(env_file)
     return tuple(
         Origin(
             name=name,
             value=_as_text(getattr(config, field)),
-            source=_source(field, flags, env_file),
+            source=_source(field, flags, env_file, read),
         )
         for field, name in ENVIRONMENT_NAMES.items()
     )
@@ -290,27 +314,53 @@ def _as_text(value: object) -> str | None:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _source(field: str, flags: Mapping[str, object], env_file: str | Path | None) -> str:
+def _source(
+    field: str, flags: Mapping[str, object], env_file: str | Path | None, read: env_values.EnvValues
+) -> str:
     if flags.get(field) is not None:
         return "flag"
     from_environment = EnvSettingsSource(S3Config)()
-    if _lookup(from_environment, field) is not None:
+    if from_environment.get(field) is not None:
         return "environment"
-    if env_file and Path(env_file).is_file():
-        from_file = DotEnvSettingsSource(S3Config, env_file=env_file)()
-        if _lookup(from_file, field) is not None:
-            return str(env_file)
+    if (value := read.settings.get(ENVIRONMENT_NAMES.get(field, field))) and value.text:
+        return str(env_file)
     if field == "region" and (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
         return "AWS_REGION" if os.environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
     return "default"
 
 
-def _lookup(values: Mapping[str, Any], field: str) -> object:
-    return values.get(field)
+def _read(env_file: str | Path | None) -> env_values.EnvValues:
+    if env_file is None:
+        return env_values.EnvValues({}, {})
+    return env_values.read(Path(env_file), _FIELDS.keys(), os.environ)
+
+
+def doubtful_names(given: Collection[str] = (), env_file: str | Path | None = ".env") -> tuple[Misspelt, ...]:
+    """Return the names in the environment and the env file that look like settings and are none.
+
+    Args:
+        given: The fields that are set by arguments.
+        env_file: The file that the settings are read from.
+    """
+    return _misspelt(given, env_file, _read(env_file))
+
+
+def _misspelt(
+    given: Collection[str], env_file: str | Path | None, read: env_values.EnvValues
+) -> tuple[Misspelt, ...]:
+    strangers = [name for name in os.environ if name.upper() not in _FIELDS]
+    taken = {name.upper() for name, value in os.environ.items() if value}
+    taken |= {name for name, value in read.settings.items() if value.text}
+    taken |= {ENVIRONMENT_NAMES.get(field, field) for field in given}
+    places = {name: f"{env_file}, line {line}" for name, line in read.others.items()}
+    return misspelt(strangers, places, [name for name in _FIELDS if name not in taken])
 
 
 def _explain(
-    error: ValidationError, given: Mapping[str, object], env_file: str | Path | None
+    error: ValidationError,
+    given: Mapping[str, object],
+    env_file: str | Path | None,
+    read: env_values.EnvValues,
 ) -> SettingsError:
     """Turn pydantic's error into ours; values stay out, they might be secrets in the wrong place."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
@@ -318,7 +368,9 @@ def _explain(
     name = ENVIRONMENT_NAMES.get(field, field)
     wrong = error.errors(include_url=False, include_context=False)[0]["input"]
     problem = _problem(field, first["type"], first["msg"], wrong)
-    source = _source(field, given, env_file)
+    source = _source(field, given, env_file, read)
+    if source == str(env_file):
+        source += f", line {read.settings[name].line}"
     allowed = _ALLOWED.get(field)
     return SettingsError(
         f"{name} (from {source}): {problem}",

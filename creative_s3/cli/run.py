@@ -93,9 +93,11 @@ class Run:
         Raises:
             SettingsError: A value is wrong.
         """
-        from creative_s3.settings import S3Config
+        from creative_s3.settings import S3Config, doubtful_names
 
         config = S3Config.from_env(**self.flags)
+        for name in doubtful_names(self.flags):
+            self.output.warn(f"{name.name} ({name.place}) is not a setting; {name.meant} is, and is not set")
         look = self.output.look
         log.configure(
             config.log_level, verbose=look.verbose, hushed=look.quiet or look.json, write=self._write_log

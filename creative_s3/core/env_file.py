@@ -1,6 +1,6 @@
 """The ``.env`` file: putting settings in it, and keeping every other line byte for byte.
 
-Reading settings is `settings`'s. The file is replaced whole or not at all, and only its owner can read it.
+Reading is `env_values`'s. The file is replaced whole or not at all, and only its owner can read it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from creative_s3.core.files import write_private
+from creative_s3.env_bytes import decoded, lines_of, read_bytes
+from creative_s3.env_text import assignments
 from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_ASSIGNMENT = r"(?P<before>\s*(?:export\s+)?{name}\s*=\s*)"
+_ASSIGNMENT = re.compile(r"\ufeff?[ \t]*(?:export[ \t]+)?[^=\s]+[ \t]*=[ \t]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 
 
@@ -54,42 +56,37 @@ def edited(path: Path, values: Mapping[str, str]) -> EnvFile:
     Raises:
         SettingsError: It is not UTF-8 text, or cannot be read.
     """
-    text = ""
-    is_new = not path.exists()
-    if not is_new:
-        try:
-            text = path.read_bytes().decode("utf-8")
-        except UnicodeDecodeError:
-            raise SettingsError(
-                f"{path} is not UTF-8 text", item=str(path), hint="save it as UTF-8"
-            ) from None
-        except OSError as error:
-            raise SettingsError(
-                f"{path} cannot be read: {error.strerror}", item=str(path), hint=f"ls -l {path}"
-            ) from error
-    lines = text.splitlines(keepends=True)
+    content = read_bytes(path)
+    text = decoded(path, content or b"")
+    if content is not None and not path.is_file():
+        raise SettingsError(
+            f"{path} is a pipe or a device, and cannot be changed",
+            item=str(path),
+            hint="write a file of its own",
+        )
+    places = {one.name.upper(): one.line - 1 for one in assignments(path, text, values)}
+    lines = lines_of(text)
     ending = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     changed: list[str] = []
     for name, value in values.items():
-        place = _last_assignment(lines, name)
-        line = f"{name}={quoted(value)}{ending}"
-        if place is None:
-            if lines and not lines[-1].endswith(("\n", "\r")):
+        if name not in places:
+            if lines and not lines[-1].endswith("\n"):
                 lines[-1] += ending
-            lines.append(line)
+            lines.append(f"{name}={quoted(value)}{ending}")
             changed.append(name)
-        else:
-            match = re.match(_ASSIGNMENT.format(name=name), lines[place])
-            line = f"{match['before'] if match else f'{name}='}{quoted(value)}{ending}"
-            if lines[place] != line:
-                lines[place] = line
-                changed.append(name)
+            continue
+        place = places[name]
+        match = _ASSIGNMENT.match(lines[place])
+        line = f"{match[0] if match else f'{name}='}{quoted(value)}{ending}"
+        if lines[place] != line:
+            lines[place] = line
+            changed.append(name)
     return EnvFile(
         path=path,
         text="".join(lines),
         changed=tuple(changed),
         kept=sum(bool(line.strip()) for line in lines) - len(values),
-        is_new=is_new,
+        is_new=content is None,
     )
 
 
@@ -103,21 +100,18 @@ def write(file: EnvFile) -> None:
 
 
 def quoted(value: str) -> str:
-    """Return a value so that dotenv and a shell read exactly it.
+    """Return a value so that every program that reads env files, shells included, reads exactly it.
 
     Raises:
-        SettingsError: It has a line break or both kinds of quotation marks.
+        SettingsError: There is no such form, as with a line break or with both kinds of quotation marks.
     """
     if _PLAIN.fullmatch(value):
         return value
-    if "'" not in value and "\n" not in value and "\r" not in value and "\\" not in value:
-        return f"'{value}'"
+    if not re.search(r"[\r\n\0]", value):
+        if not re.search(r"'|\$\{|\\\\|\\$", value):
+            return f"'{value}'"
+        if not re.search(r"[\\\"$`]", value):
+            return f'"{value}"'
     raise SettingsError(
         "the value cannot be written into an env file", item=value, hint="set it in the environment"
     )
-
-
-def _last_assignment(lines: list[str], name: str) -> int | None:
-    pattern = re.compile(_ASSIGNMENT.format(name=name))
-    found = [place for place, line in enumerate(lines) if pattern.match(line)]
-    return found[-1] if found else None

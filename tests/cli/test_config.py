@@ -185,3 +185,44 @@ def test_the_source_of_credentials_follows_botocores_order(
     environment: dict[str, str], profile: dict[str, str] | None, source: str
 ) -> None:
     assert credentials_source(environment, {"work": profile} if profile else {}) == source
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "creative_s3", *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_an_env_file_that_is_a_pipe_is_read_once_for_the_whole_command() -> None:
+    os.mkfifo(".env")
+    with subprocess.Popen(["/bin/sh", "-c", "printf 'S3_PREFIX=piped\\nS3_BUKET=x\\n' > .env"]):
+        done = run("config", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["data"]["settings"]
+    assert (found["S3_PREFIX"], found["S3_REGION"]["origin"]) == (
+        {"value": "piped", "origin": ".env"},
+        "default",
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["config", "migrate plan", "doctor", "status", "assets list", "init --bucket my-assets --yes"]
+)
+def test_a_line_that_cannot_be_read_ends_every_command_with_4(command: str) -> None:
+    Path(".env").write_text('S3_BUCKET_NAME=assets\nS3_PREFIX="team\n', encoding="utf-8")
+    done = run(*command.split())
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert ".env, line 2: S3_PREFIX lacks the closing quotation mark" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_may_be_another_programs_is_only_a_warning() -> None:
+    Path(".env").write_text("S3_BUCKET=assets\n", encoding="utf-8")
+    done = run("config")
+    assert done.returncode == 0
+    assert "S3_BUCKET (.env, line 1) is not a setting; S3_BUCKET_NAME is, and is not set" in done.stderr

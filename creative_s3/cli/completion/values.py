@@ -162,21 +162,26 @@ def _given_to_typer(context: Any, option: str) -> str | None:  # noqa: ANN401 - 
 
 
 def _in_env_file(variable: str) -> str | None:
-    """Return a variable's value in ``.env``; what is not plain is left to the library that knows it all."""
+    """Return a setting's value in ``.env``; what is not plain is left to the reader that knows it all.
+
+    A pipe is left alone: what it gives can be read once, and is the command's.
+    """
+    path = Path(".env")
     try:
-        with open(".env", encoding="utf-8") as file:  # noqa: PTH123 - the current directory, by its name
-            lines = [line.strip().removeprefix("export ") for line in file]
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
     except (OSError, UnicodeDecodeError):
         return None
-    for line in reversed(lines):
-        name, _, value = line.partition("=")
-        if name.strip().upper() == variable:
-            value = value.strip()
-            if any(character in value for character in "\\$\"'#"):
-                from dotenv import dotenv_values
+    if any(character in line for line in lines for character in "\\$\"'`~"):
+        from creative_s3 import env_values
+        from creative_s3.errors import SettingsError
 
-                return next(
-                    (value for key, value in dotenv_values(".env").items() if key.upper() == variable), None
-                )
-            return value or None
+        try:
+            found = env_values.read(path, {variable}, os.environ).settings.get(variable)
+        except SettingsError:
+            return None
+        return (found.text or None) if found else None
+    for line in reversed(lines):
+        name, _, value = line.strip().removeprefix("export ").partition("=")
+        if name.strip().upper() == variable:
+            return value.partition(" #")[0].strip() or None
     return None

@@ -1,0 +1,125 @@
+"""What the lines of an env file are: the assignments, and the lines that set nothing.
+
+An env file is read by several programs: python-dotenv, ``docker --env-file``, compose, and shells that
+source it. What they agree on is read. What they read differently is refused with its line: a setting that
+means one bucket here and another one there is worse than none. `env_values` says what a value is, `env_bytes`
+reads the file, and `core.env_file` writes it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from creative_s3.env_bytes import lines_of
+from creative_s3.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+BLANK = r"[ \t]"
+_ASSIGNMENT = re.compile(rf"{BLANK}*(?:export{BLANK}+)?(?P<name>[^=#\s'\"]+){BLANK}*=(?P<gap>{BLANK}*)")
+_BARE = re.compile(rf"{BLANK}*(?:export{BLANK}+)?(?P<name>\w+){BLANK}*(?:#.*)?")
+_FIRST_WORD = re.compile(r"\W*(?:(?:export|set|setenv|declare|readonly)\s+(?:-\w+\s+)?)?\W?(?P<name>\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A line, or a few, that give a name a value.
+
+    Attributes:
+        name: As written.
+        line: Where it begins; the first line is 1.
+        lines: How many lines it has.
+        quote: The quotation mark around the value; empty for none.
+        raw: The value between the marks, or without its comment, as written.
+        tail: What follows the closing mark.
+    """
+
+    name: str
+    line: int
+    lines: int
+    quote: str
+    raw: str
+    tail: str
+
+
+def assignments(path: Path, text: str, ours: Collection[str]) -> tuple[Assignment, ...]:
+    """Return the assignments of an env file, in their order.
+
+    Args:
+        path: For the messages.
+        text: The whole text.
+        ours: The names of settings, in capitals. A line that is about one of them and does not set it is
+            refused; other lines that set nothing are another program's.
+
+    Raises:
+        SettingsError: A quotation mark is missing, or a line's meaning is not certain; names both.
+    """
+    lines = [line.removesuffix("\n").removesuffix("\r") for line in lines_of(text.removeprefix("\ufeff"))]
+    found: list[Assignment] = []
+    at = 0
+    while at < len(lines):
+        one = _assignment(path, lines, at, ours)
+        if one is not None:
+            found.append(one)
+        at += 1 if one is None else one.lines
+    return tuple(found)
+
+
+def refused(path: Path, line: int, name: str, problem: str, *, hint: str | None = None) -> SettingsError:
+    """Return the error for a line of an env file; it never has the value."""
+    return SettingsError(
+        f"{path}, line {line}: {name} {problem}",
+        item=name,
+        hint=hint or f"correct line {line} of {path}, then run: creative-s3 config",
+    )
+
+
+def _assignment(path: Path, lines: list[str], at: int, ours: Collection[str]) -> Assignment | None:
+    line = lines[at]
+    if not line.strip() or line.lstrip().startswith("#"):
+        return None
+    match = _ASSIGNMENT.match(line)
+    mentioned = _mentioned(line, ours)
+    if match is None or (mentioned and match["name"].upper() != mentioned):
+        if mentioned and _BARE.fullmatch(line) is None:
+            raise refused(path, at + 1, mentioned, "is not set by this line", hint=f"write {mentioned}=VALUE")
+        return None
+    name, rest = match["name"], line[match.end() :]
+    if rest[:1] in {"'", '"'}:
+        return _quoted(path, lines, at, match, ours)
+    raw = "" if match["gap"] and rest.startswith("#") else re.sub(rf"{BLANK}+#.*", "", rest)
+    raw = raw.strip(" \t")
+    if raw.endswith("\\"):
+        raise refused(path, at + 1, name, "ends with a backslash: some programs read the next line, too")
+    if other := re.search(rf"[\s;&]({'|'.join(map(re.escape, ours))})=", raw, re.IGNORECASE):
+        raise refused(path, at + 1, other[1], "is set within another value", hint="write one setting a line")
+    return Assignment(name, at + 1, 1, "", raw, "")
+
+
+def _mentioned(line: str, ours: Collection[str]) -> str | None:
+    """Return the setting that a line is about, whether or not it sets it."""
+    first = _FIRST_WORD.match(line)
+    if first and first["name"].upper() in ours:
+        return first["name"].upper()
+    if _ASSIGNMENT.match(line):
+        return None
+    inside = re.search(rf"(?<![\w-])({'|'.join(map(re.escape, ours))})[ \t]*[=:]", line, re.IGNORECASE)
+    return inside[1].upper() if inside else None
+
+
+def _quoted(path: Path, lines: list[str], at: int, match: re.Match[str], ours: Collection[str]) -> Assignment:
+    name, begin, quote = match["name"], match.end() + 1, lines[at][match.end()]
+    text = "\n".join((lines[at][begin:], *lines[at + 1 :]))
+    inside = re.match(rf"(?:\\.|[^{quote}\\])*", text, re.DOTALL)
+    raw = inside[0] if inside else ""
+    count = raw.count("\n") + 1
+    tail, _, _ = text[len(raw) + 1 :].partition("\n")
+    swallows = any(_mentioned(line, ours) for line in lines[at + 1 : at + count])
+    has_more = bool(tail.strip()) and not tail.lstrip().startswith("#")
+    if len(raw) >= len(text) or (count > 1 and (swallows or has_more or name.upper() in ours)):
+        raise refused(path, at + 1, name, f"lacks the closing quotation mark ({quote})")
+    return Assignment(name, at + 1, count, quote, raw, tail)
