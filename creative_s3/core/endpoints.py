@@ -161,6 +161,11 @@ def is_aws(endpoint_url: str) -> bool:
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
+def is_directory_bucket(bucket: str) -> bool:
+    """Tell whether a name is that of a directory bucket of S3 Express One Zone, which lists in no order."""
+    return bucket.endswith("--x-s3")
+
+
 def provider_of(server: str) -> Provider:
     """Read a Server header; several of them are joined by commas."""
     if server.startswith("SeaweedFS "):

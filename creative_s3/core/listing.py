@@ -7,8 +7,6 @@ server needs to answer. Whether a listing is complete is for `core.object_store`
 
 from __future__ import annotations
 
-import itertools
-import operator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,18 +61,6 @@ class Page:
                 last_modified=_moment(time),
                 storage_class=storage_class,
             )
-
-    def repeated_after(self, last: str | None) -> str | None:
-        """Return the first key that does not come after the one before it; None when all do.
-
-        Args:
-            last: The last key of the page before; None on the first page. The order of the characters is that
-                of their UTF-8, which is S3's (AWS: "ListObjectsV2").
-        """
-        keys = self.keys if last is None else (last, *self.keys)
-        if all(map(operator.lt, keys, itertools.islice(keys, 1, None))):
-            return None
-        return next(after for before, after in itertools.pairwise(keys) if after <= before)
 
 
 def list_page(client: Any, **arguments: Any) -> Page:  # noqa: ANN401 - boto3's clients have no common type

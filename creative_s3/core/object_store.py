@@ -11,6 +11,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from creative_s3.core.aws import connect, translate
+from creative_s3.core.endpoints import Provider, is_directory_bucket
+from creative_s3.core.key_order import KNOWN_ORDERS, ListingCheck, by_bytes, by_parts
 from creative_s3.core.listing import OPERATION, Page, list_page
 from creative_s3.core.models import StoredObject
 from creative_s3.core.objects import bare_etag, from_answer, head
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from creative_s3.core.aws import Connection
+    from creative_s3.core.key_order import Order
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.heads import Answer
     from creative_s3.settings import S3Config
 
 _BLOCK_BYTES = 1 << 20
+_ORDER_OF: Mapping[Provider, Order] = {Provider.AWS: by_bytes, Provider.SEAWEEDFS: by_parts}
+"""The order in which servers list; those that are not here may have any."""
 
 
 class ObjectStore:
@@ -48,12 +53,15 @@ class ObjectStore:
         CredentialsError: There are no credentials.
         RefusedError: The endpoint is plain http and not this machine.
         SettingsError: No bucket is set.
+        UsageError: `config` is no `S3Config`.
     """
 
     def __init__(self, config: S3Config | None = None, *, connection: Connection | None = None) -> None:
         if connection is None:
+            from creative_s3.core.library.arguments import check_settings  # noqa: PLC0415 - for callers' settings
             from creative_s3.settings import S3Config as Config  # noqa: PLC0415 - only needed without a config
 
+            check_settings(config)
             connection = connect(config or Config.from_env())
         self.connection = connection
         self.bucket = connection.bucket
@@ -70,7 +78,7 @@ class ObjectStore:
             self._tally.add(operation, number)
 
     def objects(self, prefix: str = "") -> Iterator[StoredObject]:
-        """List the bucket's objects under `prefix`, in the order of the keys' bytes; `metadata` stays None.
+        """List the bucket's objects under `prefix`, in the server's order; `metadata` stays None.
 
         Raises:
             BucketNotFoundError: There is no such bucket.
@@ -80,12 +88,15 @@ class ObjectStore:
         for page in self.pages(prefix):
             yield from page.objects()
 
-    def pages(self, prefix: str = "", *, after: str | None = None) -> Iterator[Page]:
-        """List the bucket's objects under `prefix` page by page, for whoever needs them by the thousand.
+    def pages(
+        self, prefix: str = "", *, after: str | None = None, order: Order | None = None
+    ) -> Iterator[Page]:
+        """List the bucket's objects under `prefix` page by page, in the order in which the server has them.
 
         Args:
             prefix: What the keys begin with.
             after: Only keys that come after this one; None for all.
+            order: The only one that the listing may be in; by default any that a server is known to have.
 
         Raises:
             BucketNotFoundError: There is no such bucket.
@@ -93,16 +104,16 @@ class ObjectStore:
             CreativeS3Error: A request failed.
         """
         token: str | None = None
-        last: str | None = None
+        orders = (order,) if order else () if is_directory_bucket(self.bucket) else KNOWN_ORDERS
+        check = ListingCheck(orders)
         while True:
             page = self._page(prefix, token, after)
-            if repeated := page.repeated_after(last):
+            if repeated := check.repeated(page.keys):
                 raise TemporaryError(
                     "the server's listing repeats itself, so it cannot be trusted",
                     item=repeated,
                     hint="run the same command again",
                 )
-            last = page.keys[-1] if page.keys else last
             yield page
             if not page.is_truncated:
                 return
@@ -259,10 +270,16 @@ class ObjectStore:
     def sharded_pages(self, prefix: str, marks: Sequence[str]) -> Iterator[Page]:
         """List as `pages` does, in ranges that meet at `marks`, all at once; their pages come mixed.
 
+        Only where the server's order is known: ranges that were cut in another one would miss keys.
+
         Raises:
             CreativeS3Error: As for `pages`.
         """
-        return sharded_pages(lambda after: self.pages(prefix, after=after), marks)
+        order = _ORDER_OF.get(self.connection.guard.provider)
+        if not marks or order is None or is_directory_bucket(self.bucket):
+            yield from self.pages(prefix)
+            return
+        yield from sharded_pages(lambda after: self.pages(prefix, after=after, order=order), marks, order)
 
     def _page(self, prefix: str, token: str | None, after: str | None) -> Page:
         self._count(OPERATION)

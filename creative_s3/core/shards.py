@@ -14,11 +14,13 @@ from itertools import pairwise
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from creative_s3.core.key_order import by_bytes
 from creative_s3.core.pool import DaemonPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from creative_s3.core.key_order import Order
     from creative_s3.core.listing import Page
 
 SHARD_KEYS = 5_000
@@ -33,15 +35,18 @@ def shard_count(keys: int) -> int:
     return max(1, min(MOST_SHARDS, keys // SHARD_KEYS))
 
 
-def sharded_pages(ask: Callable[[str | None], Iterator[Page]], marks: Sequence[str]) -> Iterator[Page]:
+def sharded_pages(
+    ask: Callable[[str | None], Iterator[Page]], marks: Sequence[str], order: Order = by_bytes
+) -> Iterator[Page]:
     """List everything in ranges, all of them at once.
 
     Each page's keys are in order; the pages of different ranges come mixed. A server that does not know how
     to begin after a key is found out before anything else, and listed in one range.
 
     Args:
-        ask: Lists what comes after a key, in the order of the keys' bytes.
-        marks: Keys at which the ranges meet, in that order; they need not exist.
+        ask: Lists what comes after a key, in `order`.
+        marks: Keys at which the ranges meet; they need not exist.
+        order: The server's own.
 
     Raises:
         Exception: What `ask` raised.
@@ -49,22 +54,23 @@ def sharded_pages(ask: Callable[[str | None], Iterator[Page]], marks: Sequence[s
     if not marks:
         yield from ask(None)
         return
+    marks = sorted(marks, key=order)
     last = ask(marks[-1])
     first = next(last, None)
-    if first is not None and first.keys and first.keys[0] <= marks[-1]:
+    if first is not None and first.keys and order(first.keys[0]) <= order(marks[-1]):
         yield from ask(None)
         return
     if first is not None:
         yield first
-    ranges = [_until(ask(start), end) for start, end in pairwise((None, *marks)) if end is not None]
+    ranges = [_until(ask(start), end, order) for start, end in pairwise((None, *marks)) if end is not None]
     yield from _mixed([*ranges, last])
 
 
-def _until(pages: Iterator[Page], end: str) -> Iterator[Page]:
+def _until(pages: Iterator[Page], end: str, order: Order) -> Iterator[Page]:
     """Yield the pages up to and with the key `end`."""
     for page in pages:
-        if page.keys and page.keys[-1] >= end:
-            yield _first(page, bisect_right(page.keys, end))
+        if page.keys and order(page.keys[-1]) >= order(end):
+            yield _first(page, bisect_right(page.keys, order(end), key=order))
             return
         yield page
 

@@ -101,25 +101,3 @@ def test_keys_that_the_server_did_not_encode_stay_as_they_are() -> None:
 )
 def test_what_is_no_whole_listing_is_left_to_botocore(body: bytes) -> None:
     assert parse_page(body) is None
-
-
-@pytest.mark.parametrize(
-    ("last", "keys", "repeated"),
-    [
-        (None, [], None),
-        (None, ["a", "b"], None),
-        ("a", ["b", "c"], None),
-        ("b", ["b", "c"], "b"),
-        ("c", ["b", "d"], "b"),
-        (None, ["a", "c", "b"], "b"),
-        (None, ["a", "a"], "a"),
-        (None, ["z", "é", "日", "🎨"], None),
-        (None, ["\ue000", "\U0001f3a8"], None),  # by UTF-8, not by UTF-16
-    ],
-)
-def test_a_key_that_does_not_come_after_the_one_before_it_is_found(
-    last: str | None, keys: list[str], repeated: str | None
-) -> None:
-    page = parse_page(xml([{"Key": key, "Size": 1} for key in keys]))
-    assert page is not None
-    assert page.repeated_after(last) == repeated

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+from creative_s3.core.key_order import by_bytes, by_parts
 from creative_s3.core.listing import Page
 from creative_s3.core.shards import MOST_SHARDS, SHARD_KEYS, shard_count, sharded_pages
 
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=3)
+    from creative_s3.core.key_order import Order
+
+TEXT = st.text(
+    st.one_of(st.sampled_from("a-./"), st.characters(codec="utf-8", exclude_characters="\0")),
+    min_size=1,
+    max_size=4,
+)
 
 
 def page_of(keys: Sequence[str], *, more: bool) -> Page:
@@ -28,15 +35,22 @@ def page_of(keys: Sequence[str], *, more: bool) -> Page:
 class Bucket:
     """Answers as S3 does, a few keys a page."""
 
-    def __init__(self, keys: Sequence[str], size: int = 3, *, knows_after: bool = True) -> None:
-        self.keys = sorted(keys)
+    def __init__(
+        self, keys: Sequence[str], size: int = 3, *, knows_after: bool = True, order: Order = by_bytes
+    ) -> None:
+        self.keys = sorted(keys, key=order)
+        self.order = order
         self.size = size
         self.knows_after = knows_after
         self.asked: list[str | None] = []
 
     def ask(self, after: str | None) -> Iterator[Page]:
         self.asked.append(after)
-        left = [key for key in self.keys if after is None or not self.knows_after or key > after]
+        left = [
+            key
+            for key in self.keys
+            if after is None or not self.knows_after or self.order(key) > self.order(after)
+        ]
         for start in range(0, max(1, len(left)), self.size):
             yield page_of(left[start : start + self.size], more=start + self.size < len(left))
 
@@ -46,16 +60,17 @@ class Bucket:
     st.sets(TEXT, max_size=6),
     st.integers(1, 7),
     st.sampled_from(["knows", "ignores"]),
+    st.sampled_from([by_bytes, by_parts]),
 )
 def test_ranges_bring_every_key_once_with_what_belongs_to_it(
-    keys: set[str], marks: set[str], size: int, server: str
+    keys: set[str], marks: set[str], size: int, server: str, order: Order
 ) -> None:
-    bucket = Bucket(sorted(keys), size, knows_after=server == "knows")
+    bucket = Bucket(sorted(keys), size, knows_after=server == "knows", order=order)
 
-    pages = list(sharded_pages(bucket.ask, sorted(marks)))
+    pages = list(sharded_pages(bucket.ask, sorted(marks), order))
 
     assert sorted(key for page in pages for key in page.keys) == sorted(keys)
-    assert all(list(page.keys) == sorted(page.keys) == list(page.etags) for page in pages)
+    assert all(list(page.keys) == sorted(page.keys, key=order) == list(page.etags) for page in pages)
     assert all(len(page.sizes) == len(page.keys) == len(page.times) for page in pages)
 
 

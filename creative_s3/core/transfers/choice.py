@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from botocore import UNSIGNED
 from botocore.utils import get_environ_proxies
 
+from creative_s3.core.endpoints import is_directory_bucket
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt import CrtEngine
 from creative_s3.core.transfers.direct import DirectEngine
@@ -60,7 +61,7 @@ def chosen(
 
 def is_ordinary(bucket: str) -> bool:
     """Tell whether requests for a bucket are signed as usual: directory buckets and access points are not."""
-    return not bucket.endswith("--x-s3") and not bucket.startswith("arn:")
+    return not is_directory_bucket(bucket) and not bucket.startswith("arn:")
 
 
 def _crt_obstacle(connection: Connection) -> str | None:
