@@ -105,7 +105,7 @@ def _move(what: str, endpoint_url: str, bucket: str, folder: str) -> int:
     from creative_s3.core.transfers.wire import lines_to
     from creative_s3.settings import S3Config
 
-    connection = connect(S3Config.from_env(None, bucket_name=bucket, endpoint_url=endpoint_url))
+    connection = connect(S3Config.from_env(env_file=None, bucket_name=bucket, endpoint_url=endpoint_url))
     requests = DirectRequests(connection)
     lines = lines_to(connection, requests.endpoint_url)
     names: SimpleQueue[str] = SimpleQueue()

@@ -54,7 +54,7 @@ def make_cache(cache: Path, assets: int, environment: Mapping[str, str]) -> None
         path.write_bytes(b"x" * chance.randrange(1_000, 8_000))
         aged = written - chance.uniform(2, 9_600) * 3_600  # what was written within the hour would all stay
         os.utime(path, (aged, aged))
-    connection = connect(S3Config.from_env(None, cache_dir=cache))
+    connection = connect(S3Config.from_env(env_file=None, cache_dir=cache))
     workspace = Workspace(cache)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with Catalog(

@@ -26,7 +26,7 @@ from creative_s3.errors import SettingsError
 from creative_s3.misspelt import Misspelt, misspelt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 STORAGE_CLASSES = (
     "STANDARD",
@@ -57,8 +57,8 @@ ENVIRONMENT_NAMES: Mapping[str, str] = {
     "cache_dir": "CACHE_DIR",
 }
 _FIELDS: Mapping[str, str] = {name: field for field, name in ENVIRONMENT_NAMES.items()}
-_from_file: ContextVar[env_values.EnvValues] = ContextVar("from_file")
-"""What the env file of the `S3Config` that is being made says: pydantic's own reader guesses and skips."""
+_from_file: ContextVar[tuple[str | Path | None, env_values.EnvValues]] = ContextVar("from_file")
+"""The env file of the `S3Config` that is being made, and what it says: pydantic's own reader guesses."""
 _ALLOWED: Mapping[str, str] = {
     "storage_class": ", ".join(STORAGE_CLASSES),
     "log_level": ", ".join(LOG_LEVELS),
@@ -85,6 +85,14 @@ _PROBLEMS: Mapping[str, str] = {
     "extra_forbidden": "is not a setting",
 }
 """What pydantic's error types mean to a person; the allowed values are in the hint."""
+_ENV_FILE = ".env"
+_BY_POSITION = ("bucket_name", "region", "prefix")
+_WITHOUT_SETTING: Mapping[str, str] = {
+    "retry_attempts": "leave it out: failed requests are repeated, and what fails then is queued again",
+    "retry_backoff": "leave it out: the pauses between tries grow by themselves",
+    "upload_timeout": "leave it out: a connection on which nothing moves is given up, however large the file",
+}
+"""Settings of the program before this one, and what does their work now."""
 _NOUNS: Mapping[str, str] = {"storage_class": "a storage class", "log_level": "a log level"}
 _LONGEST_WORD_SHOWN = 20
 
@@ -152,7 +160,7 @@ class _EnvFileSource(PydanticBaseSettingsSource):
     """The env file, read by `env_values`."""
 
     def __call__(self) -> dict[str, Any]:
-        read = _from_file.get(None) or _read(".env")
+        _, read = _the_env_file()
         return {_FIELDS[name]: value.text for name, value in read.settings.items() if value.text}
 
     def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic's
@@ -163,8 +171,8 @@ class _EnvFileSource(PydanticBaseSettingsSource):
 class S3Config(BaseSettings):
     """Everything that can be set, checked and frozen.
 
-    ``S3Config.from_env()`` reads the environment and ``.env``; keyword arguments win over both. Building one
-    never touches the network or a bucket.
+    ``S3Config.from_env()`` and ``S3Config()`` read the environment and ``.env``; arguments win over both.
+    Bucket, region and prefix may be given by position. Building one never touches the network or a bucket.
 
     Attributes:
         bucket_name: The bucket; commands that need one say so when it is missing.
@@ -180,6 +188,9 @@ class S3Config(BaseSettings):
         cloudfront_distribution_id: The distribution in front of the bucket.
         log_level: For the log on standard error.
         cache_dir: The pipeline's cache directory, relative to the current directory or absolute.
+
+    Raises:
+        SettingsError: A value is wrong, or there is no such setting.
     """
 
     model_config = SettingsConfigDict(
@@ -221,6 +232,24 @@ class S3Config(BaseSettings):
     ] = Field(default="INFO", validation_alias="log_level")
     cache_dir: Path = Field(default=Path("cache"), validation_alias="cache_dir")
 
+    def __init__(self, *given: object, **settings: Any) -> None:  # noqa: ANN401 - any field
+        if len(given) > len(_BY_POSITION):
+            raise SettingsError(
+                "S3Config takes at most three settings by position: bucket_name, region and prefix",
+                item=f"{len(given)} were given",
+                hint="name the others, for example storage_class='STANDARD_IA'",
+            )
+        for name, value in zip(_BY_POSITION, given, strict=False):
+            if name in settings:
+                raise SettingsError("this setting is given twice", item=name, hint="give it once")
+            settings[name] = value
+        _check_names(settings)
+        named = {name: value for name, value in settings.items() if value is not None}
+        try:
+            super().__init__(**named)
+        except ValidationError as error:
+            raise _explain(error, named, *_the_env_file()) from None
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -234,19 +263,35 @@ class S3Config(BaseSettings):
         return init_settings, env_settings, _EnvFileSource(settings_cls), _AwsRegionSource(settings_cls)
 
     @classmethod
-    def from_env(cls, env_file: str | Path | None = ".env", **overrides: Any) -> Self:  # noqa: ANN401 - any field
-        """Read the environment and an env file; `overrides` that are not None win.
+    def from_env(
+        cls,
+        prefix: str | None = None,
+        *,
+        env_file: str | Path | None = _ENV_FILE,
+        **overrides: Any,  # noqa: ANN401 - any field
+    ) -> Self:
+        """Read the environment and an env file; arguments that are not None win.
+
+        Args:
+            prefix: What all keys begin with; by default ``S3_PREFIX``.
+            env_file: The file; None reads none. One that is named here has to exist.
+            overrides: Any other setting.
 
         Raises:
-            SettingsError: A value is wrong, a line of the env file is not understood, or a name is misspelt.
+            SettingsError: A value is wrong, a line of the env file is not understood, a name is misspelt, or
+                there is no such setting or file; names the setting, the problem and the allowed values.
         """
+        if env_file is not None and env_file != _ENV_FILE and not Path(env_file).exists():
+            raise SettingsError(
+                "there is no such env file", item=str(env_file), hint="name one that exists, or leave it out"
+            )
         given = {name: value for name, value in overrides.items() if value is not None}
+        if prefix is not None:
+            given["prefix"] = prefix
         read = _read(env_file)
-        token = _from_file.set(read)
+        token = _from_file.set((env_file, read))
         try:
             config = cls(**given)
-        except ValidationError as error:
-            raise _explain(error, given, env_file, read) from None
         finally:
             _from_file.reset(token)
         for one in _misspelt(given, env_file, read):
@@ -308,6 +353,24 @@ def origins(
     )
 
 
+def _check_names(settings: Iterable[str]) -> None:
+    """See that each name is a setting.
+
+    Raises:
+        SettingsError: One is not.
+    """
+    for name in settings:
+        if name in ENVIRONMENT_NAMES:
+            continue
+        hint = _WITHOUT_SETTING.get(name)
+        if hint is None:
+            from difflib import get_close_matches  # noqa: PLC0415 - most runs need no comparison
+
+            alike = get_close_matches(name.lower().removeprefix("s3_"), ENVIRONMENT_NAMES, n=1)
+            hint = f"did you mean {alike[0]}?" if alike else f"there are: {', '.join(ENVIRONMENT_NAMES)}"
+        raise SettingsError("there is no such setting", item=name, hint=hint)
+
+
 def _as_text(value: object) -> str | None:
     if value is None:
         return None
@@ -327,6 +390,11 @@ def _source(
     if field == "region" and (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
         return "AWS_REGION" if os.environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
     return "default"
+
+
+def _the_env_file() -> tuple[str | Path | None, env_values.EnvValues]:
+    """Return the file that settings are being read from, and what it holds."""
+    return _from_file.get(None) or (_ENV_FILE, _read(_ENV_FILE))
 
 
 def _read(env_file: str | Path | None) -> env_values.EnvValues:

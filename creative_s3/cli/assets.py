@@ -75,7 +75,7 @@ def list_(
 ) -> Report:
     """List the assets in S3.
 
-    Lists what lies under the prefix, in the order of the keys. An object that is not of our layout is called
+    Lists what lies under the prefix, in the server's order. An object that is not of our layout is called
     "other".
     """
     from creative_s3.cli import views_assets as views

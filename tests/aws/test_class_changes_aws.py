@@ -76,7 +76,7 @@ def test_the_copy_on_aws_is_conditional_and_keeps_what_a_copy_would_lose(aws_buc
         WebsiteRedirectLocation="/elsewhere",
         ChecksumAlgorithm="CRC64NVME",
     )
-    store = ObjectStore(connection=connect(S3Config.from_env(None, bucket_name=BUCKET)))
+    store = ObjectStore(connection=connect(S3Config.from_env(env_file=None, bucket_name=BUCKET)))
     sent: dict[str, Any] = {}
     store.connection.client.meta.events.register(
         "provide-client-params.s3.CopyObject", lambda params, **_: sent.update(params)

@@ -103,7 +103,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def storage() -> S3StorageManager:
-    return S3StorageManager(S3Config.from_env(None, bucket_name=BUCKET))
+    return S3StorageManager(S3Config.from_env(env_file=None, bucket_name=BUCKET))
 
 
 def sync(workspace: Path) -> Discovery:

@@ -86,8 +86,8 @@ def test_an_archived_object_is_data_with_the_command_that_restores_it(
     storage: S3StorageManager, aws_bucket: S3Client, tmp_path: Path
 ) -> None:
     aws_bucket.put_object(Bucket=BUCKET, Key="cold", Body=b"cold", StorageClass="GLACIER")
-    result = storage.download_file("cold", tmp_path / "cold")
+    result = storage.download("cold", tmp_path / "cold")
     assert not result
-    assert isinstance(result.error, ArchivedError)
-    assert f"aws s3api restore-object --bucket {BUCKET} --key cold" in (result.error.hint or "")
+    assert isinstance(result.exception, ArchivedError)
+    assert f"aws s3api restore-object --bucket {BUCKET} --key cold" in (result.exception.hint or "")
     assert list(tmp_path.iterdir()) == []

@@ -51,7 +51,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
 @pytest.fixture
 def cache(aws: S3Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ACache:
     """Three cold assets, proved as an upload would have: moto says nothing of a checksum when it stores."""
-    made = ACache(tmp_path / "work", connect(S3Config.from_env(None, bucket_name=BUCKET)))
+    made = ACache(tmp_path / "work", connect(S3Config.from_env(env_file=None, bucket_name=BUCKET)))
     for name in ("a", "b", "c"):
         made.add(name, os.urandom(2_000))
     with made.opened() as catalog:

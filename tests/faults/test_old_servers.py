@@ -43,7 +43,7 @@ def server() -> Iterator[OldServer]:
 
 
 def connection_to(server: OldServer) -> Connection:
-    return connect(S3Config.from_env(None, bucket_name="bucket", endpoint_url=server.url))
+    return connect(S3Config.from_env(env_file=None, bucket_name="bucket", endpoint_url=server.url))
 
 
 def remembered() -> list[dict[str, object]]:
@@ -138,7 +138,7 @@ def test_what_is_remembered_illegibly_is_not_known(server: OldServer, tmp_path: 
 
 
 def test_aws_is_never_asked(tmp_path: Path) -> None:
-    connection = connect(S3Config.from_env(None, bucket_name="bucket"))
+    connection = connect(S3Config.from_env(env_file=None, bucket_name="bucket"))
 
     Conditions(connection, directory=tmp_path / "servers").learn("k", lambda: b"x", {})
 

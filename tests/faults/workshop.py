@@ -154,7 +154,7 @@ def a_cache(directory: Path, *sizes: int, prefix: str = PREFIX) -> Cache:
         }
     index = {"semantic_assets": entries}
     (directory / "cache" / "index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
-    config = S3Config.from_env(None, cache_dir=directory / "cache")
+    config = S3Config.from_env(env_file=None, cache_dir=directory / "cache")
     operations = S3MigrationManager(config, prefix=prefix).create_migration_plan().everything()
     return Cache(directory, {operation.key: operation.path for operation in operations})
 

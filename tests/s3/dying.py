@@ -70,7 +70,7 @@ def _is_watched(filename: str) -> bool:
 
 def move(cache_dir: Path, prefix: str, action: str, last: int | None) -> int:
     """Demote what is cold, bring it back, or only settle what was left; return how many lines it took."""
-    config = S3Config.from_env(None, prefix=prefix)
+    config = S3Config.from_env(prefix, env_file=None)
     store = S3StorageManager(config)
     workspace = Workspace(cache_dir)
     counter = Counter(last)

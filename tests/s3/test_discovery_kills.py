@@ -37,7 +37,7 @@ def count(frame, event, _argument):
     if calls == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
 
-storage = S3StorageManager(S3Config.from_env(None, **json.loads(settings)))
+storage = S3StorageManager(S3Config.from_env(env_file=None, **json.loads(settings)))
 sys.setprofile(count)
 sync_with_bucket(storage, Path(cache_dir), prefix=prefix)
 sys.setprofile(None)

@@ -48,7 +48,7 @@ def cache(tmp_path: Path, server_env: dict[str, str], monkeypatch: pytest.Monkey
     for name, value in server_env.items():
         if name.startswith(("AWS_", "S3_")):
             monkeypatch.setenv(name, value)
-    made = ACache(tmp_path / "work", connect(S3Config.from_env(None)))
+    made = ACache(tmp_path / "work", connect(S3Config.from_env(env_file=None)))
     for name in ("a", "b"):
         made.add(name)
     for number in range(4):

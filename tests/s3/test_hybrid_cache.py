@@ -108,7 +108,7 @@ def test_what_could_not_be_uploaded_is_sent_by_the_next_upload(
         registered = manager.register_semantic_asset("scene_1", a_file(cache), SCENE)
     assert registered.upload is not None
     assert not registered.upload
-    assert registered.upload.error is not None
+    assert registered.upload.exception is not None
     s3.create_bucket(Bucket=bucket)
     storage = S3StorageManager(connection=connection)
     migration = S3MigrationManager(manager, storage)
@@ -212,7 +212,7 @@ def test_content_of_another_machine_is_not_replaced_unseen(
     with manager_of(other, connection) as manager:
         registered = manager.register_semantic_asset("a", a_file(other, content=b"second"), SCENE)
         assert registered.upload is not None
-        assert isinstance(registered.upload.error, RefusedError)
+        assert isinstance(registered.upload.exception, RefusedError)
     with manager_of(cache, connection) as manager:
         # Our own, made anew, is replaced.
         again = manager.register_semantic_asset("a", a_file(cache, content=b"third"), SCENE)

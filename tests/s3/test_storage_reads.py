@@ -35,7 +35,7 @@ def test_a_download_is_proved_and_makes_the_folders(
     storage.upload_file(path, "products/image.png")
     target = tmp_path / "deep" / "er" / "image.png"
 
-    result = storage.download_file("products/image.png", target)
+    result = storage.download("products/image.png", target)
 
     assert result
     assert (result.proof, result.already_there) == (Proof.CHECKSUM, False)
@@ -49,21 +49,21 @@ def test_the_same_content_is_a_success_and_other_content_is_left_alone(
 ) -> None:
     path = a_file(tmp_path, KIB)
     storage.upload_file(path, "k")
-    assert storage.download_file("k", path).already_there
+    assert storage.download("k", path).already_there
     target = tmp_path / "other"
     target.write_text("mine")
-    refused = storage.download_file("k", target)
-    assert isinstance(refused.error, WouldOverwriteError)
-    assert "replace=True" in (refused.error.hint or "")
+    refused = storage.download("k", target)
+    assert isinstance(refused.exception, WouldOverwriteError)
+    assert "replace=True" in (refused.exception.hint or "")
     assert target.read_text() == "mine"
-    assert storage.download_file("k", target, replace=True)
+    assert storage.download("k", target, replace=True)
     assert target.read_bytes() == path.read_bytes()
 
 
 def test_a_missing_object_is_data(storage: S3StorageManager, tmp_path: Path) -> None:
-    result = storage.download_file("nothing/here", tmp_path / "new")
+    result = storage.download("nothing/here", tmp_path / "new")
     assert not result
-    assert isinstance(result.error, ObjectNotFoundError)
+    assert isinstance(result.exception, ObjectNotFoundError)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -90,16 +90,16 @@ def test_an_object_that_nothing_can_prove_is_there_but_no_success(
             ]
         },
     )
-    result = storage.download_file("k", tmp_path / "new")
+    result = storage.download("k", tmp_path / "new")
     assert (tmp_path / "new").read_bytes() == b"".join(content)
     assert (result.success, result.proof) == (False, Proof.UNVERIFIABLE)
-    assert result.error is not None
-    assert str(tmp_path / "new") in (result.error.hint or "")
+    assert result.exception is not None
+    assert str(tmp_path / "new") in (result.exception.hint or "")
 
 
 def test_a_directory_in_place_of_the_file_is_data(storage: S3StorageManager, tmp_path: Path) -> None:
     storage.upload_file(a_file(tmp_path, 1), "k")
-    assert isinstance(storage.download_file("k", tmp_path).error, UsageError)
+    assert isinstance(storage.download("k", tmp_path).exception, UsageError)
 
 
 def test_what_a_killed_download_left_is_swept(storage: S3StorageManager, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_what_a_killed_download_left_is_swept(storage: S3StorageManager, tmp_pat
     stray = tmp_path / "in" / ".image.png.creative-s3-ffffff00.part"  # no process has so high a number
     stray.parent.mkdir()
     stray.touch()
-    assert storage.download_file("k", stray.with_name("image.png"))
+    assert storage.download("k", stray.with_name("image.png"))
     assert [path.name for path in stray.parent.iterdir()] == ["image.png"]
 
 
@@ -121,12 +121,19 @@ def test_a_listing_has_the_full_keys_in_order(storage: S3StorageManager, s3: S3C
     assert [entry["s3_key"] for entry in listed] == ["products/a", "products/b"]
     assert [entry["size_bytes"] for entry in listed] == [10, 10]
     first = listed[0]
-    assert set(first) == {"s3_key", "size_bytes", "last_modified", "etag", "storage_class"}
+    assert set(first) == {
+        "s3_key",
+        "size_bytes",
+        "last_modified",
+        "last_modified_iso",
+        "etag",
+        "storage_class",
+    }
     assert first["last_modified"] is not None
     assert first["last_modified"].tzinfo is not None
     assert (len(first["etag"]), first["storage_class"]) == (32, "STANDARD")
-    assert len(storage.list_objects()) == 3
-    assert [entry["s3_key"] for entry in storage.list_objects(max_keys=1)] == ["other"]
+    assert len(storage.list_objects(prefix="")) == 3
+    assert [entry["s3_key"] for entry in storage.list_objects("", max_keys=1)] == ["other"]
     assert storage.list_objects("nothing/") == []
 
 
@@ -214,6 +221,21 @@ def test_a_listing_in_ranges_is_the_listing(storage: S3StorageManager, tmp_path:
 
     for marks in ((), ("p/a",), ("p/a", "p/b", "p/z/1"), ("p/é",), ("p/zz",)):
         pages = storage.sharded_pages("p/", marks)
-        assert sorted(stored.key for page in pages for stored in page.objects()) == [
+        assert sorted(stored.key for page in pages for stored in page.objects()) == sorted(
             stored.key for stored in storage.objects("p/")
-        ]
+        )
+
+
+def test_folders_of_which_one_begins_as_the_other_are_listed_whole(
+    s3: S3Client, bucket: str, storage: S3StorageManager
+) -> None:
+    """The server keeps keys as paths: there ``spring/`` comes before ``spring-2025/``, on AWS after it."""
+    folders = ("spring", "spring-2025", "spring.x", "spring 2", "spring0", "spring/deep", "spring-2025/deep")
+    keys = {f"p/{folder}/{number}.png" for folder in folders for number in range(3)} | {"p/spring-file"}
+    for key in keys:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+
+    assert {stored.key for stored in storage.objects("p/")} == keys
+    for mark in sorted(keys):
+        listed = [key for page in storage.sharded_pages("p/", [mark]) for key in page.keys]
+        assert (len(listed), set(listed)) == (len(keys), keys)

@@ -51,7 +51,7 @@ def test_an_upload_is_proved_and_says_everything_about_the_object(
     result = storage.upload_file(path, "products/image.png", {"Type": "product"}, {"campaign": "spring_2025"})
 
     assert result.success
-    assert result.error is None
+    assert result.exception is None
     assert (result.s3_key, result.local_path, result.size_bytes) == ("products/image.png", path, size_bytes)
     assert (result.crc64nvme, result.proof) == (crc64nvme_of_file(path), Proof.CHECKSUM)
     assert result.duration_seconds > 0
@@ -107,8 +107,8 @@ def test_other_content_is_left_alone_and_the_hint_says_how_to_replace_it(
     s3.put_object(Bucket=bucket, Key="k", Body=b"somebody else's")
     result = storage.upload_file(a_file(tmp_path, KIB), "k")
     assert not result.success
-    assert isinstance(result.error, PreconditionFailedError)
-    assert "replace=True" in (result.error.hint or "")
+    assert isinstance(result.exception, PreconditionFailedError)
+    assert "replace=True" in (result.exception.hint or "")
     assert (result.etag, result.crc64nvme, result.proof) == (None, None, None)
     assert body(s3, bucket, "k") == b"somebody else's"
 
@@ -152,13 +152,13 @@ def test_replace_creates_where_nothing_is(storage: S3StorageManager, tmp_path: P
 
 def test_a_file_that_is_not_there_is_data(storage: S3StorageManager) -> None:
     result = storage.upload_file("nowhere.png", "k")
-    assert isinstance(result.error, FileVanishedError)
-    assert "no such file" in result.error.message
+    assert isinstance(result.exception, FileVanishedError)
+    assert "no such file" in result.exception.message
     assert (bool(result), result.size_bytes, storage.requests) == (False, 0, {})
 
 
 def test_a_directory_is_data_too(storage: S3StorageManager, tmp_path: Path) -> None:
-    assert isinstance(storage.upload_file(tmp_path, "k").error, FileUnreadableError)
+    assert isinstance(storage.upload_file(tmp_path, "k").exception, FileUnreadableError)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_s3_does_not_take_is_data_and_nothing_is_sent(
     tags: dict[str, object] | None,
 ) -> None:
     result = storage.upload_file(a_file(tmp_path, 1), key, metadata, tags)
-    assert isinstance(result.error, UsageError)
+    assert isinstance(result.exception, UsageError)
     assert storage.requests == {}
 
 
@@ -200,7 +200,7 @@ def test_a_bucket_that_is_missing_raises_from_every_method(
         lambda: storage.upload_file(path, "k"),
         lambda: storage.upload_file(path, "k", replace=True),
         lambda: storage.batch_upload([(path, "k")]),
-        lambda: storage.download_file("k", tmp_path / "new"),
+        lambda: storage.download("k", tmp_path / "new"),
         storage.list_objects,
         storage.get_bucket_size,
         storage.setup_lifecycle_policy,
@@ -337,4 +337,4 @@ def test_a_manager_serves_many_threads(storage: S3StorageManager, tmp_path: Path
     for thread in threads:
         thread.join()
     assert all(results)
-    assert len(storage.list_objects()) == 16
+    assert len(storage.list_objects(prefix="")) == 16

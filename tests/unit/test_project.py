@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.main import get_command
 
+import creative_s3
 from creative_s3 import __version__
 from creative_s3.cli import groups
 from creative_s3.cli.app import app
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
+PAGES = ("README.md", "docs/coming-from-cli_s3.md")
 TRY_IT = "python3 -m venv .venv && .venv/bin/pip install '.[local]' && .venv/bin/creative-s3 demo"
 TEST_IT = ".venv/bin/pip install nox && .venv/bin/nox -s tests"
 
@@ -43,14 +45,32 @@ def test_the_readme_says_of_every_shortcut_what_it_is_short_for() -> None:
         assert shortcuts[short].help == long_names[long].help
 
 
-def test_every_command_line_in_the_readme_names_a_command_that_exists() -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_line_in_the_documentation_names_a_command_that_exists(name: str) -> None:
     known = {path for path, _ in _commands()}
     groups = {path.rpartition(" ")[0] for path in known} | {path.split()[0] for path in known if " " in path}
-    for words in re.findall(r"\bcreative-s3((?: [a-z][a-z-]*)+)", " ".join(_code_in_readme())):
+    for words in re.findall(r"\bcreative-s3((?: [a-z][a-z-]*)+)", "\n".join(_code_in(_text(name)))):
         path, *rest = words.split()
         while path in groups and rest:
             path = f"{path} {rest.pop(0)}"
         assert path in known or (path in groups and not rest), f"creative-s3{words}"
+
+
+def test_what_takes_the_place_of_older_names_exists_with_its_options() -> None:
+    commands = dict(_commands())
+    codes = _code_in(_text("docs/coming-from-cli_s3.md"))
+    options = set()
+    for path, rest in re.findall(r"^creative-s3 ([a-z]+ [a-z]+)(.*)$", "\n".join(codes), flags=re.MULTILINE):
+        known = {name for parameter in commands[path].params for name in parameter.opts}
+        options |= (named := set(re.findall(r"--[a-z-]+", rest)))
+        assert named <= known, path
+    assert "--like" in options
+    names = re.findall(
+        r"^(S3StorageManager|S3MigrationManager|CacheManager)\.(\w+)$", "\n".join(codes), flags=re.MULTILINE
+    )
+    assert names
+    for thing, attribute in names:
+        assert hasattr(getattr(creative_s3, thing), attribute), f"{thing}.{attribute}"
 
 
 def test_the_readmes_exit_codes_are_those_of_the_program() -> None:
@@ -86,11 +106,11 @@ def test_env_example_names_every_setting_once_and_no_other() -> None:
 def test_env_example_uncommented_gives_the_defaults(tmp_path: Path) -> None:
     env_file = tmp_path / "all.env"
     env_file.write_text("\n".join(_assignment_lines()), encoding="utf-8")
-    assert S3Config.from_env(env_file) == S3Config()
+    assert S3Config.from_env(env_file=env_file) == S3Config()
 
 
 def test_env_example_as_it_stands_gives_the_defaults() -> None:
-    assert S3Config.from_env(CHECKOUT / ".env.example") == S3Config()
+    assert S3Config.from_env(env_file=CHECKOUT / ".env.example") == S3Config()
 
 
 def test_env_example_explains_every_setting_right_above_it() -> None:
@@ -161,10 +181,14 @@ def _code(cell: str) -> str:
     return str(text)
 
 
-def _code_in_readme() -> list[str]:
-    """Return the lines of the README's shell blocks and its inline code."""
-    blocks = re.findall(r"^```bash\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-    prose = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+def _text(name: str) -> str:
+    return (CHECKOUT / name).read_text(encoding="utf-8")
+
+
+def _code_in(text: str) -> list[str]:
+    """Return the lines of a page's shell blocks and its inline code."""
+    blocks = re.findall(r"^```bash\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     return [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", prose)
 
 

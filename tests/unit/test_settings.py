@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -183,3 +184,47 @@ def test_the_settings_cannot_be_changed() -> None:
 def test_the_workspace_is_the_parent_of_the_cache_directory(tmp_path: Path) -> None:
     assert S3Config.from_env().workspace == tmp_path
     assert S3Config.from_env(cache_dir="/data/shop/cache").workspace == Path("/data/shop")
+
+
+def test_bucket_region_and_prefix_may_be_given_by_position() -> None:
+    config = S3Config("my-assets", "eu-west-1", "some/where")
+    assert (config.bucket_name, config.region, config.prefix) == ("my-assets", "eu-west-1", "some/where")
+    assert S3Config("my-assets", prefix="x").prefix == "x"
+    assert S3Config.from_env("by-position").prefix == "by-position"
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "item", "hint"),
+    [
+        (("my-assets", "eu-west-1", "p", "E123"), {}, "4 were given", "name the others"),
+        (("my-assets",), {"bucket_name": "other"}, "bucket_name", "give it once"),
+        ((), {"retry_attempts": 5}, "retry_attempts", "failed requests are repeated"),
+        ((), {"retry_backoff": 2.0}, "retry_backoff", "grow by themselves"),
+        ((), {"upload_timeout": 300}, "upload_timeout", "nothing moves"),
+        ((), {"bucket": "my-assets"}, "bucket", "did you mean bucket_name?"),
+        ((), {"max_parallel_upload": 3}, "max_parallel_upload", "did you mean max_parallel_uploads?"),
+        ((), {"S3_STORAGE_CLASS": "GLACIER"}, "S3_STORAGE_CLASS", "did you mean storage_class?"),
+        ((), {"zzz": 1}, "zzz", "there are: bucket_name, region"),
+    ],
+)
+def test_what_is_no_setting_is_an_error_that_says_what_takes_its_place(
+    given: tuple[str, ...], settings: dict[str, Any], item: str, hint: str
+) -> None:
+    for make in (S3Config, S3Config.from_env) if len(given) < 1 else (S3Config,):
+        with pytest.raises(SettingsError) as caught:
+            make(*given, **settings)
+        assert caught.value.item == item
+        assert hint in (caught.value.hint or "")
+
+
+def test_a_wrong_value_is_the_same_error_with_and_without_the_environment() -> None:
+    for make in (S3Config, S3Config.from_env):
+        with pytest.raises(SettingsError, match="'COLD' is not a storage class"):
+            make(storage_class="cold")
+
+
+def test_an_env_file_that_is_named_has_to_exist() -> None:
+    assert S3Config.from_env().bucket_name is None
+    with pytest.raises(SettingsError, match="no such env file") as caught:
+        S3Config.from_env(env_file="other.env")
+    assert caught.value.item == "other.env"

@@ -34,3 +34,33 @@ def local_file(path: object) -> Path:
             "this is no path", item=repr(path)[:_SHOWN_CHARACTERS], hint="give a Path, or text that is one"
         )
     return Path(path)
+
+
+def check_callback(callback: object) -> None:
+    """See that a caller's ``progress_callback`` can be called, before anything is sent.
+
+    Raises:
+        UsageError: It is something else, such as an older program's ``dry_run``.
+    """
+    if callback is not None and not callable(callback):
+        raise UsageError(
+            "progress_callback is no function; nothing was sent",
+            item=repr(callback)[:_SHOWN_CHARACTERS],
+            hint="pass progress_callback=FUNCTION; a plan alone sends nothing, and is the dry run",
+        )
+
+
+def check_settings(config: object) -> None:
+    """See that a caller's settings are settings, before they are taken for something else.
+
+    Raises:
+        UsageError: They are not.
+    """
+    from creative_s3.settings import S3Config  # noqa: PLC0415 - only where a caller passes some
+
+    if config is not None and not isinstance(config, S3Config):
+        raise UsageError(
+            "the settings are no S3Config",
+            item=repr(config)[:_SHOWN_CHARACTERS],
+            hint="for example S3Config('my-bucket')",
+        )

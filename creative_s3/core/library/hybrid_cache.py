@@ -19,6 +19,7 @@ from creative_s3.core.catalog.usage import DOWNLOADS, MISSES
 from creative_s3.core.costs.pricing import GB
 from creative_s3.core.index.entries import CACHE_SECTION, SEMANTIC_SECTION
 from creative_s3.core.layout import asset_of, owner_of
+from creative_s3.core.library.arguments import check_settings
 from creative_s3.core.library.cache import CacheManager
 from creative_s3.core.library.locator import AssetLocator
 from creative_s3.core.library.single_flight import SingleFlight
@@ -63,29 +64,31 @@ class S3CacheManager(CacheManager):
 
     Args:
         cache_dir: The pipeline's cache directory.
-        enable_s3: Whether to use S3; without a bucket or credentials it is not, and the log says so.
+        s3_config: The settings; from the environment and ``.env`` when left out.
+        enable_s3: Whether to use S3; without a bucket or credentials it is not, and the log says so. Left
+            out, it is used.
         local_cache_size_limit_gb: How large the local files may grow before `manage_cache_tiers` demotes
             some, in GiB; None for no limit.
         auto_manage: Whether the limit is kept without being asked: after a download that exceeds it, files go
             by the same policy, with the same proof. What stands against it is in the log.
-        s3_config: The settings; from the environment and ``.env`` when left out.
         s3_manager: An open storage manager to use instead of making one.
 
     Raises:
         SettingsError: A setting has a wrong value.
-        UsageError: `auto_manage` has no limit to keep.
+        UsageError: `auto_manage` has no limit to keep, or `s3_config` is something else.
     """
 
     def __init__(  # noqa: PLR0913 - the guide's own options, and one more
         self,
         cache_dir: GivenPath = "cache",
-        *,
-        enable_s3: bool = True,
-        local_cache_size_limit_gb: float | None = None,
-        auto_manage: bool = False,
         s3_config: S3Config | None = None,
+        enable_s3: bool | None = None,  # noqa: FBT001 - the guide's own signature
+        local_cache_size_limit_gb: float | None = None,
+        *,
+        auto_manage: bool = False,
         s3_manager: S3StorageManager | None = None,
     ) -> None:
+        check_settings(s3_config)
         super().__init__(cache_dir)
         self.local_cache_size_limit_gb = local_cache_size_limit_gb
         if auto_manage and local_cache_size_limit_gb is None:
@@ -97,8 +100,9 @@ class S3CacheManager(CacheManager):
         self._obstacle: CreativeS3Error | None = None
         self._locator: AssetLocator | None = None
         self._uploads = StoringRun("register_semantic_asset")
-        self.s3_manager = s3_manager if enable_s3 else None
-        if enable_s3 and s3_manager is None:
+        uses_s3 = enable_s3 is None or enable_s3
+        self.s3_manager = s3_manager if uses_s3 else None
+        if uses_s3 and s3_manager is None:
             self.s3_manager = self._connected(s3_config or S3Config.from_env())
 
     @property
@@ -112,8 +116,7 @@ class S3CacheManager(CacheManager):
         file_path: GivenPath,
         metadata: SemanticMetadata,
         campaign_id: str | None = None,
-        *,
-        upload_to_s3: bool = True,
+        upload_to_s3: bool = True,  # noqa: FBT001, FBT002 - the guide's own signature
     ) -> Registration:
         """Register an asset with its description, and upload its file at once if wanted.
 
@@ -143,7 +146,7 @@ class S3CacheManager(CacheManager):
             )
         return replace(registered, upload=upload)
 
-    def get_asset_path(self, cache_key: str, *, auto_download: bool = True) -> Path:
+    def get_asset_path(self, cache_key: str, auto_download: bool = True) -> Path:  # noqa: FBT001, FBT002 - the guide's own signature
         """Return the file of an asset, brought from S3 if it is not on local disk, and record the use.
 
         A file appears under its name only whole and verified. Threads that ask for one asset at once share a
@@ -176,10 +179,10 @@ class S3CacheManager(CacheManager):
 
     def manage_cache_tiers(
         self,
-        *,
-        promote_hot_assets: bool = True,
-        demote_cold_assets: bool = True,
+        promote_hot_assets: bool = True,  # noqa: FBT001, FBT002 - the guide's own signature
+        demote_cold_assets: bool = True,  # noqa: FBT001, FBT002 - the same
         cold_threshold_days: int = 30,
+        *,
         dry_run: bool = False,
     ) -> TierReport:
         """Remove cold files from local disk, and bring back the assets that are used often.
@@ -282,7 +285,7 @@ class S3CacheManager(CacheManager):
             added = adder.add(plan, engine=single_engine(size_bytes))
         except CreativeS3Error as error:
             return UploadResult(
-                success=False, s3_key=key, local_path=path, size_bytes=size_bytes, error=error
+                success=False, s3_key=key, local_path=path, size_bytes=size_bytes, exception=error
             )
         return result_of(added)
 
@@ -329,8 +332,8 @@ class S3CacheManager(CacheManager):
                 item=str(target),
                 hint="register it, or move it away",
             )
-        if (result := storage.download_file(stored.key, target)).error is not None:
-            raise result.error
+        if (result := storage.download(stored.key, target)).exception is not None:
+            raise result.exception
         if record is None:
             self._adopt(found, stored)
         self._brought(cache_key, record, found.file_path, (stored, result))

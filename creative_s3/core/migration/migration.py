@@ -15,6 +15,7 @@ from creative_s3.core.catalog.ledger import Ledger, Moved
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
+from creative_s3.core.library.arguments import check_callback
 from creative_s3.core.lock import exclusive
 from creative_s3.core.migration.execution import Execution
 from creative_s3.core.migration.matching import Matching
@@ -127,8 +128,10 @@ class S3MigrationManager:
 
         Raises:
             LockedError: Another run works on this cache.
+            UsageError: `progress_callback` is none.
             CreativeS3Error: The whole run cannot go on. What was proved before is recorded.
         """
+        check_callback(progress_callback)
         storage = self._bucket()
         before = Counter(storage.requests)
         meter = ProgressMeter(

@@ -23,7 +23,7 @@ class TransferResult:
         local_path: The file.
         size_bytes: The size of the content; 0 when it is not known.
         duration_seconds: From the first try to the proof.
-        error: Why it failed, with a ``hint`` what to do; None after success.
+        exception: Why it failed, as an error with a ``hint`` what to do; None after success.
         etag: The object's version token, without quotes.
         version_id: In a versioned bucket.
         crc64nvme: Of the content, base64; None when S3 holds none.
@@ -36,7 +36,7 @@ class TransferResult:
     local_path: Path
     size_bytes: int = 0
     duration_seconds: float = 0.0
-    error: CreativeS3Error | None = None
+    exception: CreativeS3Error | None = None
     etag: str | None = None
     version_id: str | None = None
     crc64nvme: str | None = None
@@ -45,6 +45,11 @@ class TransferResult:
 
     def __bool__(self) -> bool:
         return self.success
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, as text; None after success."""
+        return None if self.exception is None else self.exception.message
 
 
 class UploadResult(TransferResult):

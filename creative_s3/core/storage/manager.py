@@ -5,18 +5,20 @@ Making one sends nothing and changes nothing. The work is in the modules that it
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.aws import presigning_client, translate
 from creative_s3.core.cdn.invalidations import InvalidationResult, invalidate
 from creative_s3.core.files import sweep_partials
-from creative_s3.core.library.arguments import is_whole_number, local_file
+from creative_s3.core.library.arguments import check_callback, is_whole_number, local_file
 from creative_s3.core.lifecycle.bucket_rules import LifecycleResult, set_policy
 from creative_s3.core.lifecycle.rules import make_policy
 from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.storage.listings import GB, MB, Amount, BucketSize, ListedObject
 from creative_s3.core.storage.storage_files import (
     Manner,
     download_file,
@@ -38,38 +40,9 @@ if TYPE_CHECKING:
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.settings import S3Config
 
+_log = logging.getLogger(__name__)
 PRESIGN_LIMIT_S = 7 * 24 * 3600
 """A presigned URL lives seven days at most (AWS: "Sharing objects with presigned URLs")."""
-MB = 1 << 20
-GB = 1 << 30
-"""Bytes in the GB of the S3 bill."""
-
-
-class ListedObject(TypedDict):
-    """One object of a listing: full key, bytes, time of storing, version token, storage class."""
-
-    s3_key: str
-    size_bytes: int
-    last_modified: datetime | None
-    etag: str
-    storage_class: str
-
-
-class Amount(TypedDict):
-    """A number of objects and their bytes."""
-
-    objects: int
-    size_bytes: int
-
-
-class BucketSize(TypedDict):
-    """How much there is: MB are 2^20 bytes and GB 2^30, as on the S3 bill."""
-
-    total_objects: int
-    total_size_bytes: int
-    total_size_mb: float
-    total_size_gb: float
-    by_storage_class: dict[str, Amount]
 
 
 class S3StorageManager(ObjectStore):
@@ -78,8 +51,8 @@ class S3StorageManager(ObjectStore):
     Keys are full keys, taken as they are: ``S3_PREFIX`` is not put before them. Any thread may call any
     method; where two write the same key at the same time, one of them finds the other's object.
 
-    What concerns one file or object is data in its result (``success``, ``error`` with a ``hint``). Raised is
-    what makes the whole call impossible:
+    What concerns one file or object is data in its result (``success``, ``error``, and ``exception`` with a
+    ``hint``). Raised is what makes the whole call impossible:
 
     * ``UsageError``: an argument is wrong;
     * ``SettingsError``, ``CredentialsError``, ``ClockError``: nothing can be sent with these settings;
@@ -106,9 +79,9 @@ class S3StorageManager(ObjectStore):
         s3_key: str,
         metadata: Labels | None = None,
         tags: Labels | None = None,
+        content_type: str | None = None,
         *,
         replace: bool = False,
-        content_type: str | None = None,
         storage_class: str | None = None,
     ) -> UploadResult:
         """Store one file under a key, and prove by CRC64NVME that S3 has exactly its content.
@@ -124,8 +97,8 @@ class S3StorageManager(ObjectStore):
             metadata: User metadata, 2 KB at most as it is stored: a value that is not plain ASCII, or has a
                 ``%``, is stored percent-encoded as UTF-8.
             tags: At most 10 object tags.
-            replace: Whether other content under the key is replaced.
             content_type: The media type; by default told from the file's name.
+            replace: Whether other content under the key is replaced.
             storage_class: S3's own word; by default ``S3_STORAGE_CLASS``.
 
         Raises:
@@ -145,10 +118,10 @@ class S3StorageManager(ObjectStore):
     def batch_upload(
         self,
         file_mappings: Iterable[FileMapping],
+        progress_callback: Callable[[TransferProgress], object] | None = None,
         *,
         replace: bool = False,
         storage_class: str | None = None,
-        progress_callback: Callable[[TransferProgress], object] | None = None,
         engine: EngineName = "auto",
     ) -> tuple[tuple[UploadResult, ...], TransferProgress]:
         """Store many files at once, each as `upload_file` does.
@@ -159,10 +132,10 @@ class S3StorageManager(ObjectStore):
         Args:
             file_mappings: Tuples of path, key, and if wanted user metadata and tags. They are all looked at
                 before anything is sent.
-            replace: Whether other content under the keys is replaced.
-            storage_class: S3's own word; by default ``S3_STORAGE_CLASS``.
             progress_callback: Called by this thread, at most every half second, and once at the end, after
                 Ctrl-C too; with what it raises, the upload ends.
+            replace: Whether other content under the keys is replaced.
+            storage_class: S3's own word; by default ``S3_STORAGE_CLASS``.
             engine: ``auto`` is s3transfer's CRT engine where it can serve.
 
         Returns:
@@ -171,6 +144,7 @@ class S3StorageManager(ObjectStore):
         Raises:
             CreativeS3Error: The whole call is impossible, see the class.
         """
+        check_callback(progress_callback)
         sendings = look_at(file_mappings)
         meter = ProgressMeter(
             total_files=len(sendings),
@@ -185,12 +159,31 @@ class S3StorageManager(ObjectStore):
             raise
         return results, meter.finish()
 
-    def download_file(self, s3_key: str, local_path: PathText, *, replace: bool = False) -> DownloadResult:
-        """Fetch one object to a file, proved before the file gets its name; true when it succeeded.
+    def download_file(self, s3_key: str, local_path: PathText, *, replace: bool = False) -> bool:
+        """Fetch one object as `download` does; True when the file is there, proved.
+
+        Why it failed is in the log; `download` returns it.
+
+        Args:
+            s3_key: The full key.
+            local_path: The file to make.
+            replace: Whether a file with other content is replaced.
+
+        Raises:
+            CreativeS3Error: The whole call is impossible, see the class.
+        """
+        result = self.download(s3_key, local_path, replace=replace)
+        if result.exception is not None:
+            _log.error("%s was not downloaded: %s (%s)", s3_key, result.error, result.exception.hint)
+        return result.success
+
+    def download(self, s3_key: str, local_path: PathText, *, replace: bool = False) -> DownloadResult:
+        """Fetch one object to a file, proved before the file gets its name.
 
         The file appears whole or not at all, its parents are made. A file with the same content is a success
         (``already_there``), one with other content is left alone unless `replace` is given. For an archived
-        object, ``error`` is an ``ArchivedError`` that names the command that restores it, its wait and price.
+        object, ``exception`` is an ``ArchivedError`` that names the command that restores it, its wait and
+        its price.
 
         Args:
             s3_key: The full key.
@@ -204,13 +197,13 @@ class S3StorageManager(ObjectStore):
         self._sweep(path.parent)
         return download_file(self, s3_key, path, replace=replace)
 
-    def list_objects(self, prefix: str = "", max_keys: int | None = None) -> list[ListedObject]:
-        """List objects, in the order of the keys' bytes; one request for each 1,000.
+    def list_objects(self, prefix: str | None = None, max_keys: int | None = None) -> list[ListedObject]:
+        """List objects, in the order in which the server has them; one request for each 1,000.
 
         `objects` yields the same as values, one by one, for listings that are too long for a list.
 
         Args:
-            prefix: What the full keys begin with.
+            prefix: What the full keys begin with; by default those below ``S3_PREFIX``. "" lists the bucket.
             max_keys: How many at most; None for all.
 
         Raises:
@@ -226,10 +219,11 @@ class S3StorageManager(ObjectStore):
                 s3_key=stored.key,
                 size_bytes=stored.size_bytes,
                 last_modified=stored.last_modified,
+                last_modified_iso=stored.last_modified.isoformat() if stored.last_modified else None,
                 etag=stored.etag,
                 storage_class=stored.storage_class,
             )
-            for stored in islice(self.objects(prefix), max_keys)
+            for stored in islice(self.objects(self._below_prefix if prefix is None else prefix), max_keys)
         ]
 
     def get_bucket_size(self, prefix: str = "") -> BucketSize:
@@ -352,6 +346,15 @@ class S3StorageManager(ObjectStore):
             CreativeS3Error: The request failed; needs ``cloudfront:CreateInvalidation``.
         """
         return invalidate(self.connection, paths, token=token)
+
+    @property
+    def config(self) -> S3Config:
+        """The settings."""
+        return self.connection.config
+
+    @property
+    def _below_prefix(self) -> str:
+        return f"{self.config.prefix}/" if self.config.prefix else ""
 
     @cached_property
     def _presigner(self) -> Any:  # noqa: ANN401 - boto3's clients have no common type

@@ -200,7 +200,7 @@ def download_file(
             local_path=path,
             size_bytes=size_bytes,
             duration_seconds=time.monotonic() - began_at,
-            error=error,
+            exception=error,
         )
     return _downloaded(outcome, store, stored, time.monotonic() - began_at)
 
@@ -259,7 +259,7 @@ def _prepared(store: ObjectStore, sending: Sending, *, manner: Manner) -> Upload
             s3_key=str(sending.key),
             local_path=sending.path,
             size_bytes=sending.size_bytes,
-            error=error,
+            exception=error,
         )
 
 
@@ -322,7 +322,7 @@ def _uploaded(outcome: Outcome, manner: Manner) -> UploadResult:
         local_path=request.path,
         size_bytes=request.size_bytes,
         duration_seconds=outcome.duration_s,
-        error=error,
+        exception=error,
         etag=stored.etag if stored else None,
         version_id=stored.version_id if stored else None,
         crc64nvme=stored.crc64nvme if stored else None,
@@ -355,7 +355,7 @@ def _downloaded(
         local_path=request.path,
         size_bytes=stored.size_bytes,
         duration_seconds=duration_s,
-        error=error,
+        exception=error,
         etag=stored.etag,
         version_id=stored.version_id,
         crc64nvme=stored.crc64nvme,
