@@ -36,7 +36,7 @@ PACKED = (
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after -- go to pytest."""
     session.install("--editable", ".", *_group("test"))
-    session.run("pytest", *WORKERS, *session.posargs, env=SURROUNDINGS)
+    session.run("pytest", *WORKERS, *session.posargs, env={**SURROUNDINGS, **_servers(session, "localstack")})
 
 
 @nox.session
@@ -108,6 +108,13 @@ def bench(session: nox.Session) -> None:
 
 def _group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def _servers(session: nox.Session, *names: str) -> dict[str, str]:
+    """Install other S3 servers, each beside our own packages; return what tells the tests where they are."""
+    home = str(Path(session.cache_dir) / "servers")
+    session.run("python", "-m", "tests.servers.install", home, *names)
+    return {"TEST_SERVERS": home}
 
 
 def _wheel(session: nox.Session, directory: Path) -> Path:

@@ -1,0 +1,20 @@
+"""Every server that the tests know, in the order of the matrix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.servers.localstack import LOCALSTACK
+from tests.servers.moto_server import MOTO, MOTO_WITHOUT_CRT
+from tests.servers.nanio import NANIO
+from tests.servers.rclone import RCLONE
+from tests.servers.s3rver import S3RVER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.servers.server import Server
+
+SERVERS: Mapping[str, Server] = {
+    server.name: server for server in (MOTO, MOTO_WITHOUT_CRT, RCLONE, LOCALSTACK, S3RVER, NANIO)
+}
