@@ -102,7 +102,7 @@ def _empty(folder: Path) -> None:
 def _move(what: str, endpoint_url: str, bucket: str, folder: str) -> int:
     from creative_s3.core.aws import connect
     from creative_s3.core.transfers.direct_requests import DirectRequests
-    from creative_s3.core.transfers.wire import lines_to
+    from creative_s3.core.transfers.lines import lines_to
     from creative_s3.settings import S3Config
 
     connection = connect(S3Config.from_env(env_file=None, bucket_name=bucket, endpoint_url=endpoint_url))

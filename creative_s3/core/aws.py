@@ -19,7 +19,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core import answers
+from creative_s3.core import answers, botocore_bounds
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
@@ -257,9 +257,11 @@ def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa
     """
     session = botocore.session.Session()
     options = Config(signature_version=UNSIGNED, s3=_s3_options(session, endpoint_url))
-    return session.create_client(
+    client = session.create_client(
         "s3", region_name=config.region, endpoint_url=endpoint_url, config=_hurried(1).merge(options)
     )
+    botocore_bounds.bound(client)
+    return client
 
 
 def server_header(config: S3Config, endpoint_url: str | None) -> str:
@@ -316,6 +318,7 @@ def _connect(
     guard.protect(client)
     dialect.adapt(client)
     answers.watch(client)
+    botocore_bounds.bound(client)
     return Connection(
         config=config,
         session=session,
@@ -333,6 +336,7 @@ def _another_client(connection: Connection, changes: Config) -> Any:  # noqa: AN
     connection.guard.protect(client)
     connection.dialect.adapt(client)
     answers.watch(client)
+    botocore_bounds.bound(client)
     return client
 
 

@@ -54,6 +54,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
+class UnreadableAnswerError(boto.HTTPClientError):
+    """What a server said is not what HTTP has it say; ``error`` is in our words."""
+
+
 def translate(
     error: BaseException, *, item: str | None = None, endpoint_url: str | None = None, service: str = "S3"
 ) -> CreativeS3Error:
@@ -225,6 +229,8 @@ def _no_answer(endpoint_url: str | None) -> CreativeS3Error:
 
 def _of_botocore(error: Exception, about: _About) -> CreativeS3Error:
     item = about.item
+    if isinstance(error, UnreadableAnswerError):
+        return TemporaryError(f"the server gave {error.kwargs['error']}", item=item, hint=RUN_AGAIN)
     for kind, row in OF_BOTOCORE:
         if isinstance(error, kind):
             return _made(row, item)

@@ -20,7 +20,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creative_s3.core.transfers.wire import BLOCK_BYTES, Lines
+from creative_s3.core.transfers.lines import Lines
+from creative_s3.core.transfers.wire import BLOCK_BYTES
 from creative_s3.errors import SettingsError
 from tests.waiting import wait_until
 
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from creative_s3.core.transfers.wire import AnswerHead, Line
+    from creative_s3.core.transfers.http_answers import AnswerHead
+    from creative_s3.core.transfers.wire import Line
 
 BODY = b"(here the server reads the request's body)"
 FINE = b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n"
+DRIPS = b"(here the server sends a byte now and then until the other side leaves)"
 ASK = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"
 
 
@@ -74,6 +77,8 @@ class Teller:
             for piece in self.script.pop(0):
                 if piece is BODY:
                     self._read_body(connection, asked)
+                elif piece is DRIPS:
+                    self._drip(connection)
                 else:
                     connection.sendall(piece)
             if not self.script:
@@ -81,6 +86,15 @@ class Teller:
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_WR)
             connection.close()
+
+    @staticmethod
+    def _drip(connection: socket.socket) -> None:
+        connection.settimeout(0.02)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                if not connection.recv(1):
+                    return
+            connection.sendall(b"x")
 
     @staticmethod
     def _read_body(connection: socket.socket, asked: bytes) -> None:
@@ -208,6 +222,103 @@ def test_a_head_alone_and_an_interim_answer() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
+        b"HTTP/1.1 200 X\nETag: e\nContent-Length: 2\n\nab",
+        b"HTTP/1.1 200 X\nETag: e\r\nContent-Length: 2\n\r\nab",
+        b"HTTP/1.1 200\r\netag:e\r\ncontent-length:2\r\n\r\nab",
+        b"HTTP/1.1 200 X\r\nETag:\r\n e\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 X\r\nETag : e\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 X\r\nETag: e\r\nTransfer-Encoding: CHUNKED\r\n\r\n2 ;a=b\r\nab\r\n0;last\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nETag: e\r\nTransfer-Encoding: identity, chunked\n\n2\nab\n0\nx-trailer: 1\n\n",
+        b"HTTP/1.1 200 X\r\nETag: e\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 X\r\nETag: e\r\nX-Long: " + b"a" * 60_000 + b"\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 102 X\r\nETag: no\r\n\r\n" * 9
+        + b"HTTP/1.1 200 \r\nETag: e\r\nContent-Length: 2\r\n\r\nab",
+    ],
+)
+def test_an_answer_is_read_as_widely_as_botocore_reads(answer: bytes) -> None:
+    with told(answer) as teller, only_line(teller.url) as (line, _):
+        head, body = asked(line)
+
+        assert (head.status, head.headers["etag"], body) == (200, "e", b"ab")
+        assert line.is_reusable
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nConnection: keep-alive, Close\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 X\nConnection: close\n\nab",
+    ],
+)
+def test_after_an_answer_that_is_the_last_or_doubtful_a_connection_is_not_used(answer: bytes) -> None:
+    with told(answer) as teller, only_line(teller.url) as (line, _):
+        assert asked(line)[1] == b"ab"
+        assert not line.is_reusable
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        b"HTTP/1.1 200 X\r\nETag: ",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 X\r\nA: ",
+        b"HTTP/1.1 200 X\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nContent-Length: 100000\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+    ],
+)
+def test_an_answer_that_only_drips_ends(before: bytes) -> None:
+    with (
+        told([before, DRIPS]) as teller,
+        only_line(teller.url, read_timeout_s=0.3) as (line, _),
+        pytest.raises(boto.HTTPClientError),
+    ):
+        asked(line)
+
+
+def test_a_server_that_only_drinks_drops_of_a_body_ends_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with only_line(f"http://127.0.0.1:{listening.getsockname()[1]}", read_timeout_s=0.3) as (line, _):
+            sipping, _ = listening.accept()
+            is_over = threading.Event()
+
+            def sip() -> None:
+                while not is_over.wait(0.02):
+                    sipping.recv(64)
+
+            thread = threading.Thread(target=sip)
+            thread.start()
+            with pytest.raises(boto.ReadTimeoutError):
+                line.send(ASK, [bytes(BLOCK_BYTES)] * 100)
+            is_over.set()
+            thread.join()
+            sipping.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 100 X\r\n\r\n" * 100 + FINE,
+        b"HTTP/1.1 2_0 X\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 +20 X\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/2 200\r\nContent-Length: 0\r\n\r\n",
+        b"\r\nHTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 X\r\n: no name\r\n\r\n",
+        b"HTTP/1.1 200 X\r\n folded\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.1 200 X\r\nContent-Length: +2\r\n\r\nab",
+        b"HTTP/1.1 200 X\r\nContent-Length: 1_0\r\n\r\nabababababab",
+        b"HTTP/1.1 200 X\r\nContent-Length: \r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nab\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n\xff\r\nab\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n2;" + b"a" * 90_000,
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 20_000,
         b"SSH-2.0-OpenSSH\r\n\r\n",
         b"HTTP/1.1 two X\r\n\r\n",
         b"HTTP/1.1 200 X\r\nno colon\r\n\r\n",
@@ -242,7 +353,7 @@ def test_a_refusal_that_comes_early_ends_the_sending_and_is_read() -> None:
         head, pieces = line.receive(has_body=True)
 
         assert head.status == 412
-        assert line.error_body(pieces) == b"after"
+        assert line.short_body(pieces) == b"after"
         assert len(taken) < 1_000
         assert not line.is_reusable
 
@@ -281,7 +392,7 @@ def test_an_error_that_does_not_end_is_read_as_far_as_it_is_needed() -> None:
         line.send(ASK)
         _, pieces = line.receive(has_body=True)
 
-        assert len(line.error_body(pieces)) < 2 << 20
+        assert len(line.short_body(pieces)) < 2 << 20
         assert not line.is_reusable
 
 

@@ -11,7 +11,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, IncompleteReadError
 
 from creative_s3.core import files
 from creative_s3.core.faults import response_of
@@ -28,14 +28,18 @@ from creative_s3.core.transfers.flights import (
     RequestTally,
     answer_of,
 )
-from creative_s3.core.transfers.wire import BLOCK_BYTES, lines_to
+from creative_s3.core.transfers.http_answers import unreadable
+from creative_s3.core.transfers.lines import lines_to
+from creative_s3.core.transfers.wire import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from creative_s3.core.aws import Connection
     from creative_s3.core.transfers.direct_requests import Unsigned
-    from creative_s3.core.transfers.wire import AnswerHead, Line, Lines
+    from creative_s3.core.transfers.http_answers import AnswerHead
+    from creative_s3.core.transfers.lines import Lines
+    from creative_s3.core.transfers.wire import Line
 
 _TOLD_FROM_BYTES = 1 << 20
 """Smaller bodies are over before anybody could see their progress."""
@@ -146,11 +150,11 @@ class _Exchange:
             self._send(line, requests.signed(self._request))
             head, pieces = line.receive(has_body=self.has_body)
             if head.status not in _OK:
-                raise _refused(head, line.error_body(pieces), self.operation)
+                raise _refused(head, line.short_body(pieces), self.operation)
             if not line.has_sent_all:  # whatever the server says, it cannot have the content
                 raise ConnectionClosedError(endpoint_url=requests.endpoint_url)
             answer = self._flight.answer = answer_of(head.headers.items())
-            self._take(pieces)
+            self._take(line, pieces)
             is_over = True
         except ClientError:
             is_over = True
@@ -167,9 +171,9 @@ class _Exchange:
     def _send(self, line: Line, head: bytes) -> None:
         line.send(head)
 
-    def _take(self, pieces: Iterator[memoryview]) -> None:
-        for _ in pieces:
-            pass
+    def _take(self, line: Line, pieces: Iterator[memoryview]) -> None:
+        """Take the answer's body."""
+        line.short_body(pieces)
 
     def _tell(self, count_bytes: int) -> None:
         if count_bytes and self._flight.size_bytes >= _TOLD_FROM_BYTES:
@@ -207,15 +211,23 @@ class _Get(_Exchange):
 
     operation = "GetObject"
 
-    def _take(self, pieces: Iterator[memoryview]) -> None:
+    def _take(self, line: Line, pieces: Iterator[memoryview]) -> None:  # noqa: ARG002 - the base's signature
         path = self._flight.path
+        left = self._flight.size_bytes
         crc = Crc64()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             for piece in pieces:
+                left -= len(piece)
+                if left < 0:
+                    raise unreadable("more content than the object has")
                 crc.update(piece)
                 _write(descriptor, piece)
                 self._tell(len(piece))
+            if left:
+                raise IncompleteReadError(
+                    actual_bytes=self._flight.size_bytes - left, expected_bytes=self._flight.size_bytes
+                )
             os.fsync(descriptor)
             self._received = Received(files.fingerprint_of(descriptor, path), crc.base64)
         finally:

@@ -19,7 +19,7 @@ from creative_s3.core.models import StoredObject
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.choice import chosen, is_ordinary
 from creative_s3.core.transfers.direct_requests import DirectRequests
-from creative_s3.core.transfers.wire import lines_to
+from creative_s3.core.transfers.lines import lines_to
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, ItemError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.direct_requests import Unsigned
     from creative_s3.core.transfers.flights import RequestTally
-    from creative_s3.core.transfers.wire import AnswerHead, Line
+    from creative_s3.core.transfers.http_answers import AnswerHead
+    from creative_s3.core.transfers.wire import Line
 
 Answer = StoredObject | CreativeS3Error | None
 """What S3 says of one object: all it knows, why it tells nothing, or that there is none."""

@@ -10,41 +10,34 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-import threading
+import time
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from botocore import exceptions as boto
-from botocore.httpsession import get_cert_path
-from urllib3.exceptions import NameResolutionError
 
-from creative_s3.errors import SettingsError
+from creative_s3.core.least_speed import LeastSpeed
+from creative_s3.core.transfers.http_answers import (
+    END_OF_HEAD,
+    MOST_HEAD_BYTES,
+    AnswerHead,
+    chunk_size,
+    is_chunked,
+    length_of,
+    parse_head,
+    unreadable,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from creative_s3.core.aws import Connection
 
 BLOCK_BYTES = 256 << 10
-_MOST_HEAD_BYTES = 64 << 10
-_MOST_ERROR_BYTES = 1 << 20
-_END_OF_HEAD = b"\r\n\r\n"
+_MOST_SHORT_BYTES = 1 << 20
+_MOST_INTERIM = 16
+_MOST_LINE_BYTES = 4 << 10
 _FINAL = 200
 _NO_BODY = frozenset({204, 304})
-
-
-class AnswerHead(NamedTuple):
-    """The head of an answer.
-
-    Attributes:
-        status: HTTP's.
-        headers: By name in lower case, read as Latin-1, as botocore does.
-    """
-
-    status: int
-    headers: dict[str, str]
 
 
 class Line:
@@ -57,6 +50,10 @@ class Line:
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
+        timeout_s = connected.gettimeout() or 0.0
+        self._receiving = LeastSpeed(timeout_s)
+        self._sending = LeastSpeed(timeout_s)
+        self._interim = 0
         self._is_last = False
         self.has_answered = False
         self.has_sent_all = True
@@ -74,6 +71,9 @@ class Line:
         """
         self.has_answered = False
         self.has_sent_all = True
+        self._interim = 0
+        self._receiving.begin()
+        self._sending.begin()
         if isinstance(body, bytes):
             self._send(head + body)
             return
@@ -93,27 +93,26 @@ class Line:
         Raises:
             BotoCoreError: The connection broke, or the answer cannot be understood.
         """
-        head = self._early or self._head()
+        head = self._early or self._final()
         self._early = None
-        while head.status < _FINAL:
-            head = self._head()
-        headers = head.headers
-        self._is_last = self._is_last or headers.get("connection", "").lower() == "close"
+        self._is_last = self._is_last or head.says_close
         if not has_body or head.status in _NO_BODY:
             return head, iter(())
-        if headers.get("transfer-encoding", "").lower() == "chunked":
+        length = length_of(head)
+        if is_chunked(head):
+            self._is_last = self._is_last or length is not None  # two ways to read it: this one is HTTP's
             return head, self._chunks()
-        if "content-length" in headers:
-            return head, self._body(_number(headers["content-length"], 10))
+        if length is not None:
+            return head, self._body(length)
         self._is_last = True
         return head, self._rest()
 
-    def error_body(self, pieces: Iterator[memoryview]) -> bytes:
-        """Return the body of an answer that is an error, or what is needed of it."""
+    def short_body(self, pieces: Iterator[memoryview]) -> bytes:
+        """Return a body that has no reason to be long, or as much as is needed of it."""
         content = bytearray()
         for piece in pieces:
             content += piece
-            if len(content) > _MOST_ERROR_BYTES:
+            if len(content) > _MOST_SHORT_BYTES:
                 self._is_last = True
                 break
         return bytes(content)
@@ -146,8 +145,14 @@ class Line:
     # -- bytes
 
     def _send(self, data: bytes) -> None:
+        left = memoryview(data)
         try:
-            self._socket.sendall(data)
+            while left:
+                before = time.monotonic()
+                count = self._socket.send(left)
+                left = left[count:]
+                if left:
+                    self._sending.came(count, waited_s=time.monotonic() - before)
         except TimeoutError as error:
             raise boto.ReadTimeoutError(endpoint_url=self._address, error=error) from error
         except OSError as error:
@@ -196,7 +201,9 @@ class Line:
         """Receive behind what is there; return False at the end."""
         self._make_room()
         try:
+            before = time.monotonic()
             count = self._socket.recv_into(self._view[self._end :])
+            self._receiving.came(count, waited_s=time.monotonic() - before)
         except TimeoutError as error:
             raise boto.ReadTimeoutError(endpoint_url=self._address, error=error) from error
         except OSError as error:
@@ -216,31 +223,45 @@ class Line:
         if not self._fill():
             raise boto.ConnectionClosedError(endpoint_url=self._address)
 
-    def _until(self, mark: bytes, most_bytes: int) -> bytes:
-        """Take what comes before `mark`, and `mark`."""
-        while (at := self._buffer.find(mark, self._start, self._end)) < 0:
-            if self._end - self._start >= most_bytes:
-                raise _not_understood("no end in sight")
+    def _until(self, find: Callable[[int], tuple[int, int] | None], most_bytes: int) -> bytes:
+        """Take what comes before a mark, and the mark.
+
+        Args:
+            find: Returns where the mark begins and ends, looking from a place on.
+            most_bytes: How far it is looked for.
+        """
+        seen = 0
+        while (at := find(self._start + max(0, seen - 2))) is None:
+            seen = self._end - self._start
+            if seen >= most_bytes:
+                raise unreadable("no end in sight")
             self._more()
-        taken = bytes(self._view[self._start : at])
-        self._start = at + len(mark)
-        return taken
+        taken = bytes(self._view[self._start : at[0]])
+        self._start = at[1]
+        return taken.removesuffix(b"\r")
+
+    def _end_of_head(self, begin: int) -> tuple[int, int] | None:
+        found = END_OF_HEAD.search(self._buffer, begin, self._end)
+        return found.span() if found else None
+
+    def _end_of_line(self, begin: int) -> tuple[int, int] | None:
+        at = self._buffer.find(b"\n", begin, self._end)
+        return None if at < 0 else (at, at + 1)
 
     # -- HTTP
 
+    def _final(self) -> AnswerHead:
+        while (head := self._head()).status < _FINAL:
+            pass
+        return head
+
     def _head(self) -> AnswerHead:
-        first, *lines = self._until(_END_OF_HEAD, _MOST_HEAD_BYTES).decode("latin-1").split("\r\n")
-        version, _, rest = first.partition(" ")
-        if not version.startswith("HTTP/1."):
-            raise _not_understood(first[:40])
-        self._is_last = self._is_last or version == "HTTP/1.0"
-        headers = {}
-        for line in lines:
-            name, colon, value = line.partition(":")
-            if not colon:
-                raise _not_understood(line[:40])
-            headers[name.lower()] = value.strip()
-        return AnswerHead(_number(rest[:3], 10), headers)
+        head = parse_head(self._until(self._end_of_head, MOST_HEAD_BYTES))
+        if head.status < _FINAL:
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                raise unreadable("one interim answer after the other")
+        return head
 
     def _body(self, size_bytes: int) -> Iterator[memoryview]:
         left = size_bytes
@@ -253,141 +274,18 @@ class Line:
             yield piece
 
     def _chunks(self) -> Iterator[memoryview]:
-        while size_bytes := _number(self._until(b"\r\n", _MOST_HEAD_BYTES).partition(b";")[0].decode(), 16):
+        while size_bytes := chunk_size(self._until(self._end_of_line, _MOST_LINE_BYTES)):
             yield from self._body(size_bytes)
-            if self._until(b"\r\n", 2):
-                raise _not_understood("a chunk without an end")
-        while self._until(b"\r\n", _MOST_HEAD_BYTES):  # trailers
-            pass
+            if self._until(self._end_of_line, 2):
+                raise unreadable("a chunk without an end")
+        left = MOST_HEAD_BYTES
+        while trailer := self._until(self._end_of_line, _MOST_LINE_BYTES):
+            left -= len(trailer)
+            if left < 0:
+                raise unreadable("trailers without an end")
 
     def _rest(self) -> Iterator[memoryview]:
         while self._end > self._start or self._fill():
             piece = self._view[self._start : self._end]
             self._start = self._end
             yield piece
-
-
-class Lines:
-    """Connections to one address that are kept for the next exchange; any thread may call it.
-
-    Args:
-        endpoint_url: Scheme, host and port.
-        connect_timeout_s: How long a connection may take.
-        read_timeout_s: How long the other side may be silent.
-        ca_bundle: A file or folder with the certificates to trust; None for botocore's.
-    """
-
-    def __init__(
-        self, endpoint_url: str, *, connect_timeout_s: float, read_timeout_s: float, ca_bundle: str | None
-    ) -> None:
-        parts = urlsplit(endpoint_url)
-        self._address = endpoint_url
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._timeouts_s = (connect_timeout_s, read_timeout_s)
-        self._tls = _trusting(ca_bundle) if parts.scheme == "https" else None
-        self._lock = threading.Lock()
-        self._kept: list[Line] = []
-        self._is_closed = False
-
-    def take(self) -> Line:
-        """Return a connection that nobody else uses.
-
-        Raises:
-            BotoCoreError: Nothing answers there.
-        """
-        while True:
-            with self._lock:
-                line = self._kept.pop() if self._kept else None
-            if line is None:
-                return self.new()
-            if line.is_fit():
-                return line
-            line.close()
-
-    def new(self) -> Line:
-        """Return a new connection.
-
-        Raises:
-            BotoCoreError: Nothing answers there.
-        """
-        connect_s, read_s = self._timeouts_s
-        try:
-            connected = socket.create_connection((self._host, self._port), timeout=connect_s)
-        except socket.gaierror as error:
-            unknown = NameResolutionError(self._host, None, error)  # type: ignore[arg-type]
-            raise boto.EndpointConnectionError(endpoint_url=self._address, error=unknown) from error
-        except TimeoutError as error:
-            raise boto.ConnectTimeoutError(endpoint_url=self._address, error=error) from error
-        except OSError as error:
-            raise boto.EndpointConnectionError(endpoint_url=self._address, error=error) from error
-        try:
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is not None:
-                connected = self._tls.wrap_socket(connected, server_hostname=self._host)
-            connected.settimeout(read_s)
-        except ssl.SSLCertVerificationError as error:
-            connected.close()
-            raise boto.SSLError(endpoint_url=self._address, error=error) from error
-        except OSError as error:
-            connected.close()
-            raise boto.ConnectionClosedError(endpoint_url=self._address, error=error) from error
-        return Line(connected, self._address)
-
-    def give_back(self, line: Line) -> None:
-        """Keep a connection whose exchange has ended, if it can be used again."""
-        with self._lock:
-            if line.is_reusable and not self._is_closed:
-                line.rest()
-                self._kept.append(line)
-                return
-        line.close()
-
-    def close(self) -> None:
-        """Let go of all that are kept."""
-        with self._lock:
-            self._is_closed = True
-            kept = tuple(self._kept)
-            self._kept.clear()
-        for line in kept:
-            line.close()
-
-
-def lines_to(connection: Connection, endpoint_url: str) -> Lines:
-    """Return connections to an address, with the times and certificates of a connection's own client."""
-    config = connection.client.meta.config
-    return Lines(
-        endpoint_url,
-        connect_timeout_s=config.connect_timeout,
-        read_timeout_s=config.read_timeout,
-        ca_bundle=connection.session.get_config_variable("ca_bundle"),
-    )
-
-
-def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
-    where = Path(ca_bundle or str(get_cert_path(verify=True)))
-    try:
-        if where.is_dir():
-            context = ssl.create_default_context(capath=where)
-        else:
-            context = ssl.create_default_context(cafile=where)
-    except OSError as error:
-        raise SettingsError(
-            f"the certificates to trust cannot be read: {error}", item=str(where), hint="check AWS_CA_BUNDLE"
-        ) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _number(text: str, base: int) -> int:
-    try:
-        number = int(text, base)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise _not_understood(text[:40])
-    return number
-
-
-def _not_understood(what: str) -> boto.BotoCoreError:
-    return boto.HTTPClientError(error=f"an answer that is not HTTP: {what}")

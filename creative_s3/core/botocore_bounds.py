@@ -1,0 +1,158 @@
+"""Bounds for what botocore reads: urllib3's time-outs begin anew with every byte that comes.
+
+Its connections get sockets that count, so that an answer which drips or never ends is that request's error.
+Their one private name of botocore is the table of connection pools in its HTTP session.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
+
+from creative_s3.core.least_speed import LeastSpeed
+
+if TYPE_CHECKING:
+    from typing import IO
+
+MOST_BYTES = 64 << 20
+"""Of an answer that is read whole; a page of a listing has some 5 MiB at most."""
+LONGEST_WORK_S = 900.0
+_SILENT_S = 60.0
+_WORKING = frozenset({"CompleteMultipartUpload", "CopyObject", "DeleteObjects", "UploadPartCopy"})
+"""S3 sends a space now and then while it works on them (AWS: "CompleteMultipartUpload", "CopyObject")."""
+_MOST_HEAD_BYTES = 256 << 10
+"""With all interim answers before it."""
+_MOST_INTERIM_LINES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What an answer may take."""
+
+    window_s: float | None = None
+    most_bytes: int | None = MOST_BYTES
+
+
+class _Now(threading.local):
+    """What this thread sends."""
+
+    bounds = _Bounds()
+
+
+_now = _Now()
+
+
+def bound(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common type
+    """Bound the answers that a client reads, in time and, unless they are streams, in size."""
+    client.meta.events.register("before-send.s3", _before_send, unique_id="creative-s3-bounds")
+    with suppress(AttributeError):  # a later botocore may do without that table: its time-outs stay
+        client._endpoint.http_session._pool_classes_by_scheme.update(http=_Pool, https=_TlsPool)  # noqa: SLF001
+
+
+def _before_send(request: Any, event_name: str, **_: Any) -> None:  # noqa: ANN401 - botocore's signature
+    _now.bounds = _Bounds(
+        window_s=LONGEST_WORK_S if event_name.rpartition(".")[2] in _WORKING else None,
+        most_bytes=None if request.stream_output else MOST_BYTES,
+    )
+
+
+class _Counting:
+    """What both kinds of sockets do with what comes."""
+
+    _speed: LeastSpeed | None = None
+    _most_bytes: int | None = None
+    _came_bytes = 0
+
+    def expect(self, window_s: float | None, most_bytes: int | None) -> None:
+        """Expect an answer."""
+        silent_s = cast("socket.socket", self).gettimeout() or _SILENT_S
+        self._speed = LeastSpeed(window_s or silent_s)
+        self.allow(most_bytes)
+
+    def allow(self, most_bytes: int | None) -> None:
+        """Let as many bytes more come."""
+        self._most_bytes = most_bytes
+        self._came_bytes = 0
+
+    def recv_into(self, *arguments: Any, **more: Any) -> int:  # noqa: ANN401 - the socket's own
+        began = time.monotonic()
+        count: int = super().recv_into(*arguments, **more)  # type: ignore[misc]  # the other base's
+        self._count(count, began)
+        return count
+
+    def _count(self, count: int, began: float) -> None:
+        if self._speed is None:
+            self.expect(None, _MOST_HEAD_BYTES)
+            assert self._speed is not None  # noqa: S101 - just made
+        self._speed.came(count, waited_s=time.monotonic() - began)
+        self._came_bytes += count
+        if self._most_bytes is not None and self._came_bytes > self._most_bytes:
+            raise ConnectionError(f"an answer of more than {self._most_bytes} bytes")
+
+
+class _Socket(_Counting, socket.socket):
+    pass
+
+
+class _TlsSocket(_Counting, ssl.SSLSocket):
+    pass
+
+
+class _Reading:
+    """What both kinds of connections do."""
+
+    def _new_conn(self) -> socket.socket:
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]  # the other base's
+        timeout_s = made.gettimeout()
+        counting = _Socket(made.family, made.type, made.proto, fileno=made.detach())
+        counting.settimeout(timeout_s)
+        return counting
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        counting, bounds = getattr(self, "sock", None), _now.bounds
+        if isinstance(counting, _Counting):
+            counting.expect(bounds.window_s, _MOST_HEAD_BYTES)
+        answer: http.client.HTTPResponse = super().getresponse()  # type: ignore[misc]  # the other base's
+        if isinstance(counting, _Counting):
+            counting.allow(bounds.most_bytes)
+        return answer
+
+    def _consume_headers(self, fp: IO[bytes]) -> None:
+        """Read what follows an interim answer; botocore waits for ever where its lines end without CR."""
+        for _ in range(_MOST_INTERIM_LINES):
+            if fp.readline() in {b"\r\n", b"\n", b""}:
+                return
+        raise http.client.HTTPException("an interim answer without an end")
+
+
+class _Connection(_Reading, AWSHTTPConnection):  # type: ignore[misc]  # botocore's own discord
+    pass
+
+
+class _TlsConnection(_Reading, AWSHTTPSConnection):  # type: ignore[misc]  # the same
+    def connect(self) -> None:
+        context = getattr(self, "ssl_context", None)
+        if context is not None:
+            context.sslsocket_class = _TlsSocket
+        super().connect()
+
+
+class _Pool(AWSHTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(AWSHTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
