@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.faults.messages import Head, Request, answer_has_body, body, read_head, status_of
-from tests.faults.programme import Answer, Fault, Flip, Hold, LoseAnswer, Reset, Slow, Truncate, Way
+from tests.faults.programme import (
+    Answer,
+    Fault,
+    Flip,
+    Hold,
+    LoseAnswer,
+    Reply,
+    Reset,
+    Retell,
+    Slow,
+    Truncate,
+    Way,
+)
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
@@ -126,6 +138,9 @@ class Passage:
         """Pass the answer, or another one in its place."""
         has_body = answer_has_body(self._request.method, head)
         pieces = body(server.reader, head, until_close=head.field("content-length") is None)
+        if isinstance(self._fault, Retell):
+            await self._retell(self._fault, head, pieces if has_body else None, client)
+            return
         if isinstance(self._fault, Answer):
             if has_body:
                 async for _ in pieces:
@@ -139,6 +154,22 @@ class Passage:
             async for piece in self._treated(pieces, Way.DOWN, client):
                 await client.write(piece)
         self.status = status_of(head)
+
+    async def _retell(
+        self, fault: Retell, head: Head, pieces: AsyncIterator[tuple[bytes, bool]] | None, client: Line
+    ) -> None:
+        content = bytearray()
+        if pieces is not None:
+            async for piece, is_content in pieces:
+                content += piece if is_content else b""
+        self._record.strike()
+        for told in fault.tell(Reply(head, bytes(content))):
+            await client.write(told)
+            if fault.pause_s:
+                await asyncio.sleep(fault.pause_s)
+        self.status = status_of(head)
+        if fault.hangs_up:
+            raise EndNowError
 
     # -- what the fault does to a body
 

@@ -11,6 +11,8 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from tests.faults.messages import Head
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -87,7 +89,47 @@ class Slow:
     bytes_per_s: int
 
 
-Fault = Answer | Reset | LoseAnswer | Truncate | Flip | Hold | Slow
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server answered, read to its end.
+
+    Attributes:
+        head: Its head, as it came.
+        content: Its body, without framing.
+    """
+
+    head: Head
+    content: bytes
+
+    def but(self, **fields: str | None) -> Reply:
+        """Return it with other headers; None leaves one out, and an underscore stands for a hyphen."""
+        names = {name.replace("_", "-").lower(): value for name, value in fields.items()}
+        kept = [pair for pair in self.head.fields if pair[0].lower() not in names]
+        new = [(name, value) for name, value in names.items() if value is not None]
+        return Reply(Head(self.head.start, (*kept, *new)), self.content)
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes that go over the wire."""
+        return self.head.raw + self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Retell:
+    """Tell what the server answered in other bytes.
+
+    Attributes:
+        tell: Returns them, piece by piece.
+        pause_s: How long to wait after each piece.
+        hangs_up: Whether the connection ends with it.
+    """
+
+    tell: Callable[[Reply], Iterable[bytes]]
+    pause_s: float = 0.0
+    hangs_up: bool = False
+
+
+Fault = Answer | Reset | LoseAnswer | Truncate | Flip | Hold | Slow | Retell
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tests.faults.programme import Answer, Programme, Rule
 from tests.faults.record import WITHIN_S, Passed, Record
 
 if TYPE_CHECKING:
+    import ssl
     from asyncio import StreamReader, StreamWriter
     from types import TracebackType
 
@@ -28,10 +29,17 @@ _LONGEST_LINE = 1 << 20
 
 
 class FaultProxy(Record):
-    """A proxy before one server, a context manager; any thread may use its methods."""
+    """A proxy before one server, a context manager; any thread may use its methods.
 
-    def __init__(self, server_url: str) -> None:
+    Args:
+        server_url: The server.
+        host: The address of this machine where it listens.
+        tls: What it speaks TLS with.
+    """
+
+    def __init__(self, server_url: str, *, host: str = HOST, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
+        self._host, self._tls = host, tls
         parts = urlsplit(server_url)
         self._server = (parts.hostname or HOST, parts.port or 80)
         self._programme = Programme((), clock=time.monotonic)
@@ -45,7 +53,7 @@ class FaultProxy(Record):
     @property
     def url(self) -> str:
         """Where clients connect to."""
-        return f"http://{HOST}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
 
     def follow(self, *rules: Rule, seed: int = 0) -> None:
         """From now on do this, and nothing of what was said before."""
@@ -83,7 +91,7 @@ class FaultProxy(Record):
             clients.add(task)
             task.add_done_callback(ended)
 
-        server = await asyncio.start_server(accept, HOST, 0, limit=_LONGEST_LINE)
+        server = await asyncio.start_server(accept, self._host, 0, limit=_LONGEST_LINE, ssl=self._tls)
         self._port = server.sockets[0].getsockname()[1]
         self._listens.set()
         await self._stop.wait()
