@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.servers.ceph import CEPH
 from tests.servers.localstack import LOCALSTACK
 from tests.servers.moto_server import MOTO, MOTO_WITHOUT_CRT
 from tests.servers.nanio import NANIO
 from tests.servers.rclone import RCLONE
 from tests.servers.s3rver import S3RVER
+from tests.servers.swift import SWIFT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,5 +18,5 @@ if TYPE_CHECKING:
     from tests.servers.server import Server
 
 SERVERS: Mapping[str, Server] = {
-    server.name: server for server in (MOTO, MOTO_WITHOUT_CRT, RCLONE, LOCALSTACK, S3RVER, NANIO)
+    server.name: server for server in (MOTO, MOTO_WITHOUT_CRT, RCLONE, LOCALSTACK, S3RVER, NANIO, CEPH, SWIFT)
 }

@@ -61,11 +61,23 @@ def on_a_free_port(
 
 @contextmanager
 def process(
-    arguments: Sequence[str], *, directory: Path, env: Mapping[str, str] | None = None, port: int
+    arguments: Sequence[str],
+    *,
+    directory: Path,
+    port: int,
+    env: Mapping[str, str] | None = None,
+    ready: Callable[[int], bool] | None = None,
 ) -> Iterator[int]:
-    """Run a process until the block ends; yield its pid when it answers on `port`.
+    """Run a process until the block ends; yield its pid when it is ready.
 
-    It has a process group of its own, its directory as home, and writes to ``NAME.log`` there.
+    It has a process group of its own, its directory as home, and writes to ``NAME-PORT.log`` there.
+
+    Args:
+        arguments: The command.
+        directory: Where it runs.
+        port: Where it listens.
+        env: What it needs besides ``PATH`` and ``HOME``.
+        ready: Tells by the port whether it is ready; by default it is when it answers there over HTTP.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / f"{os.path.basename(arguments[0])}-{port}.log"  # noqa: PTH119 - a name, no path
@@ -73,14 +85,14 @@ def process(
         started = subprocess.Popen(
             list(arguments),
             cwd=directory,
-            env={"PATH": os.defpath, "HOME": str(directory), "LANG": "C.UTF-8", **(env or {})},
+            env=_surroundings(directory, env),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        _wait_for_answer(started, port, log)
+        _wait_until_ready(started, port, ready or answers, log)
         yield started.pid
     finally:
         _stop(started)
@@ -91,7 +103,7 @@ def run(arguments: Sequence[str], *, directory: Path, env: Mapping[str, str] | N
     done = subprocess.run(
         list(arguments),
         cwd=directory,
-        env={"PATH": os.defpath, "HOME": str(directory), "LANG": "C.UTF-8", **(env or {})},
+        env=_surroundings(directory, env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -122,9 +134,15 @@ def listens(port: int) -> bool:
         return one.connect_ex((HOST, port)) == 0
 
 
-def _wait_for_answer(started: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _surroundings(directory: Path, more: Mapping[str, str] | None) -> dict[str, str]:
+    return {"PATH": os.defpath, "HOME": str(directory), "LANG": "C.UTF-8", **(more or {})}
+
+
+def _wait_until_ready(
+    started: subprocess.Popen[bytes], port: int, ready: Callable[[int], bool], log: Path
+) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
-    while not answers(port):
+    while not ready(port):
         ended = started.poll()
         said = log.read_text(encoding="utf-8", errors="replace")[-2000:] if ended is not None else ""
         assert ended is None, f"{started.args!r} ended with {ended}: {said}"
