@@ -116,6 +116,9 @@ _TABLES = {
     "access": "days of use, by asset",
     "daily": "daily counts",
     "run": "runs",
+    "movement": "files demoted and brought back",
+    "change": "changes to objects",
+    "invalidation": "requests to CloudFront",
     "journal": "entries for index.json",
     "assigned": "keys of assets",
 }

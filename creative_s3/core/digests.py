@@ -8,6 +8,7 @@ import os
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from creative_s3.core.file_times import storable
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.checksums import Crc64
 
@@ -85,4 +86,4 @@ def _read(root: str, path: str) -> DigestRow | None:
 def _signature(status: os.stat_result) -> tuple[int, int, int, int]:
     """Return what `database.numbers` makes of a `Signature`, without making one for each of many files."""
     inode = status.st_ino - 2**64 if status.st_ino >= 2**63 else status.st_ino
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode
+    return status.st_size, storable(status.st_mtime_ns), storable(status.st_ctime_ns), inode

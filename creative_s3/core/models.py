@@ -12,6 +12,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+LARGEST_SIDE = 2**63 - 1
+"""SQLite holds no larger number."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -121,6 +124,8 @@ class SemanticMetadata:
         if self.dimensions is not None:
             width, height = self.dimensions
             object.__setattr__(self, "dimensions", (int(width), int(height)))
+            if not 0 <= min(self.dimensions) <= max(self.dimensions) <= LARGEST_SIDE:
+                raise ValueError("dimensions are two whole numbers from 0 up to 2**63 - 1")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form the pipeline writes into ``index.json``."""

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creative_s3.core.file_times import storable
 from creative_s3.core.index.index import INDEX_NAME
 
 if TYPE_CHECKING:
@@ -52,7 +53,13 @@ class Signature:
     @classmethod
     def of(cls, status: os.stat_result) -> Signature:
         """Take the signature from the result of a stat that was made just now."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, time.time_ns())
+        return cls(
+            status.st_size,
+            storable(status.st_mtime_ns),
+            storable(status.st_ctime_ns),
+            status.st_ino,
+            time.time_ns(),
+        )
 
 
 class FileState(StrEnum):
@@ -246,8 +253,8 @@ def _walked(shown: str, entry: os.DirEntry[str], user: int) -> WalkedFile:
         shown,
         "present",
         status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
+        storable(status.st_mtime_ns),
+        storable(status.st_ctime_ns),
         inode,
         "" if is_own or os.access(entry.path, os.R_OK) else "permission denied",
     )
@@ -267,7 +274,7 @@ def _is_text(name: str) -> bool:
 
 def _unreachable(path: Path, error: OSError) -> LocalFile:
     if isinstance(error, FileNotFoundError):
-        if path.is_symlink():
+        if os.path.islink(path):  # noqa: PTH114 - pathlib's raises where the path is too long
             return LocalFile(path, FileState.REFUSED, reason="a link leads nowhere")
         return LocalFile(path, FileState.MISSING, reason="the file is missing")
     if isinstance(error, NotADirectoryError):

@@ -269,7 +269,8 @@ class _Intake:
     def _rows_of(self, entries: list[EntryName]) -> _Rows:
         rows: _Rows = {}
         if self._has_indexes:
-            for section, entry, field, number, digest in self._table.digests(entries):
+            storable = [name for name in entries if is_storable(name[1])]
+            for section, entry, field, number, digest in self._table.digests(storable):
                 rows.setdefault((section, entry), {})[field] = (number, digest)
         return rows
 

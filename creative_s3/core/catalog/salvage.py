@@ -109,6 +109,10 @@ def _number(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
+def _file_time(value: object) -> bool:
+    return type(value) is int or (isinstance(value, bytes) and value.removeprefix(b"-").isdigit())
+
+
 def _number_or_none(value: object) -> bool:
     return value is None or _number(value)
 
@@ -209,7 +213,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, Callable[[object], bool]]]] = {
             "size_bytes": _number,
             "crc64nvme": _text,
             "mode": _number,
-            "mtime_ns": _number,
+            "mtime_ns": _file_time,
             "reason": _text,
         },
     ),

@@ -12,7 +12,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.layout import known
-from creative_s3.core.models import AssetType, ProductCategory, Season, SemanticMetadata, VisualStyle
+from creative_s3.core.models import (
+    LARGEST_SIDE,
+    AssetType,
+    ProductCategory,
+    Season,
+    SemanticMetadata,
+    VisualStyle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -178,4 +185,6 @@ def _dimensions(details: Mapping[str, Any]) -> tuple[int, int] | None:
         return None
     if not isinstance(sides, list) or [type(side) for side in sides] != [int, int] or min(sides) < 0:
         raise UnusableError("its dimensions are not two whole numbers")
+    if max(sides) > LARGEST_SIDE:
+        raise UnusableError("its dimensions are too large to be those of a picture")
     return sides[0], sides[1]

@@ -16,13 +16,13 @@ from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from creative_s3.core.catalog.asset_table import is_storable
+from creative_s3.core.file_times import instant, storable
 from creative_s3.core.lifecycle.fates import Fates
 from creative_s3.core.tiers import census_sql as sql
 from creative_s3.core.tiers.cache_walk import is_regular, look, walk
 from creative_s3.core.tiers.facts import (
     Facts,
     Place,
-    instant,
     microseconds,
     microseconds_of,
     signature,
@@ -331,7 +331,7 @@ class Census:
                 self._unnamed_bytes += status.st_size if regular else 0
                 continue
             plain = regular and status.st_nlink == 1 and (status.st_dev, status.st_ino) not in opened
-            yield file_path, regular, plain, *signature(status), status.st_atime_ns
+            yield file_path, regular, plain, *signature(status), storable(status.st_atime_ns)
 
     def _put_together(self) -> tuple[TierFile, ...]:
         """Make the files in the table ``unusual``, by path."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from creative_s3.core.file_times import EPOCH, instant, storable
 from creative_s3.core.lifecycle.fates import Fates
 from creative_s3.core.tiers.cache_walk import is_regular
 from creative_s3.core.tiers.pins import Pins
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from creative_s3.core.tiers.open_files import FileId
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _PRODUCTS = "products"
 
@@ -214,12 +214,7 @@ def _hold_of_cold(first: Place) -> tuple[Hold | None, str]:
 def signature(status: os.stat_result) -> tuple[int, int, int, int]:
     """Return what `core.catalog.database.numbers` makes of a file's signature."""
     inode = status.st_ino - 2**64 if status.st_ino >= 2**63 else status.st_ino
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode
-
-
-def instant(since_epoch_us: int) -> datetime:
-    """Return a time for its microseconds since 1970."""
-    return EPOCH + timedelta(microseconds=since_epoch_us)
+    return status.st_size, storable(status.st_mtime_ns), storable(status.st_ctime_ns), inode
 
 
 def microseconds_of(time: datetime) -> int:

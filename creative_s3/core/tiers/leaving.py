@@ -124,7 +124,10 @@ class LeavingFile:
         """
         self._check_alone()
         tick_ns = _TICK_NS if self.status.st_ctime_ns % 1_000_000_000 else _COARSE_TICK_NS
-        if time.time_ns() - max(self.status.st_ctime_ns, self.status.st_mtime_ns) < tick_ns:
+        now_ns, changed_ns = time.time_ns(), self.status.st_ctime_ns
+        if self.status.st_mtime_ns <= now_ns:  # else a program made it up: no write gives a time to come
+            changed_ns = max(changed_ns, self.status.st_mtime_ns)
+        if now_ns - changed_ns < tick_ns:
             raise StaysError(Hold.CHANGED, "a moment ago")
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         crc64nvme, size_bytes = crc64nvme_of_descriptor(self._descriptor)

@@ -8,9 +8,10 @@ what a crash left there, the next run settles. The record of finished ones is wh
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from creative_s3.core.file_times import packed, unpacked
 from creative_s3.core.tiers.tiers import Action, Amount
 
 if TYPE_CHECKING:
@@ -143,7 +144,10 @@ class Movements:
         with self._database.transaction() as database:
             database.executemany(
                 f"INSERT OR REPLACE INTO movement ({_COLUMNS}) VALUES ({marks})",  # noqa: S608 - names of our own
-                [tuple(asdict(movement).values()) for movement in movements],
+                [
+                    tuple({**asdict(movement), "mtime_ns": packed(movement.mtime_ns)}.values())
+                    for movement in movements
+                ],
             )
 
     def end(self, gone: Iterable[Pending], stayed: Iterable[Pending]) -> None:
@@ -224,4 +228,5 @@ class Movements:
             f"SELECT {_COLUMNS} FROM movement WHERE {where} ORDER BY run, file_path",  # noqa: S608 - our own
             values,
         )
-        return [Movement(*row) for row in rows]
+        found = [Movement(*row) for row in rows]
+        return [replace(movement, mtime_ns=unpacked(movement.mtime_ns)) for movement in found]
