@@ -216,6 +216,7 @@ def test_both_ways_give_the_same_status_and_the_same_plan(world: _World) -> None
         _record(catalog, workspace, world)
         survey = survey_tiers(catalog, workspace, now=NOW, fates=world.fates, accepted=world.accepted)
         groundwork = Groundwork(catalog.path, workspace.cache_dir, bucket="b", now=NOW)
+        stack.callback(groundwork.close)
         census = stack.enter_context(
             Census(
                 catalog,

@@ -58,6 +58,8 @@ def parse_document(raw: bytes) -> Document:
     if not text.strip():
         raise empty()
     tolerance = Tolerance()
+    if text.lstrip().startswith("[") and bracket_too_deep(text):
+        raise _too_deep(text)  # as `json_walk` has it, however deep this Python's parser goes
     try:
         content = json.loads(text, **tolerance.hooks())
     except json.JSONDecodeError as error:
@@ -80,6 +82,19 @@ def refuse_utf16(beginning: bytes) -> None:
     """
     if beginning[:2] in _UTF16_MARKS:
         raise DocumentError(f"is UTF-16 text, and the pipeline writes UTF-8: {_START}")
+
+
+def trailing_comma() -> tuple[str, int]:
+    """Return what this Python's parser says of a comma before a closing brace, and how far behind it.
+
+    From 3.13 on it has words of its own for that.
+    """
+    text = '{"a":0,}'
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.msg, error.pos - text.index(",")
+    raise AssertionError(text)
 
 
 def empty() -> DocumentError:

@@ -18,6 +18,7 @@ from creative_s3.core.index.documents import (
     empty,
     is_too_deep,
     no_object,
+    trailing_comma,
 )
 from creative_s3.core.index.text_window import TextWindow
 
@@ -33,6 +34,7 @@ _CUT_TOKEN = 16
 """An error so many characters before the end of the window may be half a literal, number or escape."""
 _CUT_NUMBER = 4
 """A number so near to the end of the window may go on: ``1.5e+`` is ``1.5`` so far."""
+_TRAILING_COMMA, _TRAILING_COMMA_AT = trailing_comma()
 _ENOUGH_TO_TELL = 4096
 """So many characters show whether a file that is no object is JSON at all."""
 _T = TypeVar("_T")
@@ -188,6 +190,8 @@ class _Walk:
         text, ended = self._window.text, self._window.ended
         if not ended and len(text) - self._at < _ENOUGH_TO_TELL:
             raise _CutError
+        if bracket_too_deep(text, self._at):
+            raise self._too_deep(0)  # how deep the parser goes depends on the Python
         try:
             _, end = self._decoder.raw_decode(text, self._at)
         except JSONDecodeError as error:
@@ -222,7 +226,10 @@ class _Walk:
             return None
         if not text.startswith(",", at):
             raise JSONDecodeError("Expecting ',' delimiter", text, at)
-        return self._name(_after_space(text, at + 1))
+        name_at = _after_space(text, at + 1)
+        if text.startswith("}", name_at):
+            raise JSONDecodeError(_TRAILING_COMMA, text, at if _TRAILING_COMMA_AT == 0 else name_at)
+        return self._name(name_at)
 
     def _name(self, at: int) -> tuple[str, int]:
         """Read a member's name and go to its value; return the name and where it stands."""
