@@ -39,6 +39,12 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *WORKERS, *session.posargs, env={**SURROUNDINGS, **_servers(session, "localstack")})
 
 
+@nox.session(python=nox.project.python_versions(PROJECT))
+def versions(session: nox.Session) -> None:
+    """Run the tests on each Python that the package names; ``nox -s versions-3.13`` on one of them."""
+    tests(session)
+
+
 @nox.session
 def long(session: nox.Session) -> None:
     """Run what takes too long for every day: 10,000 steps of tiers, 300 times kill -9, CRT's stalls."""
