@@ -342,8 +342,9 @@ def _dimensions(text: str) -> tuple[int, int] | None:
 
 
 def _is_inside(file_path: str) -> bool:
-    path = PurePosixPath(file_path)
-    return not path.is_absolute() and ".." not in path.parts and not set(file_path) & {"\x00", "\\"}
+    # Also not on a system where backslashes separate folders.
+    path = PurePosixPath(file_path.replace("\\", "/"))
+    return not path.is_absolute() and ".." not in path.parts and "\x00" not in file_path
 
 
 def _fits(key: str) -> bool:

@@ -87,8 +87,10 @@ def test_a_background_has_a_slug_only_where_its_entry_says_so() -> None:
         ("/studio-2/cache/x.png", "outside the workspace"),
         ("cache//x.png", "an empty part"),
         ("//studio/cache/x.png", "an empty part"),
-        ("cache\\x.png", "a backslash"),
-        ("C:\\x.png", "a backslash"),
+        ("cache\\..\\..\\x.png", "'..' part"),
+        ("C:\\x.png", "another machine"),
+        ("C:/x.png", "another machine"),
+        ("\\\\server\\share\\x.png", "another machine"),
         ("cache/x\0.png", "a NUL character"),
     ],
 )

@@ -368,6 +368,9 @@ def settle_identities(table: AssetTable, among: Sequence[str] | None) -> None:
 
 def _renewed(old: AssetRecord, new: AssetRecord) -> AssetRecord:
     """Return what the index says now, with what only the catalog knows."""
+    if old.is_cold and old.asset.file_path.replace("\\", "/") == new.asset.file_path:
+        # The file whose name had backslashes is in S3 only, so that its name was not found here.
+        new = replace(new, asset=replace(new.asset, file_path=old.asset.file_path))
     return replace(
         new,
         id=old.id,

@@ -1,4 +1,6 @@
-"""What one entry of index.json may hold: its fields, checked and turned into values. Pure.
+"""What one entry of index.json may hold: its fields, checked and turned into values.
+
+Pure, except that a path with backslashes is looked for on the disk.
 
 Which entries there are, and what an entry means as a whole, is `core.index.index`.
 """
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARACTERS = 200
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
+_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
+_MADE_ON_WINDOWS = re.compile(r"\\|\A[A-Za-z]:/")
 _DOTS = re.compile(r"(?:\A|/)\.{1,2}(?:/|\Z)")
 """A part that names no file of its own: ``.`` or ``..``."""
 _JSON_NAMES = {bool: "true or false", dict: "an object", list: "a list", int: "a number", float: "a number"}
@@ -41,6 +45,9 @@ class OutsideError(Exception):
 
 class IndexPaths:
     """Turns the paths in an index into paths relative to the workspace.
+
+    A path with backslashes names the file whose name has them, if there is one. Else it was written on
+    Windows, where they separate folders.
 
     Args:
         cache_dir: Absolute, as the user gave it: links are not resolved.
@@ -64,15 +71,18 @@ class IndexPaths:
         """
         if _PLAIN_PATH.fullmatch(written) and not _DOTS.search(written):
             return written
-        for sign, what in (("\0", "a NUL character"), ("\\", "a backslash"), ("//", "an empty part")):
-            if sign in written:
-                raise OutsideError(f"its path has {what}: {brief(written)}")
-        path = PurePosixPath(written)
+        if "\0" in written:
+            raise OutsideError(f"its path has a NUL character: {brief(written)}")
+        is_literal = not _MADE_ON_WINDOWS.search(written) or self._is_there(written)
+        here = written if is_literal else _with_slashes(written)
+        if "//" in here:
+            raise OutsideError(f"its path has an empty part: {brief(written)}")
+        path = PurePosixPath(here)
         if ".." in path.parts:
             raise OutsideError(f"its path has a '..' part: {brief(written)}")
         if path.is_absolute():
             path = self._inside(path, written)
-        if not path.parts or written.endswith("/"):
+        if not path.parts or here.endswith("/"):
             raise UnusableError(f"its path names no file: {brief(written)}")
         return path.as_posix()
 
@@ -83,15 +93,33 @@ class IndexPaths:
             OutsideError: It leads outside, or could.
             UnusableError: It names no file.
         """
+        beside = f"{self._cache_name}/{written}"
+        if _MADE_ON_WINDOWS.search(written) and not self._is_there(beside) and not self._is_there(written):
+            return self.cache_place(_with_slashes(written), main_text and main_text.replace("\\", "/"))
         if written == main_text or written.startswith(("/", f"{self._cache_name}/")):
             return self.place(written)
-        return self.place(f"{self._cache_name}/{written}")
+        return self.place(beside)
+
+    def _is_there(self, written: str) -> bool:
+        """Tell whether a file has this very name: on POSIX a backslash is a character like others."""
+        return os.path.lexists(os.path.join(self._roots[0][0], written))  # noqa: PTH118 - no dots are dropped
 
     def _inside(self, path: PurePosixPath, written: str) -> PurePosixPath:
         for root, place in self._roots:
             if path.is_relative_to(root):
                 return place / path.relative_to(root)
         raise OutsideError(f"its path is outside the workspace: {brief(written)}")
+
+
+def _with_slashes(written: str) -> str:
+    """Return a path that was written on Windows as it is here.
+
+    Raises:
+        OutsideError: It begins with a drive or a share of another machine.
+    """
+    if written.startswith("\\") or _DRIVE.match(written):
+        raise OutsideError(f"its path is one of another machine: {brief(written)}")
+    return written.replace("\\", "/")
 
 
 def text(source: Mapping[str, Any], field: str) -> str | None:
