@@ -56,6 +56,7 @@ def long(session: nox.Session) -> None:
         "tests/s3/test_tiers_machine.py",
         "tests/s3/test_tiers_killed.py",
         "tests/faults/test_connections.py",
+        "tests/as_aws/test_refusals.py",
         *session.posargs,
         env=SURROUNDINGS | {"TIER_STEPS": "10000", "TIER_KILLS": "300", "CRT_STALLS": "1"},
     )

@@ -19,7 +19,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core import answers, botocore_bounds
+from creative_s3.core import answers, botocore_bounds, head_refusals, own_region
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
@@ -67,7 +67,7 @@ class Connection:
         config: The settings it was made from.
         session: The botocore session behind the client: credentials, profile, region.
         client: The boto3 S3 client.
-        endpoint_url: The S3-compatible server's address; None for AWS itself.
+        endpoint_url: The address that was chosen; None for that which the region has on AWS.
         client_options: What makes another client of `session` equal to this one.
         guard: Holds back what the server could take for another request.
         dialect: Leaves out what the server refuses.
@@ -97,8 +97,8 @@ class Connection:
 
     @property
     def is_aws(self) -> bool:
-        """Whether this is AWS itself and not a compatible server."""
-        return self.endpoint_url is None
+        """Whether this is AWS itself, be it at a VPC endpoint's address, and no compatible server."""
+        return is_aws(self.endpoint_url)
 
     @property
     def provider(self) -> Provider:
@@ -162,14 +162,20 @@ def accelerated(connection: Connection) -> Connection:
     All else goes to the region's own endpoint, where a bucket answers whether it has been accelerated or not.
 
     Raises:
-        SettingsError: The bucket's name has dots, which this endpoint cannot serve.
+        SettingsError: The bucket's name has dots, which this endpoint cannot serve, or the region has none.
     """
-    if not (connection.config.use_accelerate and connection.is_aws):
+    if not connection.config.use_accelerate or connection.endpoint_url is not None:
         return connection
     if "." in (connection.config.bucket_name or ""):
         raise SettingsError(
             "Transfer Acceleration takes no bucket whose name has dots",
             item=connection.config.bucket_name,
+            hint="set S3_USE_ACCELERATE=false",
+        )
+    if connection.client.meta.partition != "aws":
+        raise SettingsError(
+            "there is no Transfer Acceleration in this region",
+            item=connection.region,
             hint="set S3_USE_ACCELERATE=false",
         )
     s3: Any = connection.client_options["config"].s3 | {"use_accelerate_endpoint": True}
@@ -312,32 +318,34 @@ def _connect(
         "endpoint_url": endpoint_url,
         "config": _client_config(config, endpoint_url).merge(Config(s3=_s3_options(session, endpoint_url))),
     }
-    client = clients.client("s3", **options)
-    guard = RequestGuard(endpoint_url, lambda: server_header(config, endpoint_url))
-    dialect = Dialect(endpoint_url)
-    guard.protect(client)
-    dialect.adapt(client)
-    answers.watch(client)
-    botocore_bounds.bound(client)
-    return Connection(
+    connection = Connection(
         config=config,
         session=session,
-        client=client,
+        client=clients.client("s3", **options),
         endpoint_url=endpoint_url,
         client_options=options,
-        guard=guard,
-        dialect=dialect,
+        guard=RequestGuard(endpoint_url, lambda: server_header(config, endpoint_url)),
+        dialect=Dialect(endpoint_url),
     )
+    _equip(connection.client, connection)
+    return connection
 
 
 def _another_client(connection: Connection, changes: Config) -> Any:  # noqa: ANN401 - boto3's clients have no common type
     options = connection.client_options | {"config": connection.client_options["config"].merge(changes)}
     client = connection.session.create_client("s3", **options)
+    _equip(client, connection)
+    return client
+
+
+def _equip(client: Any, connection: Connection) -> None:  # noqa: ANN401 - boto3's clients have no common type
+    """Give a new client what each client of a connection has."""
     connection.guard.protect(client)
     connection.dialect.adapt(client)
     answers.watch(client)
     botocore_bounds.bound(client)
-    return client
+    head_refusals.explain(client)
+    own_region.stay(client, connection.config.bucket_name)
 
 
 def _client_config(config: S3Config, endpoint_url: str | None) -> Config:

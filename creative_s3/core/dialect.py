@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import conditionally_calculate_md5
 
+from creative_s3.core.endpoints import is_aws
 from creative_s3.core.server_memory import ServerMemory
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Dialect:
     """What one server refuses; any thread may use it.
 
     Args:
-        endpoint_url: The server; None for AWS, which refuses nothing and is never asked.
+        endpoint_url: The server; AWS refuses nothing and is never asked.
         directory: Where it is remembered; by default in the user's state directory.
         clock: Seconds since 1970.
     """
@@ -76,7 +77,7 @@ class Dialect:
         directory: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._is_aws = endpoint_url is None
+        self._is_aws = is_aws(endpoint_url)
         self._memory = ServerMemory(endpoint_url, directory=directory, clock=clock)
         self._lock = threading.Lock()
         self._is_asked = False

@@ -155,10 +155,28 @@ _READ_ONLY: Mapping[Provider, frozenset[Capability]] = MappingProxyType(
 )
 
 
-def is_aws(endpoint_url: str) -> bool:
-    """Tell whether an address is one of AWS's own."""
-    host = urlsplit(endpoint_url).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+_AWS_DOMAINS = (
+    ".amazonaws.com",
+    ".api.aws",
+    ".amazonaws.com.cn",
+    ".api.amazonwebservices.com.cn",
+    ".amazonaws.eu",
+    ".api.amazonwebservices.eu",
+    ".c2s.ic.gov",
+    ".api.aws.ic.gov",
+    ".sc2s.sgov.gov",
+    ".api.aws.scloud",
+    ".cloud.adc-e.uk",
+    ".api.cloud-aws.adc-e.uk",
+    ".csp.hci.ic.gov",
+    ".api.aws.hci.ic.gov",
+)
+"""Of all partitions: where each region's hosts are, and those for IPv6 as well (botocore: "partitions")."""
+
+
+def is_aws(endpoint_url: str | None) -> bool:
+    """Tell whether an address is one of AWS's own; no address is the one that a region has by itself."""
+    return endpoint_url is None or (urlsplit(endpoint_url).hostname or "").endswith(_AWS_DOMAINS)
 
 
 def is_directory_bucket(bucket: str) -> bool:

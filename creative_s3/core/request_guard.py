@@ -60,7 +60,7 @@ class RequestGuard:
         self._ask = ask
         self._lock = threading.Lock()
         self._read: frozenset[str] = frozenset()
-        self._provider = Provider.AWS if endpoint_url is None or is_aws(endpoint_url) else None
+        self._provider = Provider.AWS if is_aws(endpoint_url) else None
 
     @property
     def provider(self) -> Provider:

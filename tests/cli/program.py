@@ -41,15 +41,22 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """creative-s3 in a directory with an environment of its own."""
+    """creative-s3 in a directory with an environment of its own.
+
+    Attributes:
+        env: Its environment.
+        cwd: Its working directory.
+        python: What begins its command line, up to the name of a module.
+    """
 
     env: Mapping[str, str]
     cwd: Path
+    python: tuple[str, ...] = (sys.executable,)
 
     def __call__(self, *arguments: str, **more: str) -> Result:
         """Run it; `more` are environment variables."""
         done = subprocess.run(
-            [sys.executable, "-m", "creative_s3", *arguments],
+            [*self.python, "-m", "creative_s3", *arguments],
             env={**self.env, "COLUMNS": "200", **more},
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,
@@ -65,7 +72,7 @@ class Program:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start it in the background."""
         return subprocess.Popen(
-            [sys.executable, "-m", "creative_s3", *arguments],
+            [*self.python, "-m", "creative_s3", *arguments],
             env=dict(self.env),
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,

@@ -75,13 +75,19 @@ class Request:
 
     @classmethod
     def of(cls, head: Head) -> Request:
-        """Read what a head asks for, in path style: ``/bucket/key``."""
+        """Read what a head asks for; the bucket is in the path, or in the name of AWS's host."""
         method, target, _ = head.start.split(" ", 2)
         parts = urlsplit(target)
-        _bucket, _, key = unquote(parts.path).removeprefix("/").partition("/")
+        path = unquote(parts.path).removeprefix("/")
+        host = head.field("host") or ""
+        key = path if _names_bucket(host) else path.partition("/")[2]
         query = parse_qs(parts.query, keep_blank_values=True)
         part = int(query.get("partNumber", ["0"])[0])
         return cls(_operation(method, key, frozenset(query)), key, method, head, part)
+
+
+def _names_bucket(host: str) -> bool:
+    return host.endswith(".amazonaws.com") and not host.startswith(("s3.", "s3-"))
 
 
 def _operation(method: str, key: str, names: frozenset[str]) -> str:

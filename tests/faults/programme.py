@@ -34,11 +34,15 @@ class Answer:
         status: HTTP's.
         code: S3's.
         stored: Whether the server gets and carries out the request all the same.
+        headers: What else is in the head.
+        elements: What else is in the body, as XML.
     """
 
     status: int = 503
     code: str = "SlowDown"
     stored: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    elements: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,7 @@ class Rule:
         times: How many get the fault; None for all.
         share: The chance of each to get it, by a dice that falls alike in each run.
         for_s: How long it goes on from the first such request, in seconds; None for ever.
+        host: A pattern for the host that is asked.
     """
 
     fault: Fault
@@ -155,6 +160,7 @@ class Rule:
     times: int | None = None
     share: float = 1.0
     for_s: float | None = None
+    host: str = "*"
 
 
 def on(*operations: str) -> frozenset[str]:
@@ -191,7 +197,10 @@ class _Progress:
         rule = self.rule
         if rule.operations and request.operation not in rule.operations:
             return False
-        if not fnmatchcase(request.key, rule.key) or rule.part not in {None, request.part}:
+        named = fnmatchcase(request.key, rule.key) and fnmatchcase(
+            request.head.field("host") or "", rule.host
+        )
+        if not named or rule.part not in {None, request.part}:
             return False
         self._seen += 1
         if self._seen <= rule.skip or (rule.times is not None and self._struck >= rule.times):

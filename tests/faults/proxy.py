@@ -34,12 +34,15 @@ class FaultProxy(Record):
     Args:
         server_url: The server.
         host: The address of this machine where it listens.
+        port: Where it listens there; by default any free one.
         tls: What it speaks TLS with.
     """
 
-    def __init__(self, server_url: str, *, host: str = HOST, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, server_url: str, *, host: str = HOST, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__()
-        self._host, self._tls = host, tls
+        self._host, self._wanted_port, self._tls = host, port, tls
         parts = urlsplit(server_url)
         self._server = (parts.hostname or HOST, parts.port or 80)
         self._programme = Programme((), clock=time.monotonic)
@@ -60,8 +63,16 @@ class FaultProxy(Record):
         self._programme = Programme(rules, clock=time.monotonic, seed=seed)
 
     def __enter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
         self._thread.start()
         assert self._listens.wait(WITHIN_S)
+        if not self._port:
+            self._thread.join()
+            raise self._trouble.pop()
         return self
 
     def __exit__(
@@ -91,9 +102,16 @@ class FaultProxy(Record):
             clients.add(task)
             task.add_done_callback(ended)
 
-        server = await asyncio.start_server(accept, self._host, 0, limit=_LONGEST_LINE, ssl=self._tls)
-        self._port = server.sockets[0].getsockname()[1]
-        self._listens.set()
+        try:
+            server = await asyncio.start_server(
+                accept, self._host, self._wanted_port, limit=_LONGEST_LINE, ssl=self._tls
+            )
+            self._port = server.sockets[0].getsockname()[1]
+        except OSError as error:
+            self._trouble.append(error)
+            return
+        finally:
+            self._listens.set()
         await self._stop.wait()
         server.close()
         for _ in range(_LAST_ROUNDS):  # what was just accepted has no task yet, and transports close later

@@ -214,7 +214,7 @@ def check_absent(connection: Connection) -> None:
 
     Raises:
         RefusedError: It is there already.
-        AccessDeniedError: Somebody else has it.
+        AccessDeniedError: It is there, and these credentials may not see it.
         SettingsError: The name breaks a rule of S3.
         CreativeS3Error: The request failed.
     """
@@ -273,7 +273,9 @@ def create(connection: Connection) -> None:
 
 def _taken(name: str) -> AccessDeniedError:
     return AccessDeniedError(
-        "somebody has a bucket of this name already", item=name, hint="choose another name"
+        "a bucket of this name exists already, and these credentials may not see it",
+        item=name,
+        hint="choose another name",
     )
 
 

@@ -174,11 +174,21 @@ def denies_plain_http(document: Document | None, bucket: str, partition: str = "
     return "*" in covered or {arn, f"{arn}/*"} <= covered or f"{arn}*" in covered
 
 
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
+"""What the names of their regions begin with (botocore: "partitions")."""
+
+
 def partition_of(region: str) -> str:
     """Return the part of AWS that a region is in, as ARNs name it."""
-    return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(
-        "us-gov" if region.startswith("us-gov-") else region.partition("-")[0], "aws"
-    )
+    return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
 def _words(value: object) -> list[str]:

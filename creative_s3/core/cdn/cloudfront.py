@@ -56,9 +56,7 @@ class CloudFront:
         self._client = cloudfront_client(connection)
         address = self._client.meta.endpoint_url.rstrip("/")
         # An address for CloudFront alone (AWS_ENDPOINT_URL_CLOUDFRONT) is meant; the S3 server's is not.
-        if connection.endpoint_url is not None and (
-            is_aws(address) or address == connection.endpoint_url.rstrip("/")
-        ):
+        if not connection.is_aws and (is_aws(address) or address == str(connection.endpoint_url).rstrip("/")):
             raise UnsupportedError(
                 "CloudFront is a service of AWS, and the settings name another server; nothing was sent",
                 item=connection.endpoint_url,

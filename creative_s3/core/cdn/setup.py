@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 """AWS's own cache policy for objects of S3: CachingOptimized."""
+_SUFFIXES = {"cn-": "com.cn", "eusc-": "eu"}
+"""Where hosts of AWS end otherwise than in ``com``, by what the names of the regions begin with."""
 _UPDATE = (
     "aws cloudfront update-distribution --id {id} --if-match ETAG --distribution-config file://config.json"
 )
@@ -211,7 +213,7 @@ def _allows(statement: Any, bucket: str, distribution: Distribution) -> bool:  #
     return (
         "cloudfront.amazonaws.com" in _several(service)
         and bool({"s3:GetObject", "s3:Get*", "s3:*"}.intersection(_several(statement.get("Action"))))
-        and any(str(one).startswith(f"arn:aws:s3:::{bucket}/") for one in _several(statement.get("Resource")))
+        and any(f":s3:::{bucket}/" in str(one) for one in _several(statement.get("Resource")))
         and distribution.arn in sources
     )
 
@@ -281,4 +283,7 @@ def _change(distribution: Distribution, what: str) -> str:
 
 
 def _domain(connection: Connection) -> str:
-    return f"{connection.bucket}.s3.{connection.region}.amazonaws.com"
+    """Return the bucket's own host, which CloudFront takes as an origin."""
+    region = connection.region
+    suffix = next((suffix for start, suffix in _SUFFIXES.items() if region.startswith(start)), "com")
+    return f"{connection.bucket}.s3.{region}.amazonaws.{suffix}"

@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from creative_s3.core.aws import anonymous_client, connect, hurried_client, is_insecure, translate
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
+from creative_s3.core.endpoints import is_aws
 from creative_s3.errors import (
     ClockError,
     CreativeS3Error,
@@ -89,7 +90,7 @@ class Visit:
     Attributes:
         client: Signs with the credentials.
         config: The settings.
-        endpoint_url: The S3-compatible server's address; None for AWS itself.
+        endpoint_url: The address that was chosen; None for that which the region has on AWS.
         server: The Server header.
         page: The first page of the listing, one key at most; None when it failed.
         error: Why it failed.
@@ -107,7 +108,7 @@ class Visit:
     @property
     def is_aws(self) -> bool:
         """Whether this is AWS itself."""
-        return self.endpoint_url is None
+        return is_aws(self.endpoint_url)
 
 
 @dataclass(frozen=True, slots=True)

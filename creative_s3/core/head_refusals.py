@@ -1,0 +1,64 @@
+"""Why a HEAD was refused: its answer has no body, so a GET is asked for S3's own word.
+
+A wrong secret, an unknown access key, an expired token or a clock that is off are a bare 400 or 403 to HEAD,
+as a missing permission is. Each client that `core.aws` makes is watched.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from creative_s3.core.fault_table import OF_CODE
+from creative_s3.errors import ClockError, CredentialsError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+_BARE = frozenset({"400", "403"})
+_HEADS = ("HeadBucket", "HeadObject")
+
+
+def explain(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common type
+    """Let the errors of a client's HEADs say whether the credentials or the clock are wrong."""
+    refusals = _Refusals(client)
+    for operation in _HEADS:
+        client.meta.events.register(
+            f"after-call.s3.{operation}", refusals.name, unique_id=f"creative-s3-refusal-{operation}"
+        )
+
+
+class _Refusals:
+    """What one client has learned of its credentials; any thread may call it."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - as above
+        self._client = client
+        self._lock = threading.Lock()
+        self._are_accepted = False
+
+    def name(self, parsed: MutableMapping[str, Any], context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's
+        """Put S3's own word in the place of a bare status."""
+        bucket = context.get("s3_redirect", {}).get("bucket")
+        if parsed.get("Error", {}).get("Code") not in _BARE or not bucket:
+            return
+        with self._lock:
+            if self._are_accepted:
+                return  # it is this one object, or this one permission
+            found = self._asked(bucket)
+            self._are_accepted = found is None
+        if found is not None:
+            parsed["Error"] = found
+
+    def _asked(self, bucket: str) -> dict[str, Any] | None:
+        """Return what is wrong for every request; None for nothing."""
+        with suppress(BotoCoreError):  # whatever it is, the HEAD's own answer stands
+            try:
+                self._client.list_objects_v2(Bucket=bucket, MaxKeys=1)
+            except ClientError as error:
+                row = OF_CODE.get(error.response["Error"]["Code"])
+                if row is not None and issubclass(row.kind, CredentialsError | ClockError):
+                    return dict(error.response["Error"])
+        return None

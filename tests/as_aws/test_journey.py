@@ -1,0 +1,124 @@
+"""The main job as on AWS: there, again, proved, back; by each engine, in each kind of region and bucket."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.as_aws.names import ACCELERATED, NEW_REGION
+from tests.faults.workshop import Cache, a_cache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.as_aws.bed import Office
+    from tests.as_aws.conftest import Opens
+
+KIB, MIB = 1 << 10, 1 << 20
+SIZES = (0, 1, 64 * KIB, 16 * MIB - 1, 16 * MIB, 17 * MIB)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return a_cache(tmp_path / "studio", *SIZES)
+
+
+def there_and_back(office: Office, cache: Cache, engine: str = "auto") -> None:
+    """Upload a cache, send nothing the second time, prove it, bring it back; all of it is the same."""
+    program = office.program
+    first = program("migrate", "upload", "--engine", engine, "--json")
+    assert first.code == 0, first.err
+    assert first.data["uploaded"] == len(cache.plan)
+    assert office.stored() == cache.content
+
+    before = office.sent("PutObject", "UploadPart", key="*.png")
+    again = program("migrate", "upload", "--engine", engine, "--json")
+    assert again.code == 0, again.err
+    assert again.data["uploaded"] == 0
+    assert office.sent("PutObject", "UploadPart", key="*.png") == before
+
+    assert program("migrate", "validate", "--deep", "--strict").code == 0
+
+    back = program(
+        "assets",
+        "download",
+        "--prefix",
+        "creative-assets/composites/",
+        "--output",
+        "back",
+        "--engine",
+        engine,
+    )
+    assert back.code == 0, back.err
+    found = {path.name: path.read_bytes() for path in (program.cwd / "back").rglob("*.png")}
+    assert found == {path.name: path.read_bytes() for path in cache.plan.values()}
+
+
+@pytest.mark.parametrize("engine", ["auto", "crt", "classic"])
+def test_files_of_all_sizes_go_there_and_back_by_each_engine(
+    opened: Opens, cache: Cache, engine: str
+) -> None:
+    office = opened(cache.directory)
+    if engine == "crt" and not office.bed.resolves_all:
+        pytest.skip("the Common Runtime resolves names itself, and this user may not have a mount namespace")
+
+    there_and_back(office, cache, engine)
+
+    assert office.hosts_seen() == {f"{office.bucket}.s3.eu-central-1.amazonaws.com"}
+
+
+@pytest.mark.parametrize("region", ["us-east-1", NEW_REGION])
+def test_each_region_is_reached_by_its_own_host(opened: Opens, cache: Cache, region: str) -> None:
+    office = opened(cache.directory, region)
+
+    there_and_back(office, cache)
+
+    assert office.hosts_seen() == {f"{office.bucket}.s3.{region}.amazonaws.com"}
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_a_bucket_with_dots_is_in_the_path_for_no_certificate_has_its_name(
+    opened: Opens, cache: Cache, region: str
+) -> None:
+    office = opened(cache.directory, region, bucket=f"studio.as.aws.{secrets.token_hex(4)}")
+
+    there_and_back(office, cache)
+
+    assert office.hosts_seen() == {f"s3.{region}.amazonaws.com"}
+
+
+@pytest.mark.parametrize("engine", ["auto", "crt", "classic"])
+def test_with_acceleration_what_is_moved_goes_by_its_host_and_all_else_by_the_regions(
+    opened: Opens, cache: Cache, engine: str
+) -> None:
+    office = opened(cache.directory, S3_USE_ACCELERATE="true")
+    if engine == "crt" and not office.bed.resolves_all:
+        pytest.skip("the Common Runtime resolves names itself, and this user may not have a mount namespace")
+
+    there_and_back(office, cache, engine)
+
+    fast = f"{office.bucket}.{ACCELERATED}"
+    assert office.hosts_seen() == {f"{office.bucket}.s3.eu-central-1.amazonaws.com", fast}
+    assert office.hosts_seen("UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload") == {fast}
+
+
+def test_a_file_of_many_parts_goes_there_and_back(opened: Opens, tmp_path: Path) -> None:
+    cache = a_cache(tmp_path / "studio", 65 * MIB + 1)
+    office = opened(cache.directory)
+
+    there_and_back(office, cache)
+
+    assert office.sent("UploadPart") == 9
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", NEW_REGION])
+def test_the_same_on_a_server_that_answers_no_crc64nvme(
+    opened_on_moto: Opens, cache: Cache, region: str
+) -> None:
+    office = opened_on_moto(cache.directory, region)
+
+    there_and_back(office, cache)
+
+    assert office.hosts_seen() == {f"{office.bucket}.s3.{region}.amazonaws.com"}
