@@ -39,10 +39,11 @@ def show(run: Run) -> Report:
 
     AWS credentials come from AWS's own chain; only the name of their source is shown.
     """
+    from creative_s3.core.credentials import source
     from creative_s3.settings import origins
 
     rows = origins(run.config, flags=run.flags)
-    credentials = credentials_source(os.environ, _aws_profiles())
+    credentials = source(os.environ, _aws_profiles())
     return Report(
         data={
             "settings": {row.name: {"value": row.value, "origin": row.source} for row in rows},
@@ -51,40 +52,6 @@ def show(run: Run) -> Report:
         human=lambda: _table([(row.name, row.value, row.source) for row in rows], credentials),
         lines=(f"{row.name}={row.value or ''}" for row in rows),
     )
-
-
-def credentials_source(environment: Mapping[str, str], profiles: Mapping[str, Mapping[str, Any]]) -> str:
-    """Name the first source in botocore's order that would give credentials; ask no server, run no program.
-
-    Args:
-        environment: The environment variables.
-        profiles: The profiles of the AWS configuration and credentials files, by name.
-    """
-    name = environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE") or "default"
-    profile = profiles.get(name)
-    of_profile = [
-        ("role_arn", "assumed role"),
-        ("web_identity_token_file", "web identity token"),
-        ("sso_session", "SSO"),
-        ("sso_start_url", "SSO"),
-        ("aws_access_key_id", "access key in the AWS files"),
-        ("login_session", "AWS login"),
-        ("credential_process", "credential process"),
-    ]
-    if environment.get("AWS_ACCESS_KEY_ID"):
-        return "environment (AWS_ACCESS_KEY_ID)"
-    if profile is None and name != "default":
-        return f"none: the profile {name} does not exist"
-    for key, source in of_profile:
-        if profile and key in profile:
-            return f"{source}, profile {name}"
-    if environment.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
-        return "web identity token (AWS_WEB_IDENTITY_TOKEN_FILE)"
-    if environment.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") or environment.get(
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-    ):
-        return "container role"
-    return "none here; on AWS, the machine's own role"
 
 
 def _aws_profiles() -> Mapping[str, Mapping[str, Any]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 REDACTED = "[redacted]"
 _LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3")
+_OF_CREDENTIALS = ("botocore.credentials", "botocore.tokens", "botocore.utils")
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _SHORTEST_SECRET = 8
 _KEPT_CRASHES = 20
@@ -86,6 +87,8 @@ def configure(level: str, *, verbose: bool, hushed: bool, write: Callable[[str],
     chosen = logging.getLevelNamesMapping()[level]
     ours = logging.WARNING if hushed and chosen == logging.INFO else chosen
     logging.getLogger("creative_s3").setLevel(logging.DEBUG if verbose else ours)
+    for name in _OF_CREDENTIALS:  # with a traceback; what they tell of is raised as well
+        logging.getLogger(name).setLevel(logging.NOTSET if chosen == logging.DEBUG else logging.CRITICAL)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(chosen if chosen == logging.DEBUG else max(chosen, logging.WARNING))
 

@@ -2,12 +2,11 @@
 
 The table that turns what S3, botocore and the AWS Common Runtime report into our errors is
 `creative_s3.core.faults`; its names are importable from here. No object is read or written here, and making a
-connection sends no request.
+connection sends no request to S3.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,13 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core import answers, botocore_bounds, head_refusals, own_region
+from creative_s3.core import answers, botocore_bounds, credentials, head_refusals, own_region
+from creative_s3.core.addresses import check, is_insecure, is_loopback, unusable
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
 from creative_s3.core.request_guard import RequestGuard
-from creative_s3.errors import CredentialsError, RefusedError, SettingsError, UnsupportedError
+from creative_s3.errors import RefusedError, SettingsError, UnsupportedError
 
 if TYPE_CHECKING:
     from creative_s3.core.endpoints import Capability, Provider
@@ -43,7 +43,6 @@ __all__ = [
     "hurried_client",
     "is_insecure",
     "is_retryable",
-    "no_credentials",
     "presigning_client",
     "server_header",
     "translate",
@@ -119,21 +118,21 @@ class Connection:
 
 
 def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
-    """Make a connection; send nothing.
+    """Make a connection; send nothing to S3. Whatever gives the credentials is asked for them.
 
     Args:
         config: The settings.
         insecure_endpoint: Accept a plain-http endpoint on another machine.
 
     Raises:
-        CredentialsError: boto3's chain finds no credentials, or the profile does not exist.
+        CredentialsError: boto3's chain finds no credentials, or they cannot be fetched or used.
         RefusedError: The endpoint is plain http and not this machine.
         SettingsError: The AWS configuration or the endpoint cannot be used.
     """
     session = botocore.session.Session()
     try:
-        if session.get_credentials() is None:
-            raise no_credentials()
+        credentials.fetch(session)
+        _check_profile(session)
         clients = boto3.Session(botocore_session=session)
         connection = _connect(session, clients, config, endpoint_url=config.endpoint_url)
         if config.endpoint_url is None and not is_aws(connection.client.meta.endpoint_url):
@@ -142,11 +141,12 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
     except BotoCoreError as error:
         raise translate(error, endpoint_url=config.endpoint_url) from error
     except ValueError as error:  # botocore's word for an endpoint that it cannot parse
-        raise SettingsError(
-            f"the endpoint cannot be used: {error}",
-            item="S3_ENDPOINT_URL",
-            hint="write it as http://HOST[:PORT] or https://HOST[:PORT]",
-        ) from error
+        raise unusable(str(error), is_ours=config.endpoint_url is not None) from error
+    check(
+        str(connection.client.meta.endpoint_url),
+        session.get_config_variable("ca_bundle"),
+        is_ours=config.endpoint_url is not None,
+    )
     if connection.endpoint_url and is_insecure(connection.endpoint_url) and not insecure_endpoint:
         raise RefusedError(
             "the endpoint is plain http on another machine: content would cross the network unprotected",
@@ -287,29 +287,6 @@ def server_header(config: S3Config, endpoint_url: str | None) -> str:
     return str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("server", ""))
 
 
-def no_credentials() -> CredentialsError:
-    """Return the error for an empty credential chain."""
-    return CredentialsError(
-        "no AWS credentials were found",
-        hint='run `aws configure` or set AWS_PROFILE; embedded server: eval "$(creative-s3 local env)"',
-    )
-
-
-def is_insecure(endpoint_url: str) -> bool:
-    """Tell whether `endpoint_url` is plain http to another machine."""
-    parts = urlsplit(endpoint_url)
-    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761: always this machine
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _connect(
     session: botocore.session.Session, clients: boto3.Session, config: S3Config, *, endpoint_url: str | None
 ) -> Connection:
@@ -329,6 +306,15 @@ def _connect(
     )
     _equip(connection.client, connection)
     return connection
+
+
+def _check_profile(session: botocore.session.Session) -> None:
+    if not isinstance(session.get_scoped_config().get("s3", {}), dict):
+        raise SettingsError(
+            "the setting s3 of the AWS profile has a value, and should have settings below it",
+            item="s3",
+            hint="write `s3 =`, and below it indented lines such as `addressing_style = path`",
+        )
 
 
 def _another_client(connection: Connection, changes: Config) -> Any:  # noqa: ANN401 - boto3's clients have no common type
@@ -360,7 +346,7 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
         response_checksum_validation="when_supported",
         user_agent_extra=f"creative-s3/{__version__}",
         # A proxy of the environment is for other machines; it could not reach a server on this one.
-        proxies={} if endpoint_url and _is_loopback(urlsplit(endpoint_url).hostname or "") else None,
+        proxies={} if endpoint_url and is_loopback(urlsplit(endpoint_url).hostname or "") else None,
     )
 
 

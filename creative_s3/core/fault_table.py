@@ -58,7 +58,7 @@ BAD_KEY_ID = Row(CredentialsError, "S3 does not know this access key", f"{DOCTOR
 BAD_SECRET = Row(
     CredentialsError,
     "S3 refuses the signature: the secret access key does not match",
-    "check AWS_SECRET_ACCESS_KEY",
+    "check AWS_SECRET_ACCESS_KEY, or the profile's; `creative-s3 config` names the source",
 )
 EXPIRED = Row(CredentialsError, "the credentials have expired", RENEW)
 CLOCK = Row(ClockError, "this machine's clock is wrong", "set the clock (`timedatectl set-ntp true`)")

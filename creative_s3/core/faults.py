@@ -131,7 +131,7 @@ def _of_response(response: Mapping[str, Any], about: _About) -> CreativeS3Error:
         row = OF_CODE.get(str(status), BROKEN if status >= 500 else None)  # noqa: PLR2004 - the same
     if row is None:
         return ItemError(
-            f"{about.service} answered {code}: {_clean(str(fields.get('Message', '')))}",
+            f"{about.service} answered {code}: {clean(str(fields.get('Message', '')))}",
             item=item,
             hint=DOCTOR,
         )
@@ -237,8 +237,8 @@ def _of_botocore(error: Exception, about: _About) -> CreativeS3Error:
     if isinstance(error, urllib3.exceptions.HTTPError) or type(error).__name__ == "ResponseParserError":
         return TemporaryError("the answer was cut short", item=item, hint=RUN_AGAIN)
     if isinstance(error, boto.ParamValidationError):
-        return ItemError(_clean(str(error)), item=item, hint=DOCTOR)
-    return SettingsError(_clean(str(error)), item=item, hint=DOCTOR)
+        return ItemError(clean(str(error)), item=item, hint=DOCTOR)
+    return SettingsError(clean(str(error)), item=item, hint=DOCTOR)
 
 
 def _of_crt(error: awscrt.exceptions.AwsCrtError, about: _About) -> CreativeS3Error:
@@ -289,7 +289,7 @@ _SECRET = re.compile(
 )
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Shorten somebody else's words and take secrets out of them."""
     return _SECRET.sub("(hidden)", " ".join(text.split()))[:300]
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from creative_s3.cli.app import app
-from creative_s3.cli.config import credentials_source
+from creative_s3.core import credentials
 
 NAMES = (
     "S3_BUCKET_NAME",
@@ -184,7 +184,7 @@ def test_the_source_of_the_credentials_is_named_in_json(monkeypatch: pytest.Monk
 def test_the_source_of_credentials_follows_botocores_order(
     environment: dict[str, str], profile: dict[str, str] | None, source: str
 ) -> None:
-    assert credentials_source(environment, {"work": profile} if profile else {}) == source
+    assert credentials.source(environment, {"work": profile} if profile else {}) == source
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

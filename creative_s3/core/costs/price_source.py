@@ -12,11 +12,11 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core.aws import no_credentials, translate
+from creative_s3.core.aws import translate
 from creative_s3.core.costs.price_list import (
     CLOUDFRONT,
     DEEP_ARCHIVE,
@@ -27,6 +27,7 @@ from creative_s3.core.costs.price_list import (
     read_answers,
     read_offer,
 )
+from creative_s3.core.credentials import fetch
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, TemporaryError
 
 if TYPE_CHECKING:
@@ -45,11 +46,10 @@ def pricing_client() -> Any:  # noqa: ANN401 - boto3's clients have no common ty
     Raises:
         CredentialsError: There are none.
     """
-    session = boto3.Session()
+    session = botocore.session.Session()
+    fetch(session)
     try:
-        if session.get_credentials() is None:
-            raise no_credentials()
-        return session.client(
+        return session.create_client(
             "pricing",
             region_name=API_REGION,
             config=Config(retries={"mode": "standard", "total_max_attempts": 5}),

@@ -10,7 +10,8 @@ import awscrt.io
 import awscrt.s3
 from botocore.credentials import RefreshableCredentials
 
-from creative_s3.core.aws import CONNECT_TIMEOUT_S, no_credentials, translate
+from creative_s3.core.aws import CONNECT_TIMEOUT_S, translate
+from creative_s3.core.credentials import no_credentials
 from creative_s3.core.transfers.flights import PART_BYTES
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError
 from s3transfer.crt import FakeRawResponse
 
-from creative_s3.core.aws import no_credentials
+from creative_s3.core.credentials import no_credentials
 from creative_s3.core.faults import translate
 from creative_s3.core.transfers.crt_serializer import (
     HEADERS_OF_PUT,
