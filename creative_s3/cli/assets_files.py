@@ -139,7 +139,7 @@ def download(
             replace_files=force,
             engine=engine,
             max_bandwidth=limit,
-            ledger=Ledger(catalog_path(run.config.cache_dir), side),
+            ledger=Ledger(catalog_path(run.config.cache_dir), side, root=run.config.workspace),
             looked=storage.requests,
             emit=live.emit,
         )

@@ -112,11 +112,12 @@ _SORTS = {
     "runs": "runs",
     "pending": "entries that index.json waits for",
 }
-_TABLES = {
+RESCUED = {
     "access": "days of use, by asset",
     "daily": "daily counts",
     "run": "runs",
     "movement": "files demoted and brought back",
+    "origin": "contents that files were sent or brought with",
     "change": "changes to objects",
     "invalidation": "requests to CloudFront",
     "journal": "entries for index.json",
@@ -144,7 +145,7 @@ def rebuilt(made: Rebuilt) -> RenderableType:
         state = f"damaged: {made.problems[0]}" if made.problems else "not damaged"
         lines.append(_line("Old", f"{state}; set aside as {made.set_aside.name}"))
     lines.append(_line("Index", f"{count(made.assets, 'file')} named, taken in"))
-    kept = [f"{number:,} {_TABLES[name]}" for name, number in made.rescued.items() if number]
+    kept = [f"{number:,} {RESCUED[name]}" for name, number in made.rescued.items() if number]
     if made.set_aside:
         lines.append(_line("Kept", ", ".join(kept) or "nothing of the old one"))
     if made.pending:

@@ -19,6 +19,7 @@ from creative_s3.core.index.index import INDEX_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 PRIVATE_DIRECTORY = ".creative-s3"
 """Our own directory inside the cache directory."""
@@ -91,6 +92,16 @@ class LocalFile:
     def size_bytes(self) -> int:
         """The size of a present file, else 0."""
         return self.signature.size_bytes if self.signature else 0
+
+    def is_older_than(self, moment: datetime | None) -> bool:
+        """Tell whether a present file was written before an object was stored; False where that is not known.
+
+        Args:
+            moment: As S3 tells it, in whole seconds: the object may have been stored up to one later.
+        """
+        if self.signature is None or moment is None:
+            return False
+        return self.signature.mtime_ns < (moment.timestamp() + 1) * 1e9
 
 
 class Workspace:

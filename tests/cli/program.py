@@ -69,6 +69,20 @@ class Program:
         assert "Traceback" not in done.stderr, done.stderr
         return Result(done.returncode, done.stdout, done.stderr)
 
+    def run_python(self, code: str) -> str:
+        """Run code of a caller of the library there; return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=dict(self.env),
+            cwd=self.cwd,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start it in the background."""
         return subprocess.Popen(

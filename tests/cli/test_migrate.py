@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -224,9 +225,11 @@ def test_what_another_machine_stored_for_the_same_asset_is_replaced_only_after_a
     other = Program(cli.env, tmp_path / "other-machine" / "workspace")
     shutil.copytree(cli.cwd, other.cwd)
     path = other.cwd / "cache" / "products" / "power-dish-soap" / "product.png"
-    path.write_bytes(path.read_bytes()[::-1])
-    assert cli("migrate", "upload").code == 0
     key = next(key for key, file in keys_and_files(other).items() if file == path)
+    assert cli("migrate", "upload").code == 0
+    path.write_bytes(path.read_bytes()[::-1])
+    later = time.time() + 5  # S3 tells times in whole seconds
+    os.utime(path, (later, later))
     before = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     refused = other("migrate", "upload")

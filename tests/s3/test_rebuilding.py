@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.cli import views_discovery
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
 from creative_s3.core.catalog.rebuilding import Rebuilt, rebuild
 from creative_s3.core.catalog.runs import RunRecord
-from creative_s3.core.catalog.salvage import salvage
+from creative_s3.core.catalog.salvage import TABLES, salvage
 from creative_s3.core.catalog.state import examine
 from creative_s3.core.catalog.usage import HITS, Access, Tally
 from creative_s3.core.lock import exclusive
@@ -136,6 +137,10 @@ def test_what_lies_around_a_damaged_page_is_rescued(tmp_path: Path) -> None:
     assert 4000 < len(rescued) < 5000
     assert {names[0], names[-1]} <= rescued
     assert "access" in found.incomplete
+
+
+def test_every_table_that_is_rescued_has_words() -> None:
+    assert views_discovery.RESCUED.keys() == TABLES.keys()
 
 
 def test_rows_that_are_not_well_formed_are_left_behind(tmp_path: Path) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creative_s3.core.media_types import content_type_of
 from creative_s3.core.migration.planning import (
     Candidate,
     MigrationPlan,
     Operation,
     Reason,
-    content_type_of,
     make_operations,
 )
 from creative_s3.core.models import Asset, AssetType, Kind, SemanticMetadata, StoredObject
@@ -206,3 +207,60 @@ def test_a_plan_counts_what_it_would_do() -> None:
 )
 def test_the_content_type_follows_the_extension(name: str, expected: str) -> None:
     assert content_type_of(name) == expected
+
+
+# -- older copies
+
+OLD, NEW, OTHER = "b2xkAAAAAAA=", "bmV3AAAAAAA=", "b3RoZXIAAAA="
+STORED_AT = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "origin", "proved", "is_as_proved", "written", "expected"),
+    [
+        # what the file was made from is known
+        (OLD, NEW, OLD, None, False, 9, "refused"),
+        (OLD, NEW, OLD, NEW, True, 9, "refused"),  # a later look proved the newer object
+        (OLD, None, OLD, None, False, 9, "refused"),  # a server without checksums
+        (OTHER, OLD, OLD, None, False, -9, "changed"),  # an edit, with an old time
+        (OTHER, NEW, OLD, None, False, 9, "asks"),
+        (OTHER, NEW, OLD, NEW, True, 9, "asks"),
+        # it is not
+        (OLD, NEW, None, OLD, False, 9, "refused"),
+        (OTHER, NEW, None, OLD, False, 9, "asks"),
+        (OTHER, NEW, None, NEW, True, -9, "changed"),
+        (OTHER, NEW, None, None, False, -9, "refused"),
+        (OTHER, NEW, None, None, False, 0.9, "refused"),  # S3 tells whole seconds
+        (OTHER, NEW, None, None, False, 9, "asks"),
+    ],
+)
+def test_an_older_copy_is_never_put_over_newer_content(  # noqa: PLR0913, PLR0917 - a row is a world
+    local: str,
+    remote: str | None,
+    origin: str | None,
+    proved: str | None,
+    is_as_proved: bool,  # noqa: FBT001 - the same
+    written: float,
+    expected: str,
+) -> None:
+    written_ns = int((STORED_AT.timestamp() + written) * 1e9)
+    signature = Signature(3, written_ns, written_ns, 1)
+    stored = StoredObject("k", 3, "etag", last_modified=STORED_AT, metadata={"cache-key": "a"})
+    candidate = Candidate(
+        COMPOSITE,
+        "k",
+        replace(PRESENT, signature=signature),
+        local,
+        stored,
+        remote,
+        is_as_proved=is_as_proved,
+        proved_crc64nvme=proved,
+        origin_crc64nvme=origin,
+    )
+    (operation,) = make_operations([candidate])
+    assert (str(operation.reason), operation.replaces_unknown) == {
+        "refused": ("refused", False),
+        "changed": ("changed", False),
+        "asks": ("changed", True),
+    }[expected]
+    assert ("newer content" in operation.detail) is (expected == "refused")

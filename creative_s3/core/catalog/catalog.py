@@ -129,6 +129,7 @@ class Catalog:
         objects: Iterable[ProvedObject] = (),
         assignments: Mapping[str, str] | None = None,
         files: Iterable[tuple[str, Signature, str]] = (),
+        origins: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Record what was found out, in one transaction that is durable before this returns.
 
@@ -138,6 +139,8 @@ class Catalog:
             files: The content of files: path relative to the workspace, signature, CRC64NVME. A file that had
                 changed less than two seconds before it was seen is not recorded: another edit within the
                 clock's step would not show.
+            origins: The content that files here are sent or brought with: path, CRC64NVME. For what is
+                brought, before it is there.
         """
         now_ns = time.time_ns()
         with self.database.transaction() as database:
@@ -167,12 +170,21 @@ class Catalog:
                     for proved in objects
                 ],
             )
+            database.executemany(
+                "INSERT OR REPLACE INTO origin VALUES (?, ?, ?)",
+                [(self.bucket, path, crc) for path, crc in origins],
+            )
             if assignments:
                 database.executemany(
                     "INSERT OR REPLACE INTO assigned VALUES (?, ?, ?)",
                     [(self.bucket, cache_key, key) for cache_key, key in assignments.items()],
                 )
                 self._forget_publication(database)
+
+    def origin(self, path: str) -> str | None:
+        """Return what a file was when it was last sent or brought here: CRC64NVME, None if not known."""
+        row = self.database.row("SELECT crc64nvme FROM origin WHERE bucket=? AND path=?", (self.bucket, path))
+        return row[0] if row else None
 
     def objects(self) -> dict[str, ProvedObject]:
         """Return all proved objects of the bucket by key."""

@@ -1,4 +1,4 @@
-"""`Ledger`: writes down what commands moved, for `core.catalog.statistics`.
+"""`Ledger`: writes down what commands moved, for `core.catalog.statistics`, and what files they brought.
 
 What cannot be written is left out: no transfer fails for the sake of its statistics.
 """
@@ -6,10 +6,12 @@ What cannot be written is left out: no transfer fails for the sake of its statis
 from __future__ import annotations
 
 import logging
+import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import Catalog
@@ -18,9 +20,8 @@ from creative_s3.core.catalog.usage import Tally
 from creative_s3.errors import CreativeS3Error, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from decimal import Decimal
-    from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 2.0
@@ -59,11 +60,31 @@ class Ledger:
     Args:
         path: The catalog's file.
         bucket: The remote side; see `core.catalog.catalog.remote_side`.
+        root: The workspace; None where files that are brought into it need not be known.
     """
 
-    def __init__(self, path: Path, bucket: str) -> None:
+    def __init__(self, path: Path, bucket: str, *, root: Path | None = None) -> None:
         self._path = path
         self._bucket = bucket
+        self._root = root
+
+    def brought(self, files: Iterable[tuple[Path, str]]) -> None:
+        """Record with which content files were brought into the workspace: path, CRC64NVME."""
+        if self._root is None or not self._path.is_file():
+            return
+        places = ((Path(os.path.abspath(path)), crc) for path, crc in files)  # noqa: PTH100 - not through links
+        inside = [
+            (path.relative_to(self._root).as_posix(), crc)
+            for path, crc in places
+            if path.is_relative_to(self._root)
+        ]
+        if not inside:
+            return
+        try:
+            with Catalog(self._path, bucket=self._bucket) as catalog:
+                catalog.remember(origins=inside)
+        except CreativeS3Error as error:
+            _log.warning("where %d files came from was not written: %s", len(inside), error)
 
     def count(self, what: str, tally: Tally, *, at: datetime | None = None) -> None:
         """Add to one of the counts, such as `core.catalog.usage.UPLOADS`."""

@@ -171,6 +171,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, Callable[[object], bool]]]] = {
             "failures": _json_object,
         },
     ),
+    "origin": ("bucket, path", {"bucket": _text, "path": _text, "crc64nvme": _text}),
     "change": (
         "bucket, run, key",
         {"bucket": _text, "run": _number, "key": _text, "replaced": _number, "invalidation": _text_or_none},

@@ -242,7 +242,22 @@ _TIERS = """
     )
 """
 
-MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY, _PLANNING, _TIERS)
+# origin: the content that a file here had when it was last sent or brought, by bucket. A file that has it
+# still was not edited here since, whatever the bucket has by now.
+_ORIGINS = """
+    CREATE TABLE origin (
+        bucket TEXT NOT NULL,
+        path TEXT NOT NULL,
+        crc64nvme TEXT NOT NULL,
+        PRIMARY KEY (bucket, path)
+    ) WITHOUT ROWID;
+    INSERT OR IGNORE INTO origin SELECT object.bucket, file.path, file.crc64nvme FROM file
+        JOIN asset ON asset.file_path = file.path JOIN assigned ON assigned.cache_key = asset.cache_key
+        JOIN object ON object.bucket = assigned.bucket AND object.key = assigned.key
+        WHERE object.crc64nvme = file.crc64nvme
+"""
+
+MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY, _PLANNING, _TIERS, _ORIGINS)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 ASSET_INDEXES = {

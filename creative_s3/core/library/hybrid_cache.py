@@ -22,6 +22,7 @@ from creative_s3.core.layout import asset_of, owner_of
 from creative_s3.core.library.arguments import check_settings
 from creative_s3.core.library.cache import CacheManager
 from creative_s3.core.library.locator import AssetLocator
+from creative_s3.core.library.replacing import check_replacement
 from creative_s3.core.library.single_flight import SingleFlight
 from creative_s3.core.migration.execution import proved_download
 from creative_s3.core.objects import is_archived
@@ -38,7 +39,6 @@ from creative_s3.errors import (
     CredentialsError,
     ItemError,
     ObjectNotFoundError,
-    RefusedError,
     SettingsError,
     UsageError,
 )
@@ -281,30 +281,14 @@ class S3CacheManager(CacheManager):
             )
             plan = adder.plan()
             key, size_bytes = plan.operation.key, plan.operation.size_bytes
-            self._check_replacement(plan.replaced)
+            with self._lock:
+                check_replacement(self._open(), plan, record.asset.file_path)
             added = adder.add(plan, engine=single_engine(size_bytes))
         except CreativeS3Error as error:
             return UploadResult(
                 success=False, s3_key=key, local_path=path, size_bytes=size_bytes, exception=error
             )
         return result_of(added)
-
-    def _check_replacement(self, replaced: StoredObject | None) -> None:
-        """Replace only what we put there: anything else, another machine may have put there for a reason.
-
-        Raises:
-            RefusedError: It is not known to be ours.
-        """
-        if replaced is None:
-            return
-        with self._lock:
-            known = self._open().object(replaced.key)
-        if known is None or known.etag != replaced.etag:
-            raise RefusedError(
-                "another machine stored other content as this asset, and it is not replaced unseen",
-                item=replaced.key,
-                hint="see what replacing it would mean: creative-s3 migrate upload --dry-run",
-            )
 
     def _fetch(self, cache_key: str, record: AssetRecord | None) -> Path:
         if record is not None:  # another thread may have been faster
@@ -332,6 +316,9 @@ class S3CacheManager(CacheManager):
                 item=str(target),
                 hint="register it, or move it away",
             )
+        if stored.crc64nvme is not None:
+            with self._lock:
+                self._open().remember(origins=[(found.file_path, stored.crc64nvme)])
         if (result := storage.download(stored.key, target)).exception is not None:
             raise result.exception
         if record is None:
@@ -382,6 +369,7 @@ class S3CacheManager(CacheManager):
                     files=[(file_path, file.signature, result.crc64nvme)],
                     objects=[proved_download(stored, result)],
                     assignments={cache_key: stored.key},
+                    origins=[(file_path, result.crc64nvme)],
                 )
             if record is not None and record.is_cold:
                 catalog.assets.set_cold([record.asset.cache_key], is_cold=False)

@@ -14,7 +14,7 @@ from creative_s3.core.catalog.usage import UPLOADS, Tally
 from creative_s3.core.events import Skipped
 from creative_s3.core.faults import ends_run
 from creative_s3.core.layout import object_metadata, object_tags, owner_of
-from creative_s3.core.migration.planning import Operation, content_type_of
+from creative_s3.core.media_types import content_type_of
 from creative_s3.core.transfers.outcomes import Outcome, Upload
 from creative_s3.core.workspace import Signature
 from creative_s3.errors import CreativeS3Error, ExitCode, FileChangedError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from creative_s3.core.migration.planning import Operation
     from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.file_results import DownloadResult
     from creative_s3.core.transfers.engine import TransferEngine
@@ -217,6 +218,11 @@ class Execution:
                         (operation.asset.file_path, signature, outcome.stored.crc64nvme)
                         for operation, outcome, signature in self._waiting
                         if signature and outcome.stored and outcome.stored.crc64nvme
+                    ],
+                    origins=[
+                        (operation.asset.file_path, outcome.stored.crc64nvme)
+                        for operation, outcome, _ in self._waiting
+                        if outcome.stored and outcome.stored.crc64nvme
                     ],
                 )
                 self._catalog.runs.add_changes(self.run, stored)

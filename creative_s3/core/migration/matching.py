@@ -167,6 +167,7 @@ class Matching:
             remote_crc,
             is_as_proved=self.remote.is_as_proved(key),
             proved_crc64nvme=proved.crc64nvme if proved else None,
+            origin_crc64nvme=self.contents.catalog.origin(asset.file_path),
         )
 
     def _missing_candidate(self, asset: Asset, key: str, local: LocalFile) -> Candidate:

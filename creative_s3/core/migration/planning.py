@@ -7,16 +7,15 @@ precondition under which it holds.
 from __future__ import annotations
 
 import heapq
-import mimetypes
-import shlex
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.layout import left_out, owner_of
+from creative_s3.core.layout import left_out
 from creative_s3.core.migration.settled import NewAssets, SettledAssets
+from creative_s3.core.migration.staleness import is_known, stale
 from creative_s3.core.workspace import FileState, LocalFile
 from creative_s3.errors import RefusedError
 
@@ -58,6 +57,8 @@ class Candidate:
         remote_crc64nvme: Of that object's content; None when S3 has no such checksum.
         is_as_proved: Whether the object is the very one that this machine proved.
         proved_crc64nvme: What this machine last proved to be under the key, perhaps in an older object.
+        origin_crc64nvme: What the file was when it was last sent from here or brought here; None when that is
+            not known.
         is_cold: Whether the file is not here because the asset is in S3 only, as recorded.
         is_lost: Whether it is recorded as in S3 only, and the object is gone.
         cold_bytes: The recorded size of a cold asset.
@@ -71,6 +72,7 @@ class Candidate:
     remote_crc64nvme: str | None = None
     is_as_proved: bool = False
     proved_crc64nvme: str | None = None
+    origin_crc64nvme: str | None = None
     is_cold: bool = False
     is_lost: bool = False
     cold_bytes: int = 0
@@ -254,38 +256,6 @@ def make_operations(candidates: Iterable[Candidate]) -> tuple[Operation, ...]:
     return tuple(sorted([*operations.values(), *idle], key=_order))
 
 
-def content_type_of(name: str) -> str:
-    """Return the media type for a file name, by a fixed table first, so that every machine says the same."""
-    _, dot, extension = name.lower().rpartition(".")
-    if not dot:
-        return _ANY_MEDIA
-    if extension in _MEDIA_TYPES:
-        return _MEDIA_TYPES[extension]
-    # Without the rest of the name, which could look like a URL; a compressed file is not what is in it.
-    media, compression = mimetypes.guess_type(f"name.{extension}")
-    return media if media and not compression else _ANY_MEDIA
-
-
-_ANY_MEDIA = "application/octet-stream"
-_MEDIA_TYPES = {
-    "avif": "image/avif",
-    "gif": "image/gif",
-    "heic": "image/heic",
-    "jpeg": "image/jpeg",
-    "jpg": "image/jpeg",
-    "json": "application/json",
-    "mp4": "video/mp4",
-    "pdf": "application/pdf",
-    "png": "image/png",
-    "psd": "image/vnd.adobe.photoshop",
-    "svg": "image/svg+xml",
-    "tif": "image/tiff",
-    "tiff": "image/tiff",
-    "webm": "video/webm",
-    "webp": "image/webp",
-}
-
-
 def _decide(candidate: Candidate) -> Operation:
     local, remote = candidate.local, candidate.remote
     if local.state is FileState.MISSING:
@@ -310,29 +280,12 @@ def _decide_for_file(candidate: Candidate) -> Operation:
         return _operation(candidate, Reason.REFUSED, error.message)
     if remote and candidate.crc64nvme is not None and candidate.crc64nvme == candidate.remote_crc64nvme:
         return _operation(candidate, Reason.UNCHANGED, SAME_CONTENT)
-    if _is_behind(candidate):
-        return _operation(candidate, Reason.REFUSED, _behind(candidate))
+    if why := stale(candidate):
+        return _operation(candidate, Reason.REFUSED, why)
     reason, detail = _why_upload(candidate)
     if without:
         detail += f"; over 2 KB of metadata, so without its {', '.join(without)}"
     return _operation(candidate, reason, detail, remote.etag if remote else None)
-
-
-def _is_behind(candidate: Candidate) -> bool:
-    """Tell whether only the bucket has moved on: another machine stored newer content of this asset."""
-    remote, local_crc = candidate.remote, candidate.crc64nvme
-    if remote is None or local_crc is None or candidate.is_as_proved or candidate.remote_crc64nvme is None:
-        return False
-    owner = owner_of(remote.metadata)
-    is_its_own = owner is not None and owner in {candidate.asset.cache_key, *candidate.asset.also_known_as}
-    return is_its_own and local_crc == candidate.proved_crc64nvme
-
-
-def _behind(candidate: Candidate) -> str:
-    take = shlex.join(
-        ["creative-s3", "assets", "download", candidate.key, "--output", str(candidate.local.path), "--force"]
-    )
-    return f"another machine stored newer content; the file here has not changed since. To take it: {take}"
 
 
 def _why_upload(candidate: Candidate) -> tuple[Reason, str]:
@@ -340,7 +293,7 @@ def _why_upload(candidate: Candidate) -> tuple[Reason, str]:
         return Reason.NEW, NOT_IN_BUCKET
     if candidate.remote_crc64nvme is None:
         return Reason.CHANGED, "the object has no checksum to compare"
-    if not candidate.is_as_proved:
+    if not is_known(candidate):
         return Reason.CHANGED, "the content differs, and this machine did not put the object there"
     return Reason.CHANGED, "the content differs"
 
@@ -355,7 +308,7 @@ def _operation(candidate: Candidate, reason: Reason, detail: str, if_match: str 
         if_match=if_match,
         detail=detail,
         crc64nvme=candidate.crc64nvme,
-        replaces_unknown=reason is Reason.CHANGED and not candidate.is_as_proved,
+        replaces_unknown=reason is Reason.CHANGED and not is_known(candidate),
         is_lost=candidate.is_lost,
     )
 

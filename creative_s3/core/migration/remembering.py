@@ -50,6 +50,11 @@ def remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:
         catalog.remember(
             objects=objects,
             assignments={candidate.asset.cache_key: candidate.key for candidate, _ in proved},
+            origins=[
+                (candidate.asset.file_path, candidate.crc64nvme)
+                for candidate, _ in proved
+                if candidate.crc64nvme
+            ],
         )
 
 

@@ -18,9 +18,10 @@ from creative_s3.core.costs.costs import measure, request_price, storage_price
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.layout import key_of, object_metadata, object_tags, owner_of
+from creative_s3.core.media_types import content_type_of
 from creative_s3.core.migration.execution import has_changed, proved_object
 from creative_s3.core.migration.keys import Claim, Occupant, assign_keys
-from creative_s3.core.migration.planning import Operation, Reason, content_type_of
+from creative_s3.core.migration.planning import Operation, Reason
 from creative_s3.core.migration.remote import prove_without_checksum
 from creative_s3.core.models import KIND_OF_TYPE, Asset, Kind, SemanticMetadata, StoredObject
 from creative_s3.core.search.finder import existing_catalog
@@ -288,6 +289,7 @@ class FileAdder:
                 catalog.remember(
                     objects=[proved_object(operation, outcome)],
                     assignments={operation.asset.cache_key: operation.key},
+                    origins=[(operation.asset.file_path, outcome.stored.crc64nvme)],
                 )
             if has_changed(operation, outcome):
                 self._run.add(

@@ -54,6 +54,7 @@ class Retrieved:
         size_bytes: Its length.
         already_there: The same content was there, so that nothing was fetched.
         proof: How the content was proved.
+        crc64nvme: Of the content, base64; None where it is not known.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Retrieved:
     size_bytes: int
     already_there: bool
     proof: Proof | None
+    crc64nvme: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ def select(
     return Selection(objects, tuple(misses), markers)
 
 
-def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
+def retrieve(  # noqa: C901, PLR0913 - each of them is a choice of the caller
     connection: Connection,
     selection: Selection,
     destination: Destination,
@@ -274,6 +276,8 @@ def retrieve(  # noqa: PLR0913 - each of them is a choice of the caller
                 raise outcome.error
             else:
                 misses.append(_miss(outcome, connection))
+    if ledger:
+        ledger.brought((item.path, item.crc64nvme) for item in retrieved.values() if item.crc64nvme)
     return report()
 
 
@@ -342,6 +346,7 @@ def _take(retrieved: dict[str, Retrieved], outcome: Outcome) -> None:
         size_bytes=stored.size_bytes if stored else 0,
         already_there=outcome.already_there,
         proof=outcome.proof,
+        crc64nvme=stored.crc64nvme if stored else None,
     )
 
 

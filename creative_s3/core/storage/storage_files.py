@@ -16,8 +16,8 @@ from creative_s3.core import files, objects
 from creative_s3.core.faults import ends_run, translate
 from creative_s3.core.library.arguments import PathText, is_filled_text, local_file
 from creative_s3.core.lookahead import in_order
+from creative_s3.core.media_types import content_type_of
 from creative_s3.core.migration.labels import checked_key, checked_tags, encoded_metadata
-from creative_s3.core.migration.planning import content_type_of
 from creative_s3.core.storage.file_results import DownloadResult, UploadResult
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.transfers.engine import EngineName, TransferEngine

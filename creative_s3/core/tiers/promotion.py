@@ -203,6 +203,7 @@ class Promoter:
     def _fetch(self, ready: Sequence[_Wanted]) -> Iterator[Settled]:
         by_path = {wanted.path: wanted.move for wanted in ready}
         waiting: list[tuple[Move, Outcome]] = []
+        self._remember_origins(ready)
 
         def take_late(outcome: Outcome) -> None:
             move = by_path.pop(outcome.request.path, None)
@@ -232,6 +233,7 @@ class Promoter:
 
     def _fetch_older(self, ready: Sequence[_Wanted]) -> Iterator[Settled]:
         waiting: list[tuple[Move, Outcome]] = []
+        self._remember_origins(ready)
         for wanted in ready:
             assert wanted.path is not None  # noqa: S101 - only those get here
             assert wanted.stored is not None  # noqa: S101 - the same
@@ -243,6 +245,21 @@ class Promoter:
                 waiting.append((wanted.move, outcome))
                 self._commit(waiting)
                 yield done(wanted.move, self._now)
+
+    def _remember_origins(self, ready: Sequence[_Wanted]) -> None:
+        """Record what files come back with before they are there: nothing else tells a copy from an edit."""
+        contents = (
+            (wanted.move.file.file_path, wanted.older.crc64nvme if wanted.older else self._content(wanted))
+            for wanted in ready
+        )
+        self._catalog.remember(origins=[(path, crc) for path, crc in contents if crc])
+
+    def _content(self, wanted: _Wanted) -> str | None:
+        """Return the checksum of what is fetched, as S3 has it or as it was proved here."""
+        if wanted.stored is None or wanted.stored.crc64nvme is not None:
+            return wanted.stored.crc64nvme if wanted.stored else None
+        known = self._catalog.object(wanted.stored.key)
+        return known.crc64nvme if known is not None and known.etag == wanted.stored.etag else None
 
     def _unproved(self, move: Move, outcome: Outcome) -> CreativeS3Error | None:
         """Prove what S3 has no checksum of by what we know; return why that fails.
