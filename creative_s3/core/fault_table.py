@@ -75,6 +75,11 @@ ARCHIVED = Row(
     "the object is archived",
     "restore it first: `aws s3api restore-object`, then wait until it is there",
 )
+NO_ACCELERATION = Row(
+    SettingsError,
+    "Transfer Acceleration is off at this bucket",
+    "creative-s3 bucket accelerate on; or set S3_USE_ACCELERATE=false",
+)
 LACKS = Row(UnsupportedError, "the server does not support this request", DOCTOR)
 
 OF_CODE: Mapping[str, Row] = {

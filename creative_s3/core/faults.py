@@ -27,6 +27,7 @@ from creative_s3.core.fault_table import (
     CLOCK,
     DOCTOR,
     FAST,
+    NO_ACCELERATION,
     NO_BUCKET,
     OF_BOTOCORE,
     OF_CODE,
@@ -127,6 +128,8 @@ def _of_response(response: Mapping[str, Any], about: _About) -> CreativeS3Error:
     region = fields.get("Region") or envelope.get("HTTPHeaders", {}).get("x-amz-bucket-region")
     if code == "400" and region:
         row = REGION
+    if code == "InvalidRequest" and "Transfer Acceleration" in str(fields.get("Message", "")):
+        row = NO_ACCELERATION
     if row is None and (code == "" or status >= 500):  # noqa: PLR2004 - HTTP's own classes
         row = OF_CODE.get(str(status), BROKEN if status >= 500 else None)  # noqa: PLR2004 - the same
     if row is None:

@@ -1,7 +1,7 @@
 """Why a HEAD was refused: its answer has no body, so a GET is asked for S3's own word.
 
-A wrong secret, an unknown access key, an expired token or a clock that is off are a bare 400 or 403 to HEAD,
-as a missing permission is. Each client that `core.aws` makes is watched.
+A wrong secret, an unknown access key, an expired token, a wrong clock or setting: to HEAD, each is a bare 400
+or 403, as a missing permission is. Each client of `core.aws` is watched.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core.fault_table import OF_CODE
-from creative_s3.errors import ClockError, CredentialsError
+from creative_s3.core.faults import translate
+from creative_s3.errors import ClockError, CredentialsError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -23,7 +23,7 @@ _HEADS = ("HeadBucket", "HeadObject")
 
 
 def explain(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common type
-    """Let the errors of a client's HEADs say whether the credentials or the clock are wrong."""
+    """Let the errors of a client's HEADs say whether credentials, clock or settings are wrong."""
     refusals = _Refusals(client)
     for operation in _HEADS:
         client.meta.events.register(
@@ -58,7 +58,6 @@ class _Refusals:
             try:
                 self._client.list_objects_v2(Bucket=bucket, MaxKeys=1)
             except ClientError as error:
-                row = OF_CODE.get(error.response["Error"]["Code"])
-                if row is not None and issubclass(row.kind, CredentialsError | ClockError):
+                if isinstance(translate(error), CredentialsError | ClockError | SettingsError):
                     return dict(error.response["Error"])
         return None

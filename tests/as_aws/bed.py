@@ -22,6 +22,7 @@ import creative_s3
 from tests.as_aws.names import CERTIFIED, host_of, hosts
 from tests.as_aws.resolution import HTTPS, may_mount, with_hosts
 from tests.faults.proxy import FaultProxy
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +62,7 @@ class Bed:
 
     def python(self, directory: Path, buckets: Iterable[str]) -> tuple[str, ...]:
         """Return what begins a command line, up to ``-m`` or ``-c``; AWS's names then lead here."""
-        return with_hosts(directory, hosts(buckets), self.address)
+        return with_hosts(directory, hosts(buckets), self.address, by_mounts=self.resolves_all)
 
     def environment(self, home: Path, bucket: str, region: str) -> dict[str, str]:
         """Return the environment of a user of AWS: no endpoint, only who signed the certificates."""
@@ -113,12 +114,18 @@ class Office:
             if not operations or one.request.operation in operations
         }
 
-    def sent(self, *operations: str, key: str = "*") -> int:
+    def sent(self, *operations: str, key: str = "*", status: int | None = None) -> int:
         """Return how many of these requests came since this office was opened."""
         return sum(
-            one.request.operation in operations and fnmatchcase(one.request.key, key)
+            one.request.operation in operations
+            and fnmatchcase(one.request.key, key)
+            and status in {None, one.status}
             for one in self.bed.end.passed()[self.begun :]
         )
+
+    def until_sent(self, count: int, *operations: str) -> None:
+        """Wait until so many of these requests have succeeded."""
+        wait_until(lambda: self.sent(*operations, status=200) >= count)
 
     def stored(self) -> dict[str, bytes]:
         """Return what the bucket holds, without the published index."""
@@ -147,8 +154,14 @@ class Office:
 
 
 @contextlib.contextmanager
-def made(server: Running, directory: Path) -> Iterator[Bed]:
-    """Put a server behind AWS's names while the body of the ``with`` runs."""
+def made(server: Running, directory: Path, *, on_443: bool) -> Iterator[Bed]:
+    """Put a server behind AWS's names while the body of the ``with`` runs.
+
+    Args:
+        server: The server.
+        directory: For files of the bed.
+        on_443: Whether to listen on AWS's own port, if this user may; else only Python finds the server.
+    """
     authority = trustme.CA()
     ca_file = directory / "authority.pem"
     authority.cert_pem.write_to_path(str(ca_file))
@@ -161,7 +174,8 @@ def made(server: Running, directory: Path) -> Iterator[Bed]:
     client = session.client(
         "s3", endpoint_url=server.endpoint_url, config=Config(s3={"addressing_style": "path"})
     )
-    with contextlib.closing(client), _listening(server, _tls(authority, asked)) as (end, address):
+    tls = _tls(authority, asked)
+    with contextlib.closing(client), _listening(server, tls, on_443=on_443) as (end, address):
         yield Bed(server, end, asked, address, ca_file, client)
 
 
@@ -177,10 +191,12 @@ def _tls(authority: trustme.CA, asked: list[str | None]) -> ssl.SSLContext:
 
 
 @contextlib.contextmanager
-def _listening(server: Running, tls: ssl.SSLContext) -> Iterator[tuple[FaultProxy, tuple[str, int]]]:
+def _listening(
+    server: Running, tls: ssl.SSLContext, *, on_443: bool
+) -> Iterator[tuple[FaultProxy, tuple[str, int]]]:
     """Listen on port 443 of an address of this machine that is free, or else on any free port."""
     with contextlib.ExitStack() as stack:
-        for _ in range(_TRIES if may_mount() else 0):
+        for _ in range(_TRIES if on_443 and may_mount() else 0):
             host = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
             with contextlib.suppress(OSError):  # it is taken, or such ports are not for this user
                 proxy = FaultProxy(server.endpoint_url, host=host, port=HTTPS, tls=tls)

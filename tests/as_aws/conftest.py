@@ -31,7 +31,7 @@ def seaweedfs_bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """SeaweedFS behind AWS's names."""
     with (
         seaweedfs(tmp_path_factory.mktemp("seaweedfs"), S3_DOMAINS) as server,
-        made(server, tmp_path_factory.mktemp("as-aws")) as bed,
+        made(server, tmp_path_factory.mktemp("as-aws"), on_443=True) as bed,
     ):
         yield bed
 
@@ -41,9 +41,18 @@ def moto_bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """moto behind AWS's names: for what AWS alone has."""
     with (
         MOTO.run(tmp_path_factory.mktemp("moto")) as server,
-        made(server, tmp_path_factory.mktemp("as-aws")) as bed,
+        made(server, tmp_path_factory.mktemp("as-aws"), on_443=True) as bed,
     ):
         yield bed
+
+
+@pytest.fixture
+def opened_elsewhere(seaweedfs_bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opens]:
+    """The same where this user may have neither port 443 nor mounts of his own."""
+    directory = tmp_path_factory.mktemp("elsewhere")
+    with made(seaweedfs_bed.server, directory, on_443=False) as bed:
+        yield _opening(bed, tmp_path_factory)
+        _check(bed)
 
 
 @pytest.fixture

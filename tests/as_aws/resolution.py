@@ -30,16 +30,19 @@ exec "$@"
 """
 
 
-def with_hosts(directory: Path, hosts: Iterable[str], address: tuple[str, int]) -> tuple[str, ...]:
+def with_hosts(
+    directory: Path, hosts: Iterable[str], address: tuple[str, int], *, by_mounts: bool
+) -> tuple[str, ...]:
     """Return what a command line begins with so that Python finds `hosts` at `address`.
 
     Args:
         directory: For the files that it takes.
         hosts: The names that can be resolved; no other can.
-        address: The server's; its port is 443 where the names come from a namespace.
+        address: The server's. Mounts tell nothing of its port, which addresses have to name then.
+        by_mounts: Whether every library is to find them; else only Python does.
     """
     directory.mkdir(parents=True)
-    if address[1] != HTTPS:
+    if not by_mounts:
         told = directory / "hosts.json"
         told.write_text(json.dumps({"address": address, "hosts": sorted(hosts)}))
         return (sys.executable, str(Path(__file__).with_name("resolving.py")), str(told))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from creative_s3.core.local.ports import remove_sockets, reserve_ports
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KEYS = (ACCESS_KEY, SECRET_KEY)
+_ENV = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+_STARTS = 5
 
 
 @contextlib.contextmanager
@@ -28,19 +31,30 @@ def seaweedfs(directory: Path, domains: Iterable[str]) -> Iterator[Running]:
         directory: Where its data, log and sockets go.
         domains: What a bucket's name may stand before.
     """
+    for attempt in range(_STARTS):
+        with contextlib.ExitStack() as stack:
+            ports = _free_ports()
+            home = directory / str(attempt)
+            stack.callback(remove_sockets, home, ports)
+            served = process(_command(home, domains, ports), directory=home, env=_ENV, port=ports["s3.port"])
+            try:
+                pid = stack.enter_context(served)
+            except AssertionError:  # another process has taken a port since
+                if attempt == _STARTS - 1:
+                    raise
+                continue
+            wait_until(partial(ensure_bucket, ports, _KEYS, "ready", REGION))
+            yield Running("seaweedfs", f"http://{HOST}:{ports['s3.port']}", pids=(pid,))
+            os.kill(pid, signal.SIGKILL)  # asked to end, it waits for its connections
+            return
+
+
+def _free_ports() -> dict[str, int]:
     sockets = reserve_ports({})
     ports = {name: reserved.getsockname()[1] for name, reserved in sockets.items()}
     for reserved in sockets.values():
         reserved.close()
-    keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-    command = _command(directory, domains, ports)
-    try:
-        with process(command, directory=directory, env=keys, port=ports["s3.port"]) as pid:
-            wait_until(lambda: ensure_bucket(ports, _KEYS, "ready", REGION))
-            yield Running("seaweedfs", f"http://{HOST}:{ports['s3.port']}", pids=(pid,))
-            os.kill(pid, signal.SIGKILL)  # asked to end, it waits for its connections
-    finally:
-        remove_sockets(directory, ports)
+    return ports
 
 
 def _command(directory: Path, domains: Iterable[str], ports: Mapping[str, int]) -> list[str]:

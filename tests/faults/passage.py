@@ -253,7 +253,7 @@ def _flipped(piece: bytes, place: int) -> bytes:
 
 def _answer(fault: Answer, request: Request) -> bytes:
     """Return an S3 error as it comes over the wire; its body comes with a status 200, too."""
-    elements = f"<Code>{fault.code}</Code><Message>injected by a test</Message>{fault.elements}"
+    elements = f"<Code>{fault.code}</Code><Message>{fault.message}</Message>{fault.elements}"
     text = f"<Error>{elements}</Error>"
     content = b"" if request.method == "HEAD" else f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
     told = (("Content-Type", "application/xml"), ("Content-Length", str(len(content))))

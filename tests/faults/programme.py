@@ -36,6 +36,7 @@ class Answer:
         stored: Whether the server gets and carries out the request all the same.
         headers: What else is in the head.
         elements: What else is in the body, as XML.
+        message: S3's words.
     """
 
     status: int = 503
@@ -43,6 +44,7 @@ class Answer:
     stored: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     elements: str = ""
+    message: str = "injected by a test"
 
 
 @dataclass(frozen=True, slots=True)
