@@ -14,12 +14,13 @@ import re
 import secrets
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creative_s3.core.faults import translate
 from creative_s3.core.transfers.checksums import crc64nvme_of, crc64nvme_of_descriptor, crc64nvmes_of_parts
+from creative_s3.core.workspace import Signature
 from creative_s3.errors import FileChangedError, FileUnreadableError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _MARK = ".creative-s3-"
 _PARTIAL = re.compile(r"^\..*\.creative-s3-([0-9a-f]{6})[0-9a-f]{2}\.part(?:\.[0-9A-Za-z]{1,16})?$")
 _numbers = itertools.count(secrets.randbelow(256))
 """Tell apart what one process writes."""
+_ORDINARY_MODE = 0o666
+"""What no file that is brought gets more than: none is run, or run as its owner."""
 _NAME_BYTES = 200
 """What is kept of a long name in a temporary one, so that all of it stays under 255 bytes."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -253,6 +256,40 @@ def name_new(partial: Path, destination: Path) -> bool:
         return _install_without_links(partial, destination)
     os.unlink(partial)  # noqa: PTH108 - for each of many small files, and pathlib costs more than the system
     return True
+
+
+def dress(partial: Path, *, mode: int | None, mtime_ns: int | None) -> None:
+    """Give a file of ours the permissions and the time that it is to have, before anybody can see it.
+
+    Raises:
+        OSError: It is gone.
+    """
+    if mode is not None:
+        partial.chmod(mode & _ORDINARY_MODE)
+    if mtime_ns is not None:
+        with suppress(OverflowError):  # a time that the system cannot hold
+            os.utime(partial, ns=(partial.stat().st_atime_ns, mtime_ns))
+
+
+def renamed(before: Fingerprint, path: Path) -> Fingerprint | None:
+    """Return the fingerprint that a file has after it got its name; None where it is another file by now.
+
+    A name changes the time of change and nothing else.
+    """
+    try:
+        after = _of(os.lstat(path), path)
+    except (OSError, FileUnreadableError):
+        return None
+    return after if replace(after, ctime_ns=before.ctime_ns) == before else None
+
+
+def unchanged(path: Path, known: Fingerprint | None) -> Signature | None:
+    """Return the signature of a file that is still what it was when it got its name; None when it is not."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - for each of many files
+        return Signature.of(status) if known is not None and _of(status, path) == known else None
+    except (OSError, FileUnreadableError):
+        return None
 
 
 def install_over(partial: Path, destination: Path) -> None:

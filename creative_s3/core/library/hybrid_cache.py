@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core import files
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog.catalog import NOWHERE, remote_side
 from creative_s3.core.catalog.settling import entry_of
@@ -361,12 +362,12 @@ class S3CacheManager(CacheManager):
 
     def _brought(self, cache_key: str, record: AssetRecord | None, file_path: str, got: _Download) -> None:
         stored, result = got
-        file = self.workspace.locate(file_path)
+        signature = files.unchanged(result.local_path, result.fingerprint)
         with self._lock:
             catalog = self._open()
-            if file.signature is not None and result.crc64nvme is not None:
+            if result.crc64nvme is not None:
                 catalog.remember(
-                    files=[(file_path, file.signature, result.crc64nvme)],
+                    files=[(file_path, signature, result.crc64nvme)] if signature else [],
                     objects=[proved_download(stored, result)],
                     assignments={cache_key: stored.key},
                     origins=[(file_path, result.crc64nvme)],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from creative_s3.core.files import Fingerprint
     from creative_s3.core.storage.additions import Added
     from creative_s3.core.transfers.outcomes import Proof
     from creative_s3.errors import CreativeS3Error
@@ -29,6 +30,7 @@ class TransferResult:
         crc64nvme: Of the content, base64; None when S3 holds none.
         proof: How the content was proved.
         already_there: The content was there before, so that nothing was sent or fetched.
+        fingerprint: Of a file that was fetched, its state as it got its name; None where it changed then.
     """
 
     success: bool
@@ -42,6 +44,7 @@ class TransferResult:
     crc64nvme: str | None = None
     proof: Proof | None = None
     already_there: bool = False
+    fingerprint: Fingerprint | None = None
 
     def __bool__(self) -> bool:
         return self.success

@@ -361,4 +361,5 @@ def _downloaded(
         crc64nvme=stored.crc64nvme,
         proof=outcome.proof,
         already_there=outcome.already_there,
+        fingerprint=outcome.fingerprint,
     )

@@ -61,6 +61,8 @@ def fetch_version(store: ObjectStore, stored: StoredObject, path: Path, *, known
                     "what arrived is not what was demoted", item=stored.key, hint="run the same command again"
                 )
             files.sync(partial)
+            files.dress(partial, mode=known.mode, mtime_ns=known.mtime_ns)
+            before = files.fingerprint(partial)
             if not files.install_new(partial, path):
                 raise WouldOverwriteError(
                     "a file is in its place by now", item=str(path), hint=f"ls -l {path}"
@@ -71,7 +73,7 @@ def fetch_version(store: ObjectStore, stored: StoredObject, path: Path, *, known
         return Outcome(request, stored=stored, error=error)
     except OSError as error:
         return Outcome(request, stored=stored, error=translate(error, item=str(path)))
-    return Outcome(request, stored=stored, proof=Proof.CHECKSUM)
+    return Outcome(request, stored=stored, proof=Proof.CHECKSUM, fingerprint=files.renamed(before, path))
 
 
 def _write(store: ObjectStore, stored: StoredObject, partial: Path) -> str:

@@ -28,7 +28,7 @@ from creative_s3.core.tiers.report import Settled, done, failed, stayed
 from creative_s3.core.tiers.tiers import Action, Hold, Move, TierFile
 from creative_s3.core.transfers.engine import TransferEngine
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
-from creative_s3.core.workspace import FileState, Signature
+from creative_s3.core.workspace import FileState
 from creative_s3.errors import (
     ChecksumMismatchError,
     CreativeS3Error,
@@ -213,7 +213,7 @@ class Promoter:
         with TransferEngine(self._store.connection, engine=self._engine, emit=self._emit) as transfers:
             try:
                 with transfers.drained(take_late):
-                    for outcome in transfers.download(_swept(ready)):
+                    for outcome in transfers.download(self._downloads(ready)):
                         move = by_path[outcome.request.path]
                         error = outcome.error or self._unproved(move, outcome)
                         if error is None:
@@ -230,6 +230,35 @@ class Promoter:
             finally:
                 self._commit(waiting)
                 self._store.count(transfers.requests)
+
+    def _downloads(self, ready: Iterable[_Wanted]) -> Iterator[Download]:
+        """Yield what to fetch, with the times and permissions that the same content had here before.
+
+        What a killed download left in a folder is removed before the first file goes there.
+        """
+        seen: set[Path] = set()
+        for wanted in ready:
+            if wanted.path is None or wanted.stored is None:
+                continue
+            folder = wanted.path.parent
+            if folder not in seen:
+                seen.add(folder)
+                if folder.is_dir():
+                    sweep_partials(folder)
+            before = self._before(wanted)
+            yield Download(
+                wanted.stored.key,
+                wanted.path,
+                stored=wanted.stored,
+                mode=before.mode if before else None,
+                mtime_ns=before.mtime_ns if before else None,
+            )
+
+    def _before(self, wanted: _Wanted) -> Movement | None:
+        """Return how the file was when it was removed here; None when it had other content, or never was."""
+        path = wanted.move.file.file_path
+        before = self._exact.get(path) or self._movements.last_demotion_of(path)
+        return before if before is not None and before.crc64nvme == self._content(wanted) else None
 
     def _fetch_older(self, ready: Sequence[_Wanted]) -> Iterator[Settled]:
         waiting: list[tuple[Move, Outcome]] = []
@@ -281,23 +310,19 @@ class Promoter:
         )
 
     def _commit(self, waiting: list[tuple[Move, Outcome]]) -> None:
-        """Record what arrived, and give the files the times and permissions they had."""
+        """Record what arrived; of a file that has been edited or removed by now, only that it came."""
         if not waiting:
             return
         at = datetime.now(UTC)
+        here = [(move, outcome) for move, outcome in waiting if os.path.lexists(outcome.request.path)]
         known = []
-        for move, outcome in waiting:
-            before = self._exact.get(move.file.file_path) or self._movements.last_demotion_of(
-                move.file.file_path
-            )
-            if before is not None:
-                _restore_times(outcome.request.path, before)
+        for move, outcome in here:
             stored = outcome.stored or self._catalog.object(outcome.request.key)
-            if stored is not None and stored.crc64nvme is not None:
-                status = outcome.request.path.stat()
-                known.append((move.file.file_path, Signature.of(status), stored.crc64nvme))
+            signature = files.unchanged(outcome.request.path, outcome.fingerprint)
+            if signature is not None and stored is not None and stored.crc64nvme is not None:
+                known.append((move.file.file_path, signature, stored.crc64nvme))
         with self._catalog.database.transaction():
-            self._mark([move.file for move, _ in waiting])
+            self._mark([move.file for move, _ in here])
             self._catalog.remember(files=known)
             self._movements.record(self._movement(move, outcome, at) for move, outcome in waiting)
             size_bytes = sum(move.file.size_bytes for move, _ in waiting)
@@ -333,26 +358,3 @@ def _is_same(stored: StoredObject, known: Movement) -> bool:
     if stored.crc64nvme is not None:
         return stored.crc64nvme == known.crc64nvme
     return True  # there is no checksum: what arrives is compared
-
-
-def _restore_times(path: Path, known: Movement) -> None:
-    """Give a file the permissions and the time of writing that it had when it was demoted."""
-    try:
-        path.chmod(known.mode)
-        os.utime(path, ns=(path.stat().st_atime_ns, known.mtime_ns))
-    except OSError:
-        return  # the content is what counts
-
-
-def _swept(ready: Iterable[_Wanted]) -> Iterator[Download]:
-    """Remove what a killed download left in each folder before the first file goes there."""
-    seen: set[Path] = set()
-    for wanted in ready:
-        if wanted.path is None or wanted.stored is None:
-            continue
-        folder = wanted.path.parent
-        if folder not in seen:
-            seen.add(folder)
-            if folder.is_dir():
-                sweep_partials(folder)
-        yield Download(wanted.stored.key, wanted.path, stored=wanted.stored)

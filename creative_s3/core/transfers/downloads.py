@@ -167,6 +167,8 @@ class DownloadJob(Job):
                 "what arrived is not what S3 holds", item=self.request.key, hint="run the same command again"
             )
         try:
+            files.dress(partial, mode=self.request.mode, mtime_ns=self.request.mtime_ns)
+            before = files.fingerprint(partial)
             if self.request.replace:
                 partial.replace(path)
             elif not files.name_new(partial, path):
@@ -179,6 +181,7 @@ class DownloadJob(Job):
         except OSError as error:
             raise translate(error, item=str(path)) from error
         self._partial = None
+        self._fingerprint = files.renamed(before, path)
         folders.add(path.parent)
         return self._success(proof)
 

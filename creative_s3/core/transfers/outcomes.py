@@ -63,12 +63,17 @@ class Download:
         path: The destination; missing parents are made.
         stored: The object as HEAD or LIST saw it, and no other version is accepted; None asks S3.
         replace: Whether a file with other content may be replaced.
+        mode: The permissions that the file gets before its name; None for the usual ones. Without those to
+            run it, or to run it as another user.
+        mtime_ns: The time of writing that it gets before its name, since 1970; None for now.
     """
 
     key: str
     path: Path
     stored: StoredObject | None = None
     replace: bool = False
+    mode: int | None = None
+    mtime_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -80,7 +85,8 @@ class Outcome:
         stored: The object as it is now, when that is known.
         error: Why it failed; None after success, which always carries a proof.
         proof: How the content was proved.
-        fingerprint: The file's state that was proved; compare it before relying on the file later.
+        fingerprint: The file's state that was proved, of a download as it got its name: compare it before
+            relying on the file later. None where the file was changed in that moment.
         already_there: Nothing was sent, or an answer was lost: the same content was there.
         conflict: The object with other content that stands in the way of an upload.
         warning: What a person should know although it succeeded.
