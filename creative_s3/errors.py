@@ -75,6 +75,12 @@ class SettingsError(CreativeS3Error):
     exit_code = ExitCode.SETTINGS
 
 
+class NotS3Error(SettingsError):
+    """What answers at the endpoint is no S3 server, or sends requests on to another place."""
+
+    code = "not-s3"
+
+
 class CredentialsError(CreativeS3Error):
     """There are no usable AWS credentials, or S3 does not accept them."""
 

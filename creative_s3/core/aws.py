@@ -18,13 +18,13 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core import answers, botocore_bounds, credentials, head_refusals, own_region
+from creative_s3.core import answers, botocore_bounds, credentials, genuine, head_refusals, own_region
 from creative_s3.core.addresses import check, is_insecure, is_loopback, unusable
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
 from creative_s3.core.request_guard import RequestGuard
-from creative_s3.errors import RefusedError, SettingsError, UnsupportedError
+from creative_s3.errors import NotS3Error, RefusedError, SettingsError, UnsupportedError
 
 if TYPE_CHECKING:
     from creative_s3.core.endpoints import Capability, Provider
@@ -266,6 +266,7 @@ def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa
     client = session.create_client(
         "s3", region_name=config.region, endpoint_url=endpoint_url, config=_hurried(1).merge(options)
     )
+    genuine.watch(client, endpoint_url)
     botocore_bounds.bound(client)
     return client
 
@@ -282,6 +283,8 @@ def server_header(config: S3Config, endpoint_url: str | None) -> str:
                 answer: Any = client.list_buckets()
             except ClientError as error:
                 answer = error.response
+    except NotS3Error:
+        return ""  # not in answer to this question, which few servers are asked
     except BotoCoreError as error:
         raise translate(error, endpoint_url=endpoint_url) from error
     return str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("server", ""))
@@ -329,6 +332,7 @@ def _equip(client: Any, connection: Connection) -> None:  # noqa: ANN401 - boto3
     connection.guard.protect(client)
     connection.dialect.adapt(client)
     answers.watch(client)
+    genuine.watch(client, connection.endpoint_url)
     botocore_bounds.bound(client)
     head_refusals.explain(client)
     own_region.stay(client, connection.config.bucket_name)

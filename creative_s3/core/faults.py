@@ -46,6 +46,7 @@ from creative_s3.errors import (
     FileUnreadableError,
     FileVanishedError,
     ItemError,
+    NotS3Error,
     SettingsError,
     TemporaryError,
     UnsupportedError,
@@ -53,6 +54,11 @@ from creative_s3.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+
+NOT_MODIFIED = 304
+_REDIRECT = range(300, 400)
+_ENDPOINT_HINT = "creative-s3 config  # shows S3_ENDPOINT_URL and where it comes from"
 
 
 class UnreadableAnswerError(boto.HTTPClientError):
@@ -79,6 +85,39 @@ def translate(
         if isinstance(error, kinds):
             return handler(error, about)
     raise error
+
+
+def not_s3(why: str, endpoint_url: str | None, body: bytes = b"") -> NotS3Error:
+    """Return the error for a server that is none of S3's.
+
+    Args:
+        why: What it said.
+        endpoint_url: Where it is; None for AWS's own address.
+        body: What it said in full.
+    """
+    hint = _ENDPOINT_HINT if endpoint_url else "check the network: something answers in the place of AWS"
+    if b"HTTPS" in body and endpoint_url and endpoint_url.startswith("http:"):  # nginx's and Go's words
+        hint = f"it speaks TLS: write the endpoint as {endpoint_url.replace('http:', 'https:', 1)}"
+    return NotS3Error(f"this is no S3 server: {why}", item=endpoint_url, hint=hint)
+
+
+def redirected(status: int, location: str | None, endpoint_url: str | None) -> NotS3Error:
+    """Return the error for an answer that sends the request to another place, and not to another region."""
+    place = urlsplit(_clean(location or ""))
+    if not place.netloc:
+        return not_s3(f"it redirects (HTTP {status})", endpoint_url)
+    where = f"{place.scheme or 'https'}://{place.netloc.rpartition('@')[2]}"
+    return NotS3Error(
+        f"the endpoint sends requests on to {where} (HTTP {status}), and content follows no redirect",
+        item=endpoint_url,
+        hint=f"if that is the S3 server: set S3_ENDPOINT_URL={where}",
+    )
+
+
+def region_of(headers: Mapping[str, str], body: bytes) -> str | None:
+    """Return the region that S3 names in an error; None where it names none."""
+    region: str | None = headers.get("x-amz-bucket-region")
+    return region or response_of(0, (), body)["Error"].get("Region")
 
 
 def is_retryable(error: CreativeS3Error) -> bool:
@@ -138,6 +177,8 @@ def _of_response(response: Mapping[str, Any], about: _About) -> CreativeS3Error:
             item=item,
             hint=DOCTOR,
         )
+    if row is REGION and not region and status in _REDIRECT and status != NOT_MODIFIED:
+        return redirected(status, envelope.get("HTTPHeaders", {}).get("location"), about.endpoint_url)
     if row is REGION and region:
         return _made(row, item, f"the bucket is in the region {region}", f"set S3_REGION={region}")
     if row is NO_BUCKET and fields.get("BucketName"):

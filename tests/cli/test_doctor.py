@@ -356,7 +356,7 @@ def test_the_right_region_is_named_when_the_bucket_is_elsewhere(env: dict[str, s
 
 
 def test_an_unknown_server_gets_only_reading_requests_that_it_cannot_mistake(env: dict[str, str]) -> None:
-    with odd_server(200, "<?xml version='1.0'?><Result/>", {"Server": "SomeS3/1.0"}) as server:
+    with odd_server(200, "<?xml version='1.0'?><ListBucketResult/>", {"Server": "SomeS3/1.0"}) as server:
         result = doctor(env | {"S3_ENDPOINT_URL": server.url}, "--json")
         asked = list(server.asked)
     assert "SomeS3" in str(checks(result)["endpoint"]["detail"])

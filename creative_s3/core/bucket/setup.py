@@ -23,6 +23,7 @@ from creative_s3.errors import (
     AccessDeniedError,
     BucketNotFoundError,
     CreativeS3Error,
+    NotS3Error,
     ObjectNotFoundError,
     RefusedError,
     SettingsError,
@@ -228,7 +229,7 @@ def check_absent(connection: Connection) -> None:
             return
         if isinstance(ours, AccessDeniedError):
             raise _taken(name) from error
-        if isinstance(ours, SettingsError):
+        if isinstance(ours, SettingsError) and not isinstance(ours, NotS3Error):
             raise RefusedError(
                 f"a bucket of this name exists in another region: {ours.message}",
                 item=name,

@@ -25,6 +25,7 @@ from creative_s3.errors import (
     ClockError,
     CreativeS3Error,
     CredentialsError,
+    NotS3Error,
     RefusedError,
     SettingsError,
     TemporaryError,
@@ -143,6 +144,9 @@ def meet(config: S3Config, *, insecure_endpoint: bool) -> Meeting:
     visit = _visit(connection, answer)
     if isinstance(visit.error, ClockError):
         places = (places[0], CLOCK.failed(visit.error))
+    if isinstance(visit.error, NotS3Error):
+        visit.client.close()
+        return _nobody_there(visit.error, connection, None, has_credentials=True)
     checks = (credentials(source_of(connection), visit.error), *places, region(config, answer, visit.error))
     stopped = isinstance(visit.error, (CredentialsError, ClockError, SettingsError))
     if stopped or config.bucket_name is None:
@@ -308,6 +312,8 @@ def _nobody_there(
     has_credentials: bool,
 ) -> Meeting:
     reason = "the server was not asked" if error is obstacle else "the server does not answer"
+    if isinstance(error, NotS3Error):
+        reason = "no S3 server answers"
     if connection is not None:
         found = CREDENTIALS.not_tried(f"from {source_of(connection)}; {reason}")
     elif isinstance(obstacle, CredentialsError):

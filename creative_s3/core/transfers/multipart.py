@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from creative_s3.core import files, objects
+from creative_s3.core.fault_table import DOCTOR
 from creative_s3.core.faults import translate
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers import resuming
 from creative_s3.core.transfers.flights import Answer, Flight, Reply, part_bytes_of
 from creative_s3.core.transfers.part_body import PartBody, ShortenedError
 from creative_s3.core.transfers.unfinished import Begun, Record, Unfinished
-from creative_s3.errors import ChecksumMismatchError, TemporaryError
+from creative_s3.errors import ChecksumMismatchError, TemporaryError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -220,11 +221,16 @@ class _Sending:
             self._lost_from = self._lost_from or asked_at  # an answer may have been lost, and its ID with it
         if there := objects.http_date(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")):
             self._ahead_s = there.timestamp() - time.time()
+        upload_id = answer.get("UploadId")
+        if not upload_id:
+            raise UnsupportedError(
+                "the server knows no multipart uploads", item=self._flight.key, hint=DOCTOR
+            )
         with self._lock:
             if not self._is_over:
-                self._upload_id = answer["UploadId"]
+                self._upload_id = upload_id
         if self._upload_id is None:  # cancelled, and nobody waits for this answer any more
-            self._sender.abort(self._flight.key, answer["UploadId"])
+            self._sender.abort(self._flight.key, upload_id)
             raise StoppedError
         self._note(self._begun(self._upload_id, asked_at))
 
@@ -252,7 +258,7 @@ class _Sending:
                         ContentLength=part.size_bytes,
                         ChecksumCRC64NVME=part.crc64nvme,
                     )
-                self._done[part.number] = (answer["ETag"], part.crc64nvme)
+                self._done[part.number] = (answer.get("ETag") or "", part.crc64nvme)
         except ShortenedError:
             self._error = self._error or files.changed(self._flight.path)
         except BaseException as error:  # noqa: BLE001 - the reply carries it on
