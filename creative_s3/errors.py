@@ -208,6 +208,12 @@ class ChecksumMismatchError(ItemError):
     code = "checksum-mismatch"
 
 
+class UnreadableAnswerError(ItemError):
+    """What the server said of this object is not what HTTP or S3 has it say."""
+
+    code = "unreadable-answer"
+
+
 class PreconditionFailedError(ItemError):
     """Another writer was faster: the object is no longer what the plan saw (HTTP 412)."""
 

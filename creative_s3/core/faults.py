@@ -7,8 +7,10 @@ secret: S3's own words are shortened and stripped of keys, tokens and signatures
 from __future__ import annotations
 
 import errno
+import http.client
 import ipaddress
 import re
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -49,6 +51,7 @@ from creative_s3.errors import (
     NotS3Error,
     SettingsError,
     TemporaryError,
+    UnreadableAnswerError,
     UnsupportedError,
 )
 
@@ -61,7 +64,7 @@ _REDIRECT = range(300, 400)
 _ENDPOINT_HINT = "creative-s3 config  # shows S3_ENDPOINT_URL and where it comes from"
 
 
-class UnreadableAnswerError(boto.HTTPClientError):
+class NotHttpError(boto.HTTPClientError):
     """What a server said is not what HTTP has it say; ``error`` is in our words."""
 
 
@@ -84,7 +87,33 @@ def translate(
     for kinds, handler in _HANDLERS:
         if isinstance(error, kinds):
             return handler(error, about)
+    if _is_of_parser(error):
+        return _unreadable(f"an answer with values that are none: {_clean(str(error))}", about)
     raise error
+
+
+def _unreadable(what: str, about: _About) -> UnreadableAnswerError:
+    return UnreadableAnswerError(
+        f"the server gave {what}", item=about.item or about.endpoint_url, hint=DOCTOR
+    )
+
+
+def _is_of_parser(error: BaseException) -> bool:
+    """Tell whether botocore failed to read an answer: a number or a time in it is none."""
+    if not isinstance(error, (ArithmeticError, LookupError, TypeError, ValueError)):
+        return False
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == "botocore.parsers" for frame, _ in frames)
+
+
+def _speaks_no_http(error: Exception) -> bool:
+    """Tell whether what came is no HTTP; a server that says nothing at all is another matter."""
+    cause: object = getattr(error, "kwargs", {}).get("error")
+    causes = (*getattr(cause, "args", ()), cause)
+    return any(
+        isinstance(one, http.client.BadStatusLine) and not isinstance(one, http.client.RemoteDisconnected)
+        for one in causes
+    )
 
 
 def not_s3(why: str, endpoint_url: str | None, body: bytes = b"") -> NotS3Error:
@@ -273,8 +302,10 @@ def _no_answer(endpoint_url: str | None) -> CreativeS3Error:
 
 def _of_botocore(error: Exception, about: _About) -> CreativeS3Error:
     item = about.item
-    if isinstance(error, UnreadableAnswerError):
-        return TemporaryError(f"the server gave {error.kwargs['error']}", item=item, hint=RUN_AGAIN)
+    if isinstance(error, NotHttpError):
+        return _unreadable(str(error.kwargs["error"]), about)
+    if _speaks_no_http(error):
+        return not_s3("it does not answer in HTTP", about.endpoint_url)
     for kind, row in OF_BOTOCORE:
         if isinstance(error, kind):
             return _made(row, item)

@@ -7,6 +7,7 @@ server needs to answer. Whether a listing is complete is for `core.object_store`
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from creative_s3.core.models import StoredObject
+from creative_s3.errors import TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +25,7 @@ OPERATION = "ListObjectsV2"
 _ROOT = "ListBucketResult"
 _EVENT = f"before-parse.*.{OPERATION}"
 """Handlers of this name come before botocore's own of ``before-parse.s3.*``, which parse the body too."""
+_SIZE = re.compile(r"\s*[0-9]{1,18}\s*", re.ASCII)
 _PAGE = "creative-s3-page"
 _EMPTY = f"<{_ROOT}/>".encode()
 _wanted: ContextVar[bool] = ContextVar("creative_s3_page_wanted", default=False)
@@ -85,7 +88,11 @@ def list_page(client: Any, **arguments: Any) -> Page:  # noqa: ANN401 - boto3's 
 
 
 def parse_page(body: bytes) -> Page | None:
-    """Read the body of an answer; None when it is no listing, or not all of one."""
+    """Read the body of an answer; None when it is no listing, or not all of one.
+
+    Raises:
+        TemporaryError: It names objects without a key or a size.
+    """
     try:
         root = ET.fromstring(body)  # noqa: S314 - botocore reads the same text with the same parser
     except ET.ParseError:
@@ -106,13 +113,15 @@ def parse_page(body: bytes) -> Page | None:
     keys = [key or "" for key in column("Key")]
     if text("EncodingType") == "url":
         keys = [unquote_plus(key) if "%" in key or "+" in key else key for key in keys]
-    try:
-        sizes = [int(size or "") for size in column("Size")]
-    except ValueError:
-        return None
+    sizes = [size or "" for size in column("Size")]
+    if not all(keys) or not all(map(_SIZE.fullmatch, sizes)):
+        raise TemporaryError(
+            "the server's listing has objects without a key or a size, so it cannot be trusted",
+            hint="run the same command again",
+        )
     return Page(
         keys=keys,
-        sizes=sizes,
+        sizes=[int(size) for size in sizes],
         etags=[(etag or "").strip().removeprefix("W/").strip('"') for etag in column("ETag")],
         storage_classes=[storage_class or "STANDARD" for storage_class in column("StorageClass")],
         times=[time or "" for time in column("LastModified")],
@@ -134,6 +143,6 @@ def _take_page(response_dict: dict[str, Any], customized_response_dict: dict[str
 def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ArithmeticError, ValueError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

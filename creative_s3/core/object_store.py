@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from creative_s3.core.aws import connect, translate
 from creative_s3.core.endpoints import Provider, is_directory_bucket
+from creative_s3.core.fault_table import DOCTOR
 from creative_s3.core.key_order import KNOWN_ORDERS, ListingCheck, by_bytes, by_parts
 from creative_s3.core.listing import OPERATION, Page, list_page
 from creative_s3.core.models import StoredObject
@@ -26,6 +27,7 @@ from creative_s3.errors import (
     CreativeS3Error,
     ObjectNotFoundError,
     TemporaryError,
+    UnreadableAnswerError,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from creative_s3.settings import S3Config
 
 _BLOCK_BYTES = 1 << 20
+_MOST_BYTES = 8 << 30
+"""Of what is read whole, such as the published index."""
 _ORDER_OF: Mapping[Provider, Order] = {Provider.AWS: by_bytes, Provider.SEAWEEDFS: by_parts}
 """The order in which servers list; those that are not here may have any."""
 
@@ -173,19 +177,20 @@ class ObjectStore:
             CreativeS3Error: The request failed.
         """
         self._count("GetObject")
-        crc = Crc64()
+        crc, size_bytes = Crc64(), 0
         try:
             answer = self.connection.client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
             with closing(answer["Body"]) as body:
-                for block in body.iter_chunks(_BLOCK_BYTES):
+                for block in _blocks(body, key):
                     crc.update(block)
                     file.write(block)
+                    size_bytes += len(block)
         except Exception as error:
             translated = translate(error, item=key, endpoint_url=self.connection.endpoint_url)
             if isinstance(translated, ObjectNotFoundError):
                 return None
             raise translated from error
-        stored = from_answer(key, answer)
+        stored = from_answer(key, answer, size_bytes=size_bytes)
         if stored.crc64nvme is not None and stored.crc64nvme != crc.base64:
             raise ChecksumMismatchError(
                 "what arrived is not what is stored", item=key, hint="run the command again"
@@ -301,6 +306,17 @@ def _about_bucket(error: Exception, bucket: str) -> Exception:
     if isinstance(error, BucketNotFoundError | AccessDeniedError):
         error.item = bucket
     return error
+
+
+def _blocks(body: Any, key: str) -> Iterator[bytes]:  # noqa: ANN401 - botocore's stream
+    left = _MOST_BYTES
+    for block in body.iter_chunks(_BLOCK_BYTES):
+        left -= len(block)
+        if left < 0:
+            raise UnreadableAnswerError(
+                f"the server sends more than {_MOST_BYTES >> 30} GiB", item=key, hint=DOCTOR
+            )
+        yield block
 
 
 def _measured(body: BinaryIO) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 from creative_s3.core.aws import translate
 from creative_s3.core.models import StoredObject
 from creative_s3.core.transfers.checksums import CHUNK_BYTES, Crc64
+from creative_s3.errors import UnreadableAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
 
+_MOST_ETAG_CHARACTERS = 1024
+_CRC64NVME = re.compile(r"[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]=", re.ASCII)
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
@@ -46,26 +50,53 @@ def head(connection: Connection, key: str, *, version_id: str | None = None) -> 
     return from_answer(key, answer)
 
 
-def from_answer(key: str, answer: Mapping[str, Any]) -> StoredObject:
-    """Decode boto3's answer to HeadObject or GetObject."""
-    full = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+def from_answer(key: str, answer: Mapping[str, Any], *, size_bytes: int | None = None) -> StoredObject:
+    """Decode boto3's answer to HeadObject or GetObject.
+
+    Args:
+        key: The object's key.
+        answer: boto3's.
+        size_bytes: How much content came, where it was read: not every answer tells before.
+
+    Raises:
+        UnreadableAnswerError: Nothing tells the object's size.
+    """
+    size_bytes = answer.get("ContentLength") if size_bytes is None else size_bytes
+    if size_bytes is None:
+        raise UnreadableAnswerError(
+            "the server does not tell the object's size", item=key, hint="run `creative-s3 doctor`"
+        )
     return StoredObject(
         key=key,
-        size_bytes=int(answer["ContentLength"]),
+        size_bytes=size_bytes,
         etag=bare_etag(answer.get("ETag")),
         last_modified=answer.get("LastModified"),
         storage_class=answer.get("StorageClass") or "STANDARD",
         version_id=bare_version(answer.get("VersionId")),
-        crc64nvme=answer.get("ChecksumCRC64NVME") if full else None,
+        crc64nvme=whole_crc64nvme(answer.get("ChecksumCRC64NVME"), answer.get("ChecksumType")),
         metadata=MappingProxyType(dict(answer.get("Metadata") or {})),
         content_type=answer.get("ContentType"),
         restore=answer.get("Restore"),
     )
 
 
+def whole_crc64nvme(text: str | None, kind: str | None) -> str | None:
+    """Return the checksum of an object's whole content as a server tells it; None where it tells none.
+
+    What is not the base64 of eight bytes tells nothing: the content is proved in another way then.
+
+    Args:
+        text: The checksum.
+        kind: ``FULL_OBJECT``, which is meant where nothing is said, or ``COMPOSITE``.
+    """
+    is_whole = text is not None and kind in {None, "FULL_OBJECT"} and _CRC64NVME.fullmatch(text)
+    return text if is_whole else None
+
+
 def bare_etag(text: str | None) -> str:
-    """Return an ETag without its quotes."""
-    return (text or "").strip().removeprefix("W/").strip('"')
+    """Return an ETag without its quotes; empty for one that no condition could repeat."""
+    etag = (text or "").strip().removeprefix("W/").strip('"')
+    return etag if len(etag) <= _MOST_ETAG_CHARACTERS and etag.isascii() and etag.isprintable() else ""
 
 
 def bare_version(text: str | None) -> str | None:
@@ -77,7 +108,7 @@ def http_date(text: str | None) -> datetime | None:
     """Decode an HTTP date; None when it is missing or is none."""
     try:
         return parsedate_to_datetime(text).astimezone(UTC) if text else None
-    except ValueError:
+    except (ArithmeticError, ValueError):
         return None
 
 
@@ -116,8 +147,12 @@ def read_back(connection: Connection, stored: StoredObject) -> str:
             Bucket=connection.bucket, Key=stored.key, IfMatch=f'"{stored.etag}"', ChecksumMode="ENABLED"
         )
         with closing(answer["Body"]) as body:
+            left = stored.size_bytes
             for chunk in body.iter_chunks(CHUNK_BYTES):
                 crc.update(chunk)
+                left -= len(chunk)
+                if left < 0:  # whatever follows: it is not the object
+                    break
     except Exception as error:
         raise translate(error, item=stored.key, endpoint_url=connection.endpoint_url) from error
     return crc.base64

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creative_s3.core.listing import parse_page
+from creative_s3.errors import TemporaryError
 
 SPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 KEYS = st.text(
@@ -95,9 +96,23 @@ def test_keys_that_the_server_did_not_encode_stay_as_they_are() -> None:
         b"<html>not S3</html>",
         b"<Error><Code>SlowDown</Code></Error>",
         xml([{"Key": "k", "Size": 1}])[:-9],
-        xml([{"Key": "k", "Size": "many"}]),
-        xml([{"Key": "k"}]),
     ],
 )
 def test_what_is_no_whole_listing_is_left_to_botocore(body: bytes) -> None:
     assert parse_page(body) is None
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"Key": "k", "Size": "many"},
+        {"Key": "k", "Size": -1},
+        {"Key": "k", "Size": 10**20},
+        {"Key": "k"},
+        {"Key": "", "Size": 1},
+        {"Size": 1},
+    ],
+)
+def test_a_listing_with_an_object_without_key_or_size_is_not_trusted(entry: dict[str, object]) -> None:
+    with pytest.raises(TemporaryError, match="cannot be trusted"):
+        parse_page(xml([{"Key": "a", "Size": 1}, entry]))

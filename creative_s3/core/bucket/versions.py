@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.aws import translate
 from creative_s3.core.endpoints import may_send
 from creative_s3.core.events import Emit, Finished, PhaseStarted, Progressed, Queued, TotalsKnown, ignore
-from creative_s3.core.objects import bare_etag
+from creative_s3.core.objects import bare_etag, from_answer
 from creative_s3.core.part_copies import COPY_LIMIT_BYTES, COPY_PART_BYTES, CopySource, copy_in_parts
 from creative_s3.errors import (
     ChecksumMismatchError,
@@ -325,7 +325,7 @@ def _head(connection: Connection, key: str, **which: str) -> dict[str, Any]:
         )
     except Exception as error:
         raise translate(error, item=key, endpoint_url=connection.endpoint_url) from error
-    return answer
+    return answer | {"ContentLength": from_answer(key, answer).size_bytes}
 
 
 def _proof(key: str, wanted: dict[str, Any], found: dict[str, Any]) -> str:

@@ -13,9 +13,10 @@ from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
 
 from creative_s3.core import files
-from creative_s3.core.objects import bare_etag, bare_version
+from creative_s3.core.objects import bare_etag, bare_version, whole_crc64nvme
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES, Answer, Flight, Reply
+from creative_s3.core.transfers.http_answers import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,14 +141,50 @@ class _ObservedClient:
         flight = self.gets[arguments["Key"]]
         answer = self.client.get_object(**(arguments | flight.conditions()))
         self.bodies.setdefault(flight.key, []).append(answer["Body"])
+        answer["Body"] = _Body(answer["Body"], _expected_bytes(flight, arguments.get("Range")))
         return answer if "Range" in arguments else _noted(flight, answer)
 
 
+class _Body:
+    """A body in the form that s3transfer reads, which ends where the object does.
+
+    Args:
+        stream: botocore's.
+        size_bytes: How much is expected.
+    """
+
+    def __init__(self, stream: Any, size_bytes: int) -> None:  # noqa: ANN401 - botocore's stream
+        self._stream = stream
+        self._left = size_bytes
+
+    def read(self, size_bytes: int | None = None) -> bytes:
+        """Read on.
+
+        Raises:
+            NotHttpError: There is more than there should be.
+        """
+        block: bytes = self._stream.read(size_bytes)
+        self._left -= len(block)
+        if self._left < 0:
+            raise unreadable("more content than the object has")
+        return block
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(self._stream, name)
+
+
+def _expected_bytes(flight: Flight, asked: str | None) -> int:
+    """Return how long an answer is: ``bytes=0-8388607`` asks for a range, and its end may be left out."""
+    if asked is None:
+        return flight.size_bytes
+    first, _, last = asked.removeprefix("bytes=").partition("-")
+    return (int(last) + 1 if last else flight.size_bytes) - int(first)
+
+
 def _noted(flight: Flight, answer: Any) -> Any:  # noqa: ANN401 - boto3's answer
-    full = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
     flight.answer = Answer(
         etag=bare_etag(answer.get("ETag")),
         version_id=bare_version(answer.get("VersionId")),
-        crc64nvme=answer.get("ChecksumCRC64NVME") if full else None,
+        crc64nvme=whole_crc64nvme(answer.get("ChecksumCRC64NVME"), answer.get("ChecksumType")),
     )
     return answer

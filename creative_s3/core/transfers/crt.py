@@ -38,8 +38,16 @@ _WHOLE_UP_TO_BYTES = 1 << 20
 range has no checksum of the object, so they cost one HEAD more where the checksum is not known."""
 
 
+_PROTOCOL_ERROR = "AWS_ERROR_HTTP_PROTOCOL_ERROR"
+
+
 class CrtEngine:
-    """Fast, few Python steps per object; needs signature version 4 and no proxy."""
+    """Fast, few Python steps per object; needs signature version 4 and no proxy.
+
+    Attributes:
+        credentials: botocore's.
+        is_understood: Whether the server's HTTP is strict enough; else the classic engine does the rest.
+    """
 
     name = "crt"
 
@@ -48,17 +56,18 @@ class CrtEngine:
         self._fallback: ClassicEngine | None = None
         self._bucket = connection.bucket
         self._tally = tally
-        self._credentials = CrtCredentials(connection)
+        self.credentials = CrtCredentials(connection)
+        self.is_understood = True
         self._serializer = LeanSerializer(connection)
-        self._client = crt_client(connection, self._credentials)
+        self._client = crt_client(connection, self.credentials)
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Begin an upload of a file that goes in one piece."""
         path = _as_text(flight)
-        if path is None or self._connection.dialect.refuses:
+        if path is None or self._is_for_classic:
             return self._classic().put(flight, arguments)
         self._tally.add("PutObject")
-        exchange = _Exchange(flight, self._credentials)
+        exchange = _Exchange(flight, self)
         request = self._client.make_request(
             type=S3RequestType.PUT_OBJECT,
             request=self._serializer.request(
@@ -75,7 +84,7 @@ class CrtEngine:
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
         path = _as_text(flight)
-        if path is None or self._connection.dialect.refuses:
+        if path is None or self._is_for_classic:
             return self._classic().get(flight)
         if flight.size_bytes <= _WHOLE_UP_TO_BYTES:
             return self._get_whole(flight, path)
@@ -99,7 +108,7 @@ class CrtEngine:
     def get_ranges(self, flight: Flight, path: str, *, looked: Answer | None = None) -> Callable[[], None]:
         """Fetch an object by ranges, several at once; `looked` is what HEAD said, where that was asked."""
         self._tally.add("GetObject", max(1, math.ceil(flight.size_bytes / PART_BYTES)))
-        exchange = _Ranges(flight, self._credentials, looked)
+        exchange = _Ranges(flight, self, looked)
         return self._fetch(flight, path, exchange, S3RequestType.GET_OBJECT)
 
     def close(self) -> None:
@@ -110,7 +119,7 @@ class CrtEngine:
     def _get_whole(self, flight: Flight, path: str) -> Callable[[], None]:
         """Fetch an object by one plain request, whose answer has the object's checksum."""
         self._tally.add("GetObject")
-        return self._fetch(flight, path, _Exchange(flight, self._credentials), S3RequestType.DEFAULT)
+        return self._fetch(flight, path, _Exchange(flight, self), S3RequestType.DEFAULT)
 
     def _fetch(
         self, flight: Flight, path: str, exchange: _Exchange, kind: S3RequestType
@@ -127,6 +136,11 @@ class CrtEngine:
         cancel: Callable[[], None] = request.cancel
         return cancel
 
+    @property
+    def _is_for_classic(self) -> bool:
+        """Whether the server takes less than is sent here, or answers in a way that is not read here."""
+        return bool(self._connection.dialect.refuses) or not self.is_understood
+
     def _classic(self) -> ClassicEngine:
         """Return the engine for what the Common Runtime cannot open, or a server does not take from it."""
         if self._fallback is None:
@@ -140,11 +154,11 @@ class _Exchange:
     They come from native threads; an exception there would be lost.
     """
 
-    __slots__ = ("_credentials", "_flight", "answer")
+    __slots__ = ("_engine", "_flight", "answer")
 
-    def __init__(self, flight: Flight, credentials: CrtCredentials) -> None:
+    def __init__(self, flight: Flight, engine: CrtEngine) -> None:
         self._flight = flight
-        self._credentials = credentials
+        self._engine = engine
         self.answer: Answer | None = None
 
     def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
@@ -159,7 +173,9 @@ class _Exchange:
     def reply(self, error: BaseException | None) -> Reply:
         """Return the end of the request in our words."""
         if isinstance(error, AwsCrtError) and error.name.startswith("AWS_AUTH_"):
-            error = self._credentials.failure or error
+            error = self._engine.credentials.failure or error
+        if isinstance(error, AwsCrtError) and error.name == _PROTOCOL_ERROR:
+            self._engine.is_understood = False
         return Reply(answer=self.answer, error=error)
 
 
@@ -168,8 +184,8 @@ class _Ranges(_Exchange):
 
     __slots__ = ("_looked",)
 
-    def __init__(self, flight: Flight, credentials: CrtCredentials, looked: Answer | None) -> None:
-        super().__init__(flight, credentials)
+    def __init__(self, flight: Flight, engine: CrtEngine, looked: Answer | None) -> None:
+        super().__init__(flight, engine)
         self._looked = looked
 
     def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
@@ -180,11 +196,10 @@ class _Ranges(_Exchange):
 class _Look(_Exchange):
     """A download of which the checksum has to be asked for first."""
 
-    __slots__ = ("_cancel", "_engine", "_is_cancelled", "_lock", "_path")
+    __slots__ = ("_cancel", "_is_cancelled", "_lock", "_path")
 
     def __init__(self, engine: CrtEngine, flight: Flight, path: str) -> None:
-        super().__init__(flight, engine._credentials)  # noqa: SLF001 - the engine's own
-        self._engine = engine
+        super().__init__(flight, engine)
         self._path = path
         self._lock = threading.Lock()
         self._is_cancelled = False

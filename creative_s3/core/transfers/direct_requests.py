@@ -129,7 +129,7 @@ def _pattern(connection: Connection) -> Any:  # noqa: ANN401 - botocore's prepar
         if not urlsplit(request.url).path.endswith(f"/{PATTERN_KEY}"):
             return None  # another thread's
         made.append(request)
-        return AWSResponse(request.url, 200, HeadersDict(), FakeRawResponse(b""))  # type: ignore[arg-type]
+        return AWSResponse(request.url, 200, HeadersDict({"ETag": "none"}), FakeRawResponse(b""))  # type: ignore[arg-type]
 
     client, name = connection.client, f"creative-s3-pattern-{id(made)}"
     client.meta.events.register_first("before-send.s3.HeadObject", keep, unique_id=name)

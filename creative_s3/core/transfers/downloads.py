@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from creative_s3.core.transfers.jobs import Folders
 
 _READ_TOGETHER_BYTES = 4 << 20
+_LOOKS = 5
+"""How often an object is looked at again that was another one when it was fetched."""
 _NO_CHECKSUM = "S3 holds no checksum of this object, so that only its size was compared"
 
 
@@ -43,6 +45,7 @@ class DownloadJob(Job):
         self._stored = request.stored
         self._partial: Path | None = None
         self._is_there = not request.replace
+        self._looks_left = _LOOKS
 
     @property
     def size_bytes(self) -> int:
@@ -191,7 +194,8 @@ class DownloadJob(Job):
 
     def _failure(self, error: BaseException) -> CreativeS3Error:
         ours = translate(error, item=self.request.key, endpoint_url=self.around.connection.endpoint_url)
-        if isinstance(ours, PreconditionFailedError) and self.request.stored is None:
+        if isinstance(ours, PreconditionFailedError) and self.request.stored is None and self._looks_left:
+            self._looks_left -= 1
             self._stored = None  # nobody asked for that very version: look again
             return TemporaryError(
                 "the object was replaced while it was fetched",

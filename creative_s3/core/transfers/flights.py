@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from creative_s3.core.objects import bare_etag, bare_version
+from creative_s3.core.objects import bare_etag, bare_version, whole_crc64nvme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,8 +46,7 @@ class Answer:
 
 def answer_of(headers: Iterable[tuple[str, str]]) -> Answer:
     """Read an answer's headers."""
-    etag = version_id = crc64nvme = None
-    is_full = True
+    etag = version_id = crc64nvme = kind = None
     for name, value in headers:
         match name.lower():
             case "etag":
@@ -57,8 +56,8 @@ def answer_of(headers: Iterable[tuple[str, str]]) -> Answer:
             case "x-amz-checksum-crc64nvme":
                 crc64nvme = value
             case "x-amz-checksum-type":
-                is_full = value == "FULL_OBJECT"
-    return Answer(bare_etag(etag), bare_version(version_id), crc64nvme if is_full else None)
+                kind = value
+    return Answer(bare_etag(etag), bare_version(version_id), whole_crc64nvme(crc64nvme, kind))
 
 
 @dataclass(frozen=True, slots=True)

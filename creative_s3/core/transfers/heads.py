@@ -19,6 +19,7 @@ from creative_s3.core.models import StoredObject
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.choice import chosen, is_ordinary
 from creative_s3.core.transfers.direct_requests import DirectRequests
+from creative_s3.core.transfers.http_answers import length_of
 from creative_s3.core.transfers.lines import lines_to
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, ItemError
 
@@ -172,17 +173,22 @@ def from_headers(key: str, known: Mapping[str, str]) -> StoredObject:
 
     Raises:
         ValueError: There is no length.
+        NotHttpError: It is no number.
     """
     metadata = {name.removeprefix(_META): value for name, value in known.items() if name.startswith(_META)}
-    is_full = known.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
+    size_bytes = length_of(known)
+    if size_bytes is None:
+        raise ValueError("no length")
     return StoredObject(
         key=key,
-        size_bytes=int(known.get("content-length", "")),
+        size_bytes=size_bytes,
         etag=objects.bare_etag(known.get("etag")),
         last_modified=objects.http_date(known.get("last-modified")),
         storage_class=known.get("x-amz-storage-class") or "STANDARD",
         version_id=objects.bare_version(known.get("x-amz-version-id")),
-        crc64nvme=known.get("x-amz-checksum-crc64nvme") if is_full else None,
+        crc64nvme=objects.whole_crc64nvme(
+            known.get("x-amz-checksum-crc64nvme"), known.get("x-amz-checksum-type")
+        ),
         metadata=MappingProxyType(metadata),
         content_type=known.get("content-type"),
         restore=known.get("x-amz-restore"),

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 import string
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from creative_s3.core.faults import UnreadableAnswerError
+from creative_s3.core.faults import NotHttpError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MOST_HEAD_BYTES = 64 << 10
 END_OF_HEAD = re.compile(rb"\n\r?\n")
@@ -42,7 +45,7 @@ def parse_head(raw: bytes) -> AnswerHead:
     """Read a head, without the empty line that ends it.
 
     Raises:
-        UnreadableAnswerError: It is none.
+        NotHttpError: It is none.
     """
     first, *lines = raw.decode("latin-1").split("\n")
     found = _STATUS.fullmatch(first.removesuffix("\r"))
@@ -67,7 +70,7 @@ def is_chunked(head: AnswerHead) -> bool:
     """Tell whether a body comes in chunks.
 
     Raises:
-        UnreadableAnswerError: It comes in a way that was not asked for.
+        NotHttpError: It comes in a way that was not asked for.
     """
     said = head.headers.get("transfer-encoding", "")
     codings = [coding for coding in _listed(said) if coding != "identity"]
@@ -76,13 +79,13 @@ def is_chunked(head: AnswerHead) -> bool:
     return bool(codings)
 
 
-def length_of(head: AnswerHead) -> int | None:
+def length_of(headers: Mapping[str, str]) -> int | None:
     """Return a body's length; None where it is not told.
 
     Raises:
-        UnreadableAnswerError: It is no number, or there are two of them.
+        NotHttpError: It is no number, or there are two of them.
     """
-    said = head.headers.get("content-length")
+    said = headers.get("content-length")
     if said is None:
         return None
     lengths = {length.strip() for length in said.split(",")}
@@ -96,7 +99,7 @@ def chunk_size(line: bytes) -> int:
     """Read the line before a chunk; what follows a semicolon is an extension.
 
     Raises:
-        UnreadableAnswerError: There is no size.
+        NotHttpError: There is no size.
     """
     size = line.decode("latin-1").partition(";")[0].strip()
     if not size or not _HEX.issuperset(size):
@@ -104,10 +107,10 @@ def chunk_size(line: bytes) -> int:
     return int(size, 16)
 
 
-def unreadable(what: str) -> UnreadableAnswerError:
+def unreadable(what: str) -> NotHttpError:
     """Return the error for an answer that is not HTTP."""
     shown = "".join(character if character.isprintable() else "?" for character in what[:_SHOWN_CHARACTERS])
-    return UnreadableAnswerError(error=f"an answer that is not HTTP: {shown}")
+    return NotHttpError(error=f"an answer that is not HTTP: {shown}")
 
 
 def _listed(value: str) -> list[str]:

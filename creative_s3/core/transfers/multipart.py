@@ -324,9 +324,7 @@ class _Sending:
         self._flight.answer = Answer(
             etag=objects.bare_etag(answer.get("ETag")),
             version_id=objects.bare_version(answer.get("VersionId")),
-            crc64nvme=answer.get("ChecksumCRC64NVME")
-            if answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
-            else None,
+            crc64nvme=objects.whole_crc64nvme(answer.get("ChecksumCRC64NVME"), answer.get("ChecksumType")),
         )
 
     def _is_stored(self) -> bool:

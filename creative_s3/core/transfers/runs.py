@@ -26,6 +26,7 @@ from creative_s3.errors import (
     FileChangedError,
     OutageError,
     SlowDownError,
+    UnreadableAnswerError,
 )
 
 if TYPE_CHECKING:
@@ -363,7 +364,7 @@ class Run:
     def _again(self, job: Job, error: CreativeS3Error) -> bool:
         """Put the job back when its failure may pass; return whether it was."""
         now = self._terms.clock()
-        if isinstance(error, (FileChangedError, ChecksumMismatchError)):
+        if isinstance(error, (FileChangedError, ChecksumMismatchError, UnreadableAnswerError)):
             job.setbacks += 1
             if job.setbacks > _SETBACKS:
                 return False

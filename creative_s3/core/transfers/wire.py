@@ -98,7 +98,7 @@ class Line:
         self._is_last = self._is_last or head.says_close
         if not has_body or head.status in _NO_BODY:
             return head, iter(())
-        length = length_of(head)
+        length = length_of(head.headers)
         if is_chunked(head):
             self._is_last = self._is_last or length is not None  # two ways to read it: this one is HTTP's
             return head, self._chunks()
