@@ -88,7 +88,7 @@ def translate(
         if isinstance(error, kinds):
             return handler(error, about)
     if _is_of_parser(error):
-        return _unreadable(f"an answer with values that are none: {_clean(str(error))}", about)
+        return _unreadable(f"an answer with values that are none: {clean(str(error))}", about)
     raise error
 
 
@@ -132,7 +132,7 @@ def not_s3(why: str, endpoint_url: str | None, body: bytes = b"") -> NotS3Error:
 
 def redirected(status: int, location: str | None, endpoint_url: str | None) -> NotS3Error:
     """Return the error for an answer that sends the request to another place, and not to another region."""
-    place = urlsplit(_clean(location or ""))
+    place = urlsplit(clean(location or ""))
     if not place.netloc:
         return not_s3(f"it redirects (HTTP {status})", endpoint_url)
     where = f"{place.scheme or 'https'}://{place.netloc.rpartition('@')[2]}"

@@ -66,6 +66,8 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_everything_arrives_both_ways_and_again(bench: Bench, tmp_path: Path, way: str) -> None:
+    if way == "bare LF" and bench.engine == "crt":
+        pytest.skip("the Common Runtime reads no such head: each request ends with its time-out")
     uploads = [an_upload(a_file(tmp_path / "from", size), f"k/{size}") for size in SIZES]
     bench.proxy.follow(Rule(WAYS[way], WITH_BODY))
 

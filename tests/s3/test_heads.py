@@ -90,5 +90,5 @@ def test_headers_are_decoded_as_botocore_decodes_them() -> None:
 
 
 def test_an_answer_without_a_length_is_none() -> None:
-    with pytest.raises(ValueError, match="invalid literal"):
+    with pytest.raises(ValueError, match="no length"):
         from_headers("k", {"etag": '"abc"'})

@@ -84,7 +84,7 @@ class CrtEngine:
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
         path = _as_text(flight)
-        if path is None or self._is_for_classic:
+        if path is None or self._is_for_classic or flight.is_doubted:
             return self._classic().get(flight)
         if flight.size_bytes <= _WHOLE_UP_TO_BYTES:
             return self._get_whole(flight, path)

@@ -103,6 +103,7 @@ class DownloadJob(Job):
             done=done,
             if_match=stored.etag,
             wants_checksum=stored.crc64nvme is None,
+            is_doubted=self.setbacks > 0,
         )
         return engine.get(flight)
 

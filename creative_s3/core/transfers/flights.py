@@ -103,6 +103,8 @@ class Flight:
         body: The file's content, where it is small enough to be kept from when its checksum was made.
         part_crc64nvmes: Of each part of an upload in parts, in S3's text form.
         wants_checksum: Whether a download's answer shall have the object's checksum; an upload's always has.
+        is_doubted: Whether an earlier try brought other content: the Common Runtime, for one, does not read
+            an answer without a length to its end.
         answer: What S3 said, as soon as it has.
     """
 
@@ -116,6 +118,7 @@ class Flight:
     body: bytes | None = None
     part_crc64nvmes: tuple[str, ...] = ()
     wants_checksum: bool = True
+    is_doubted: bool = False
     answer: Answer | None = None
 
     def conditions(self) -> dict[str, str]:
