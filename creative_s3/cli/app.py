@@ -9,6 +9,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
@@ -36,6 +37,7 @@ from creative_s3.errors import (
     UsageError,
 )
 
+_NO_THREAD = "can't start new thread"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -118,10 +120,13 @@ def _report(session: Session, error: BaseException, program: str) -> int:
         session.output.fail(command, explained, details=details)
         with writing_stdout():
             sys.stdout.flush()
-    except OSError:
+    except Exception as second:
+        if isinstance(second, ClosedPipeError):
+            raise
         # Standard output takes nothing more, not even the error: say it on the other stream.
         discard_stdout()
-        Output().fail(command, explained, details=details)
+        with suppress(Exception):
+            Output().fail(command, explained, details=details)
     return explained.exit_code
 
 
@@ -145,8 +150,8 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
             " ".join(error.format_message().split()).rstrip("."),
             hint=" ".join(filter(None, (PROGRAM, command, "--help"))),
         )
-    if isinstance(error, OSError) and error.errno in _FULL | _NO_ACCESS:
-        return _explain_system(error, session)
+    if of_system := _explain_system(error, session):
+        return of_system
     path = log.write_crash(error, session.again)
     return BugError(
         f"unexpected error, a bug in {PROGRAM}: {_one_line(error)}",
@@ -158,12 +163,32 @@ def _going_on(session: Session) -> str:
     return f"{session.again}  # goes on where this stopped"
 
 
-def _explain_system(error: OSError, session: Session) -> CreativeS3Error:
-    item = None if error.filename is None else str(error.filename)
-    reason = (error.strerror or "not possible").lower()
-    if error.errno in _FULL:
-        return TemporaryError(reason, item=item, hint=f"{session.again}  # after making room")
-    return SettingsError(reason, item=item, hint=f"ls -ld {shlex.quote(item)}" if item else None)
+def _explain_system(error: BaseException, session: Session) -> CreativeS3Error | None:
+    """Return what the system refused; None where it is not that."""
+    if isinstance(error, OSError) and error.errno in _FULL | _NO_ACCESS:
+        item = None if error.filename is None else str(error.filename)
+        reason = (error.strerror or "not possible").lower()
+        if error.errno in _FULL:
+            return TemporaryError(reason, item=item, hint=f"{session.again}  # after making room")
+        return SettingsError(reason, item=item, hint=f"ls -ld {shlex.quote(item)}" if item else None)
+    if isinstance(error, FileNotFoundError) and error.filename is None and _is_nowhere():
+        return SettingsError("the current directory has been deleted", hint="change to another one")
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_THREAD in str(error)):
+        what = "memory" if isinstance(error, MemoryError) else "threads"
+        return SettingsError(
+            f"the system gives this process no more {what}",
+            hint=f"end other programs, or raise the limit (ulimit -a), then: {session.again}",
+        )
+    return None
+
+
+def _is_nowhere() -> bool:
+    """Tell whether the current directory has been deleted."""
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether there is one
+    except OSError:
+        return True
+    return False
 
 
 def _one_line(error: BaseException) -> str:

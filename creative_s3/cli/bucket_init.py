@@ -50,10 +50,8 @@ def init(run: Run, *, dry_run: DryRun = False, yes: Yes = False) -> Report:
     Only you can read the file. Its other lines stay as they are. AWS credentials are never asked for: they
     come from AWS's own chain.
     """
-    import platformdirs
-
     from creative_s3.cli import views_checks as views
-    from creative_s3.core import env_file
+    from creative_s3.core import env_file, user_directories
     from creative_s3.core.checks.doctor import Status, examine
     from creative_s3.settings import S3Config
 
@@ -75,7 +73,7 @@ def init(run: Run, *, dry_run: DryRun = False, yes: Yes = False) -> Report:
     run.session.flags |= answers
     diagnosis = examine(
         S3Config.from_env(**run.flags),
-        log_directory=platformdirs.user_log_path(PROGRAM, appauthor=False),
+        log_directory=user_directories.log_path(),
         insecure_endpoint=run.session.insecure_endpoint,
     )
     return Report(

@@ -33,14 +33,13 @@ def examine(run: Run) -> Report:
     Exit code 0 means no problem; warnings do not count. Otherwise the first problem decides: 5 if it is about
     the bucket, else 4.
     """
-    import platformdirs
-
     from creative_s3.cli import views_checks as views
+    from creative_s3.core import user_directories
     from creative_s3.core.checks.doctor import Status, examine
 
     diagnosis = examine(
         run.config,
-        log_directory=platformdirs.user_log_path("creative-s3", appauthor=False),
+        log_directory=user_directories.log_path(),
         insecure_endpoint=run.session.insecure_endpoint,
     )
     diagnosis = views.with_flags(diagnosis, run)

@@ -27,8 +27,24 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     os._exit(_EXIT_CODES[signal.Signals(number).name])
 
 
+def _use_utf8() -> None:
+    """Start anew where names of files are not UTF-8 to Python, as in a Latin-1 locale.
+
+    The index and S3 are UTF-8 whatever the terminal is. What is written to the terminal keeps its encoding.
+    """
+    if sys.getfilesystemencoding().lower().replace("_", "-") == "utf-8" or not sys.executable:
+        return
+    encoding = getattr(sys.stdout, "encoding", None)
+    if encoding:
+        os.environ.setdefault("PYTHONIOENCODING", encoding)
+    # As the bytes that they would be in UTF-8: the new process reads them so.
+    words = [word.encode("utf-8", "surrogateescape") for word in sys.orig_argv[1:]]
+    os.execv(sys.executable, [sys.executable.encode(), b"-X", b"utf8", *words])  # noqa: S606 - this program
+
+
 def main() -> NoReturn:
     """Run the program and end the process."""
+    _use_utf8()
     gc.set_threshold(_COLLECT_EVERY_OBJECTS)
     atexit.register(gc.freeze)  # Python would look for cycles once more, although everything ends
     os.environ.setdefault(_PLUGINS, "__all__")

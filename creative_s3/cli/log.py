@@ -99,20 +99,19 @@ def write_crash(error: BaseException, command_line: str) -> Path | None:
     Returns:
         The file's path, or None where it cannot be written.
     """
-    import platformdirs
-
     from creative_s3 import __version__
+    from creative_s3.core import user_directories
 
-    now = datetime.now(UTC)
-    text = "".join(
-        (
-            f"creative-s3 {__version__}, Python {platform.python_version()}, {platform.platform()}\n",
-            f"{now.isoformat(timespec='seconds')}\n{command_line}\n\n",
-            *traceback.format_exception(error),
-        )
-    )
     try:
-        directory = platformdirs.user_log_path("creative-s3", appauthor=False)
+        now = datetime.now(UTC)
+        text = "".join(
+            (
+                f"creative-s3 {__version__}, Python {platform.python_version()}, {platform.platform()}\n",
+                f"{now.isoformat(timespec='seconds')}\n{command_line}\n\n",
+                *traceback.format_exception(error),
+            )
+        )
+        directory = user_directories.log_path()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / f"crash-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log"
         with os.fdopen(
@@ -121,6 +120,6 @@ def write_crash(error: BaseException, command_line: str) -> Path | None:
             file.write(redact(text).encode("utf-8", "backslashreplace").decode())
         for old in sorted(directory.glob("crash-*.log"))[:-_KEPT_CRASHES]:
             old.unlink(missing_ok=True)
-    except OSError:
+    except Exception:  # noqa: BLE001 - whatever goes wrong here, the error itself must be told
         return None
     return path

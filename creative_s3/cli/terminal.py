@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 200
 """Columns when nobody looks: a key in a file or a pipe must not be cut at 80."""
 
+_MOST_DIGITS = 5
 _PLAIN_LOCALES = frozenset({"C", "POSIX"})
 # Each has the width of what it stands for, so that tables keep their shape.
 _ASCII_MARKS: Mapping[str, str] = {
@@ -119,7 +120,11 @@ def console(*, stderr: bool, no_color: bool) -> SafeConsole:
 
 
 def _columns() -> bool:
-    return os.environ.get("COLUMNS", "").isdigit()
+    return _is_size(os.environ.get("COLUMNS", ""))
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text[:_MOST_DIGITS]) > 0 and len(text) <= _MOST_DIGITS
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
@@ -149,6 +154,9 @@ def ascii_wanted(environ: Mapping[str, str]) -> bool:
 def prepare_streams() -> None:
     """Make both streams survive any text: what an encoding lacks is replaced, never an error."""
     _fill_closed_streams()
+    for name in ("COLUMNS", "LINES"):  # what is no size is not set, as `shutil.get_terminal_size` has it
+        if not _is_size(os.environ.get(name, "1")):
+            del os.environ[name]
     codecs.register_error(_ASCII_ERRORS, _replace)
     plain = ascii_wanted(os.environ)
     for stream in (sys.stdout, sys.stderr):

@@ -5,9 +5,13 @@ Pure functions. What is written where, and in which colour, is `output`'s.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROGRAM = "creative-s3"
 
@@ -87,7 +91,7 @@ def count(number: int, noun: str = "", plural: str = "") -> str:
 def home_short(path: Path) -> str:
     """Return a path to paste into a shell: ``~/…`` below the home directory, quoted where needed."""
     text = str(path)
-    home = str(Path.home())
+    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib's raises where there is none
     if home != "/" and text.startswith(f"{home}/") and shlex.quote(text) == text:
         return f"~{text[len(home) :]}"
     return shlex.quote(text)

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
+from creative_s3.core import user_directories
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ class ServerMemory:
         self._endpoint_url = endpoint_url
         self._clock = clock
         name = hashlib.sha256((endpoint_url or "").encode()).hexdigest()
-        state = directory or platformdirs.user_state_path("creative-s3", appauthor=False) / "servers"
+        state = directory or user_directories.state_path() / "servers"
         self._path = state / f"{name}.json"
 
     def recall(self, fact: str) -> Any:  # noqa: ANN401 - JSON

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.file_times import storable
 from creative_s3.core.index.index import INDEX_NAME
+from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +115,18 @@ class Workspace:
     """
 
     def __init__(self, cache_dir: Path) -> None:
-        self.cache_dir = Path(os.path.abspath(cache_dir))  # noqa: PTH100 - resolve() would follow links
+        if not _names_are_utf8():
+            raise SettingsError(
+                "this process reads the names of files in another encoding than UTF-8",
+                item=sys.getfilesystemencoding(),
+                hint="start Python with -X utf8, or set PYTHONUTF8=1",
+            )
+        try:
+            self.cache_dir = Path(os.path.abspath(cache_dir))  # noqa: PTH100 - resolve() would follow links
+        except FileNotFoundError as error:
+            raise SettingsError(
+                "the current directory has been deleted", item=str(cache_dir), hint="change to another one"
+            ) from error
         self.root = self.cache_dir.parent
         # The cache directory itself may be a link to another disk; nothing else may lead out.
         self._allowed = (os.path.realpath(self.root), os.path.realpath(self.cache_dir))
@@ -246,6 +259,10 @@ class Locator:
             inside = False
         self._folders[folder] = inside
         return inside
+
+
+def _names_are_utf8() -> bool:
+    return sys.getfilesystemencoding().lower().replace("_", "-") == "utf-8"
 
 
 def _walked(shown: str, entry: os.DirEntry[str], user: int) -> WalkedFile:

@@ -8,6 +8,7 @@ from pathlib import Path
 from creative_s3.cli import views_completion as views
 from creative_s3.cli.completion.install import current_shell, install, script_for
 from creative_s3.cli.output import Report
+from creative_s3.errors import SettingsError
 
 
 def install_completion() -> Report:
@@ -15,9 +16,16 @@ def install_completion() -> Report:
 
     Raises:
         UsageError: There is none for it.
+        SettingsError: There is no home directory.
         OSError: Something cannot be written.
     """
-    installed = install(current_shell(os.environ), Path.home(), os.environ)
+    try:
+        home = Path.home()
+    except RuntimeError:
+        raise SettingsError(
+            "there is no home directory", item="HOME", hint="set HOME to a directory that you can write to"
+        ) from None
+    installed = install(current_shell(os.environ), home, os.environ)
     return Report(
         data={
             "shell": installed.shell,

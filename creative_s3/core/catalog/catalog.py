@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-import platformdirs
-
+from creative_s3.core import user_directories
 from creative_s3.core.catalog.announcements import Announcements
 from creative_s3.core.catalog.asset_table import AssetTable
 from creative_s3.core.catalog.database import Database, numbers
@@ -394,4 +393,4 @@ def catalog_path(cache_dir: Path) -> Path:
     if os.access(inside if inside.exists() else cache_dir, os.W_OK):
         return inside / CATALOG_NAME
     digest = hashlib.sha256(os.fsencode(os.path.realpath(cache_dir))).hexdigest()[:16]
-    return platformdirs.user_state_path("creative-s3", appauthor=False) / "caches" / digest / CATALOG_NAME
+    return user_directories.state_path() / "caches" / digest / CATALOG_NAME

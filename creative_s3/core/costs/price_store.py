@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from decimal import DecimalException
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
+from creative_s3.core import user_directories
 from creative_s3.core.costs.pricing import PriceBook, bundled_data, parse_book
 from creative_s3.core.files import install_over, partial_path, sweep_partials, sync
 
@@ -48,7 +47,7 @@ _latest: dict[_Seen, Prices] = {}
 
 def store_path() -> Path:
     """Return where refreshed prices lie; the file need not exist."""
-    return platformdirs.user_data_path("creative-s3", appauthor=False) / "prices.json"
+    return user_directories.data_path() / "prices.json"
 
 
 def current_book() -> PriceBook:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-import platformdirs
-
+from creative_s3.core import user_directories
 from creative_s3.core.local import process as local_process
 from creative_s3.core.local.home import PROFILE, Home
 from creative_s3.core.local.ports import HOST, remove_sockets, remove_stale_sockets
@@ -70,7 +69,7 @@ class LocalServer:
 
 def default_directory() -> Path:
     """Return the user's own place for the server: below the data directory that the system prescribes."""
-    return platformdirs.user_data_path("creative-s3", appauthor=False) / "local"
+    return user_directories.data_path() / "local"
 
 
 def start(directory: Path, *, bucket: str = DEFAULT_BUCKET) -> LocalServer:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
+from creative_s3.core import user_directories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,9 +96,7 @@ class Unfinished:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._directory = directory or (
-            platformdirs.user_state_path("creative-s3", appauthor=False) / "unfinished-uploads"
-        )
+        self._directory = directory or (user_directories.state_path() / "unfinished-uploads")
         self._is_swept = False
 
     def take(self, endpoint_url: str | None, bucket: str, key: str) -> Record | None:
