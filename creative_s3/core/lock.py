@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from creative_s3.core.own_files import open_own
 from creative_s3.errors import LockedError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def exclusive(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     Raises:
         LockedError: Another owner holds it all that time; names its pid and host.
         ItemError: The lock file cannot be made or used.
+        RefusedError: What is under its name is no file of ours.
     """
     try:
         descriptor = _acquired(path, wait_s)
@@ -45,7 +47,7 @@ def exclusive(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
 
 def _acquired(path: Path, wait_s: float) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = open_own(path)
     try:
         _wait_for(descriptor, path, wait_s)
         os.ftruncate(descriptor, 0)

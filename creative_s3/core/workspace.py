@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.file_times import storable
 from creative_s3.core.index.index import INDEX_NAME
+from creative_s3.core.own_files import PRIVATE_DIRECTORY
 from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-PRIVATE_DIRECTORY = ".creative-s3"
-"""Our own directory inside the cache directory."""
 PARTIAL_MARK = ".creative-s3-"
 """Stands in the names of our temporary files (see `core.files`)."""
 _PARTIAL = re.compile(

@@ -23,8 +23,8 @@ from creative_s3.core.catalog.journal import Journal
 from creative_s3.core.catalog.published import PublishedTable
 from creative_s3.core.catalog.runs import Runs
 from creative_s3.core.catalog.usage import Usage
+from creative_s3.core.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.shards import shard_count
-from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
     from creative_s3.core.models import StoredObject
+    from creative_s3.core.workspace import Signature
 
 CATALOG_NAME = "catalog.sqlite3"
 NOWHERE = "nowhere"

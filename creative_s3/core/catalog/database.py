@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
+from creative_s3.core.own_files import check_own
 from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError
 
 if TYPE_CHECKING:
@@ -61,11 +62,14 @@ class Database:
     Raises:
         CatalogError: It is damaged, newer than this version, or cannot be opened; also from every method.
         TemporaryError: Another process holds it for too long, or the disk is full; also from every method.
+        RefusedError: What is under its name is no file of ours.
     """
 
     def __init__(self, path: Path, *, timeout_s: float = BUSY_TIMEOUT_S, read_only: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
+        for name in (path.name, f"{path.name}-journal"):
+            check_own(path.with_name(name))
         if not read_only:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from creative_s3.core.catalog.schema import SCHEMA_VERSION
+from creative_s3.core.own_files import check_own
+from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,6 +58,7 @@ def examine(path: Path, thoroughness: Thoroughness) -> CatalogState:
     """Look into the catalog at `path`, which exists."""
     version: int | None = None
     try:
+        check_own(path)
         # Not read-only: after a crash SQLite has to roll back first.
         address = f"{path.resolve().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT_S)) as database:
@@ -63,6 +66,8 @@ def examine(path: Path, thoroughness: Thoroughness) -> CatalogState:
             found = [row[0] for row in database.execute(f"PRAGMA {thoroughness}(10)")]
             problems = tuple(line for text in found if text != "ok" for line in _lines(text))
             return CatalogState(version, problems, _counts(database))
+    except RefusedError as error:
+        return CatalogState(version, (error.message,))
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
             return CatalogState(version, is_busy=True)

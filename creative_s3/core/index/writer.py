@@ -34,13 +34,14 @@ from creative_s3.core.index.held_files import Draft, HeldFile
 from creative_s3.core.index.json_walk import stream_events
 from creative_s3.core.index.stream import reading
 from creative_s3.core.lock import exclusive
-from creative_s3.core.workspace import PRIVATE_DIRECTORY, Signature
+from creative_s3.core.own_files import PRIVATE_DIRECTORY
 from creative_s3.errors import IndexFileError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from creative_s3.core.index.edits import Entries, Splice
+    from creative_s3.core.workspace import Signature
 
 LOCK_NAME = "index.lock"
 """The lock of everything of ours that writes an index, in our directory beside it."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.index.documents import DEPTH_LIMIT, is_too_deep
 from creative_s3.core.library.arguments import local_file
-from creative_s3.core.workspace import PRIVATE_DIRECTORY, FileState
+from creative_s3.core.own_files import PRIVATE_DIRECTORY
+from creative_s3.core.workspace import FileState
 from creative_s3.errors import FileUnreadableError, FileVanishedError, RefusedError, UsageError
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.index.index import INDEX_NAME
 from creative_s3.core.models import AssetType, SemanticMetadata
+from creative_s3.core.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.sample import art
 from creative_s3.core.sample.brands import (
     GRADIENTS,
@@ -35,7 +36,6 @@ from creative_s3.core.sample.brands import (
 )
 from creative_s3.core.sample.canvas import encode_png
 from creative_s3.core.sample.landscape import landscape
-from creative_s3.core.workspace import PRIVATE_DIRECTORY
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

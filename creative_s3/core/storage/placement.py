@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from creative_s3.core.workspace import PRIVATE_DIRECTORY
+from creative_s3.core.own_files import PRIVATE_DIRECTORY
 from creative_s3.errors import UnsafeKeyError, UsageError
 
 if TYPE_CHECKING:

@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core import user_directories
 
+from creative_s3.core.own_files import open_own
+from creative_s3.errors import RefusedError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -109,13 +112,13 @@ class Unfinished:
                 self._is_swept = True
                 self._sweep()
             return _locked(path)
-        except OSError:
+        except (OSError, RefusedError):
             return None
 
     def _sweep(self) -> None:
         oldest = time.time() - _KEPT_S
         for path in self._directory.iterdir():
-            with suppress(OSError):
+            with suppress(OSError, RefusedError):
                 if path.stat().st_mtime < oldest and (record := _locked(path)):
                     record.forget()
                     record.release()
@@ -123,7 +126,7 @@ class Unfinished:
 
 def _locked(path: Path) -> Record | None:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = open_own(path, mode=0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(path, descriptor):
