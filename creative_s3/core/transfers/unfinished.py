@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core import user_directories
-
 from creative_s3.core.own_files import open_own
 from creative_s3.errors import RefusedError
 
