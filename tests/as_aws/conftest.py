@@ -1,7 +1,8 @@
-"""What the tests as on AWS share: one bed for each worker and server, an office on a new bucket."""
+"""What the tests as on AWS share: one bed for each worker and server, offices on buckets of their own."""
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,11 +12,16 @@ from tests.as_aws.bed import Bed, Office, made
 from tests.as_aws.names import S3_DOMAINS
 from tests.as_aws.seaweed import seaweedfs
 from tests.cli.program import Program
-from tests.servers.moto_server import MOTO
+from tests.servers.known import SERVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from tests.servers.server import Running
+
+SEAWEEDFS = "seaweedfs"
 
 
 class Opens(Protocol):
@@ -27,46 +33,63 @@ class Opens(Protocol):
 
 
 @pytest.fixture(scope="session")
-def seaweedfs_bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """SeaweedFS behind AWS's names."""
-    with (
-        seaweedfs(tmp_path_factory.mktemp("seaweedfs"), S3_DOMAINS) as server,
-        made(server, tmp_path_factory.mktemp("as-aws"), on_443=True) as bed,
-    ):
-        yield bed
+def beds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Bed]]:
+    """Return a server behind AWS's names, by its name; skip by its name where it cannot be started."""
+    known: dict[str, Bed] = {}
+    with contextlib.ExitStack() as stack:
 
+        def bed(name: str) -> Bed:
+            if name not in known:
+                server = stack.enter_context(_server(name, tmp_path_factory.mktemp("server")))
+                directory = tmp_path_factory.mktemp("bed")
+                known[name] = stack.enter_context(made(server, directory, on_443=True))
+            return known[name]
 
-@pytest.fixture(scope="session")
-def moto_bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """moto behind AWS's names: for what AWS alone has."""
-    with (
-        MOTO.run(tmp_path_factory.mktemp("moto")) as server,
-        made(server, tmp_path_factory.mktemp("as-aws"), on_443=True) as bed,
-    ):
         yield bed
 
 
 @pytest.fixture
-def opened_elsewhere(seaweedfs_bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opens]:
-    """The same where this user may have neither port 443 nor mounts of his own."""
-    directory = tmp_path_factory.mktemp("elsewhere")
-    with made(seaweedfs_bed.server, directory, on_443=False) as bed:
-        yield _opening(bed, tmp_path_factory)
+def opened_on(
+    beds: Callable[[str], Bed], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Opens]]:
+    """What opens offices on a server; all that they sent went where its TLS had been asked for."""
+    used: list[Bed] = []
+
+    def opens(name: str) -> Opens:
+        used.append(beds(name))
+        return _opening(used[-1], tmp_path_factory)
+
+    yield opens
+    for bed in used:
         _check(bed)
 
 
 @pytest.fixture
-def opened(seaweedfs_bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opens]:
-    """What opens offices; all that they sent went where AWS wants it."""
-    yield _opening(seaweedfs_bed, tmp_path_factory)
-    _check(seaweedfs_bed)
+def opened(opened_on: Callable[[str], Opens]) -> Opens:
+    """The same on SeaweedFS, which checks signatures and checksums."""
+    return opened_on(SEAWEEDFS)
 
 
 @pytest.fixture
-def opened_on_moto(moto_bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opens]:
-    """The same on moto."""
-    yield _opening(moto_bed, tmp_path_factory)
-    _check(moto_bed)
+def opened_on_moto(opened_on: Callable[[str], Opens]) -> Opens:
+    """The same on moto: for what AWS alone has."""
+    return opened_on("moto")
+
+
+@pytest.fixture
+def opened_elsewhere(beds: Callable[[str], Bed], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opens]:
+    """The same on SeaweedFS where this user may have neither port 443 nor mounts of his own."""
+    with made(beds(SEAWEEDFS).server, tmp_path_factory.mktemp("bed"), on_443=False) as bed:
+        yield _opening(bed, tmp_path_factory)
+        _check(bed)
+
+
+def _server(name: str, directory: Path) -> AbstractContextManager[Running]:
+    if name == SEAWEEDFS:
+        return seaweedfs(directory, S3_DOMAINS)
+    if obstacle := SERVERS[name].obstacle():
+        pytest.skip(f"{name}: {obstacle}")
+    return SERVERS[name].run(directory)
 
 
 def _opening(bed: Bed, directories: pytest.TempPathFactory) -> Opens:
@@ -85,6 +108,6 @@ def _opening(bed: Bed, directories: pytest.TempPathFactory) -> Opens:
 
 
 def _check(bed: Bed) -> None:
-    """Every client asked for the name that it then sent requests to, and no request was malformed."""
+    """Make sure that TLS began with each name that requests were sent to; let no fault stay."""
     bed.end.follow()
     assert {one.request.head.field("host") for one in bed.end.passed()} <= set(bed.asked)

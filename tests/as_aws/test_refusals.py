@@ -42,13 +42,9 @@ COMMANDS = (
     ("bucket", "apply", "--yes"),
     ("bucket", "check"),
     ("migrate", "upload"),
-    ("migrate", "validate"),
     ("assets", "url", "asset-00"),
-    ("assets", "show", "asset-00"),
     ("assets", "download", "asset-00", "--output", "back"),
-    ("assets", "list"),
     ("assets", "upload", "output/00.png", "--type", "composite"),
-    ("tiers", "restore", "asset-00"),
 )
 
 

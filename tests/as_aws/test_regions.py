@@ -31,15 +31,11 @@ COMMANDS = (
     ("migrate", "upload"),
     ("migrate", "upload", "--engine", "crt"),
     ("migrate", "upload", "--engine", "classic"),
-    ("migrate", "validate"),
-    ("assets", "list"),
     ("assets", "url", "asset-00"),
     ("assets", "download", "asset-00", "--output", "back"),
     ("assets", "upload", "output/00.png", "--type", "composite"),
-    ("assets", "discover"),
     ("bucket", "apply", "--yes"),
     ("bucket", "check"),
-    ("lifecycle", "show"),
 )
 
 
