@@ -14,14 +14,15 @@ from difflib import unified_diff
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.bucket import configurations
+from creative_s3.core.bucket import configurations, tls_trial
+from creative_s3.core.bucket.aspects import Aspect
 from creative_s3.errors import PreconditionFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from creative_s3.core.aws import Connection
-    from creative_s3.core.bucket.aspects import Aspect, Document
+    from creative_s3.core.bucket.aspects import Document
 
 PROOF_LIMIT_S = 8.0
 """S3 shows a new configuration within seconds, as a rule (User Guide, "Amazon S3 data consistency model")."""
@@ -105,6 +106,7 @@ def carry_out(
 
     Raises:
         PreconditionFailedError: Somebody else has changed it since it was planned; nothing was written.
+        RefusedError: It would lock everybody out.
         CreativeS3Error: A request failed.
     """
     if not change.is_needed:
@@ -116,6 +118,8 @@ def carry_out(
             item=change.bucket or connection.bucket,
             hint="run the same command again: it plans from what is there now",
         )
+    if change.aspect is Aspect.POLICY and change.bucket in {None, connection.bucket}:
+        tls_trial.check(connection, change.before, change.after)
     configurations.write(connection, change.aspect, change.after, bucket=change.bucket)
     ends_s = time.monotonic() + limit_s
     while True:
