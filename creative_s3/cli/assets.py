@@ -10,7 +10,7 @@ import typer
 from creative_s3.cli import assets_discover, assets_files, assets_find, assets_retire, assets_stats
 from creative_s3.cli.amounts import seconds
 from creative_s3.cli.completion import values
-from creative_s3.cli.names import STDIN, look_up, names_of
+from creative_s3.cli.names import STDIN, as_lines, look_up, names_of
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -84,9 +84,12 @@ def list_(
 
     storage, prefix = S3StorageManager(connection=run.connection()), run.config.prefix
     listing = list_assets(storage, prefix, asset_type)
+    if run.output.look.null:
+        run.output_lines_only()
     if run.output.look.quiet and not run.output.look.json:
         # Streamed: the keys of a million objects need no room, and `| head` stops the listing.
-        return Report(lines=(entry.stored.key for entry in islice(listing, max_results or None)))
+        keys = (entry.stored.key for entry in islice(listing, max_results or None))
+        return Report(lines=as_lines(keys, run))
     page = first_page(listing, max_results)
     if metadata:
         workers = run.config.max_parallel_uploads
@@ -145,7 +148,7 @@ def show(run: Run, keys: AssetKeys) -> Report:
             ),
             lines=(shown.listed.stored.key,),
         )
-    objects, misses = look_up(run, finder, names_of(keys, run.command))
+    objects, misses = look_up(run, finder, names_of(keys, run))
     several = tuple(in_order(detailed, objects, workers=run.config.max_parallel_uploads))
     return Report(
         data={
@@ -191,7 +194,7 @@ def url(
     if _is_one(keys):
         objects, misses = [finder.find(keys[0])], None
     else:
-        objects, misses = look_up(run, finder, names_of(keys, run.command))
+        objects, misses = look_up(run, finder, names_of(keys, run))
     addresses = {
         stored.key: storage.get_presigned_url(stored.key, expiration=expires_s) for stored in objects
     }

@@ -122,7 +122,7 @@ def download(
             hint=f"{PROGRAM} {run.command} KEY…  # or --prefix P, or - for standard input",
         )
     limit = bytes_per_second(max_bandwidth, option="--max-bandwidth") if max_bandwidth else None
-    names = names_of(given, run.command)
+    names = names_of(given, run)
     alone = len(given) == 1 and prefix is None and given != [STDIN]
     storage = S3StorageManager(connection=run.connection())
     finder = Finder(storage, prefix=run.config.prefix, cache_dir=run.config.cache_dir)

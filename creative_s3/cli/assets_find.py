@@ -88,7 +88,8 @@ def find(
     says. Nothing found is no error.
 
     --like compares style, season, category, region, palette and tags, in the README's weights, and goes with
-    all other options. --quiet prints cache keys, all of them, for other commands to read with "-".
+    all other options. --quiet prints cache keys, all of them, for other commands to read with "-"; with
+    --null, each ends with NUL, for names with line breaks: assets find -0 … | assets download -0 -
 
     Here --region is the asset's, and a use is what index.json or this machine recorded as one.
     """
@@ -96,6 +97,8 @@ def find(
 
     from creative_s3.core.search.selection import Selection
 
+    if run.output.look.null:
+        run.output_lines_only()
     is_cold = None if hot is None else not hot
     wanted = replace(selection or Selection(), is_cold=is_cold, text=" ".join(text or ()))
     if like is not None:
@@ -115,7 +118,7 @@ def _names(run: Run, selection: "Selection", limit: int | None) -> Iterator[str]
 
     with open_library(run.config) as library:
         names = AssetSearch(library.catalog, selection).cache_keys()
-        yield from as_lines(islice(names, limit or None), run.again)
+        yield from as_lines(islice(names, limit or None), run)
 
 
 def _page(run: Run, selection: "Selection", limit: int | None) -> Report:
@@ -182,7 +185,7 @@ def _similar(run: Run, selection: "Selection", name: str, limit: int | None) -> 
             "unknown": search.unknown,
         },
         human=lambda: views.similar(found, scores, model.asset.cache_key, is_exact=ranking.is_exact),
-        lines=as_lines((one.record.asset.cache_key for one in found), run.again),
+        lines=as_lines((one.record.asset.cache_key for one in found), run),
         warnings=warnings,
     )
 

@@ -56,7 +56,7 @@ def retire(
     from creative_s3.core.migration.retiring import look_up, retire
     from creative_s3.core.object_store import ObjectStore
 
-    names = names_of(keys, run.command)
+    names = names_of(keys, run)
     store = ObjectStore(connection=run.connection())
     found = look_up(store, names, prefix=run.config.prefix)
     if not dry_run:

@@ -217,7 +217,7 @@ def url(
     from creative_s3.core.cdn.cdn import open_cdn
     from creative_s3.core.cdn.looking import addresses_of
 
-    names = names_of(keys, run.command)
+    names = names_of(keys, run)
     with run.live() as live, open_cdn(run.connection(), distribution_id=distribution, emit=live.emit) as cdn:
         found = addresses_of(cdn, names)
     return Report(

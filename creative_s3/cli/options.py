@@ -121,6 +121,16 @@ _GLOBALS: Final[Mapping[str, Any]] = {
             rich_help_panel=GLOBAL_PANEL,
         ),
     ],
+    "null": Annotated[
+        bool,
+        typer.Option(
+            "--null",
+            "-0",
+            help="End each name with NUL, as xargs -0 does: what -q prints, what - reads.",
+            show_default=False,
+            rich_help_panel=GLOBAL_PANEL,
+        ),
+    ],
     "verbose": Annotated[
         bool,
         typer.Option(

@@ -69,11 +69,13 @@ class Look:
         json: One JSON object on standard output.
         quiet: Only data lines and errors.
         verbose: Debug messages, and the traceback of a bug.
+        null: Lines and names end with a NUL: those that ``--quiet`` prints, and those that ``-`` reads.
         no_color: No colours and no other terminal styles.
     """
 
     json: bool = False
     quiet: bool = False
+    null: bool = False
     verbose: bool = False
     no_color: bool = False
 
@@ -82,10 +84,11 @@ class Look:
         """Read it off a command line that may be wrong everywhere else."""
         given = list(arguments)
         given = given[: given.index("--")] if "--" in given else given
-        short = {letter for word in given if re.fullmatch(r"-[A-Za-z]+", word) for letter in word[1:]}
+        short = {letter for word in given if re.fullmatch(r"-[A-Za-z0]+", word) for letter in word[1:]}
         return cls(
             json="--json" in given,
             quiet="--quiet" in given or "q" in short,
+            null="--null" in given or "0" in short,
             verbose="--verbose" in given or "--debug" in given or "v" in short,
             no_color="--no-color" in given,
         )
@@ -95,6 +98,7 @@ class Look:
         return Look(
             json=self.json or other.json,
             quiet=self.quiet or other.quiet,
+            null=self.null or other.null,
             verbose=self.verbose or other.verbose,
             no_color=self.no_color or other.no_color,
         )
@@ -225,7 +229,10 @@ class Output:
 
     def _write_lines(self, lines: Iterable[str]) -> None:
         for line in lines:
-            self._write_data(printable(line).encode() + b"\n")
+            if self.look.null:
+                self._write_data(line.encode("utf-8", "surrogateescape") + b"\0")
+            else:
+                self._write_data(printable(line).encode() + b"\n")
 
     @staticmethod
     def _write_data(data: bytes) -> None:

@@ -77,7 +77,7 @@ def selected_names(
             hint=f"{PROGRAM} assets find … -q | {PROGRAM} {run.command} -",
         )
     if keys:
-        return names_of(keys, run.command), ()
+        return names_of(keys, run), ()
     if selection is None:
         raise UsageError(
             "nothing is chosen",

@@ -204,7 +204,7 @@ def explained(run: Run, plan: "TierPlan", survey: "TierSurvey", names: Sequence[
     from creative_s3.cli.names import names_of
     from creative_s3.core.tiers.reasons import evidence_of, explain
 
-    files = _found(names_of(names, run.command), survey)
+    files = _found(names_of(names, run), survey)
     sentences = {file.cache_keys[0]: explain(plan, file) for file in files}
     return Report(
         data={

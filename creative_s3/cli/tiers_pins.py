@@ -117,5 +117,5 @@ def _cache_keys(run: Run, keys: list[str], *, adds: bool) -> list[str]:
             name
             if not adds and name in present
             else library.find(name, bucket=run.config.bucket_name).asset.cache_key
-            for name in names_of(keys, run.command)
+            for name in names_of(keys, run)
         ]
