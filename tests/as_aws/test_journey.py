@@ -100,6 +100,21 @@ def test_with_acceleration_what_is_moved_goes_by_its_host_and_all_else_by_the_re
     assert office.hosts_seen("UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload") == {fast}
 
 
+@pytest.mark.parametrize("name", ["", "studio.as.aws."])
+def test_an_address_of_aws_that_is_named_has_the_bucket_in_the_path(
+    opened: Opens, cache: Cache, name: str
+) -> None:
+    bucket = f"{name}{secrets.token_hex(4)}" if name else ""
+    host = "s3.eu-central-1.amazonaws.com"
+    office = opened(cache.directory, bucket=bucket, S3_ENDPOINT_URL=f"https://{host}")
+    if not office.bed.resolves_all:
+        pytest.skip("the Common Runtime resolves names itself: it takes mounts and port 443 of one's own")
+
+    there_and_back(office, cache)
+
+    assert office.hosts_seen() == {host}
+
+
 def test_the_bed_serves_users_who_may_not_mount_or_listen_on_443(
     opened_elsewhere: Opens, cache: Cache
 ) -> None:

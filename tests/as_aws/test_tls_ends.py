@@ -1,9 +1,10 @@
-"""SeaweedFS behind something that ends TLS: a policy that denies plain http would lock everybody out."""
+"""SeaweedFS behind something that ends TLS, at an address of its own: files, and the TLS-only policy."""
 
 from __future__ import annotations
 
 import json
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.cli.program import Program
 from tests.faults.proxy import FaultProxy
+from tests.faults.workshop import a_cache, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +42,25 @@ def policy_of(s3: S3Client, bucket: str) -> object:
         return json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
     except ClientError as error:
         return error.response["Error"]["Code"]
+
+
+@pytest.mark.parametrize("engine", ["auto", "crt", "classic"])
+def test_files_go_there_and_back_by_https_to_a_server_that_is_not_aws(
+    program: Program, s3: S3Client, bucket: str, tmp_path: Path, engine: str
+) -> None:
+    cache = a_cache(tmp_path / "studio", 0, 64 << 10, 17 << 20)
+    program = replace(program, cwd=cache.directory)
+
+    up = program("migrate", "upload", "--engine", engine, "--json")
+    again = program("migrate", "upload", "--engine", engine, "--json")
+    get = ("assets", "download", "asset-02", "--output", "back.png", "--engine", engine)
+    back = program(*get)
+
+    assert up.code == 0, up.err
+    assert stored(s3, bucket) == cache.content
+    assert again.data["uploaded"] == 0
+    assert back.code == 0, back.err
+    assert (program.cwd / "back.png").read_bytes() == cache.content[cache.key_of("02.png")]
 
 
 @pytest.mark.parametrize("statements", [[], [OTHERS]], ids=["none", "another's"])
