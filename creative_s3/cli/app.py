@@ -28,6 +28,7 @@ from creative_s3.cli.terminal import (
     writing_stdout,
 )
 from creative_s3.cli.text import PROGRAM
+from creative_s3.core.limits import of_limit
 from creative_s3.errors import (
     CreativeS3Error,
     ExitCode,
@@ -134,8 +135,9 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
     """Turn whatever ended the run into one of our errors."""
     if isinstance(error, OutageError):
         return OutageError(error.message, item=error.item, hint=_going_on(session))
-    if isinstance(error, CreativeS3Error):
-        return error
+    known = error if isinstance(error, CreativeS3Error) else of_limit(error)
+    if known is not None:
+        return known
     stop = error if isinstance(error, stops.Stopped) else stops.pending()
     if isinstance(error, KeyboardInterrupt) or stop:
         stop = stop or stops.Stopped(ExitCode.INTERRUPTED, "interrupted")

@@ -117,7 +117,10 @@ class Run:
     def _connection(self) -> Connection:
         from creative_s3.core.aws import connect
 
-        return connect(self.config, insecure_endpoint=self.session.insecure_endpoint)
+        connection = connect(self.config, insecure_endpoint=self.session.insecure_endpoint)
+        if connection.narrowed:
+            self.output.warn(connection.narrowed)
+        return connection
 
     def output_lines_only(self) -> None:
         """Print the report's lines as they are, as with ``--quiet``: for data that no screen may wrap."""

@@ -23,6 +23,7 @@ from creative_s3.core.addresses import check, is_insecure, is_loopback, unusable
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
+from creative_s3.core.limits import limits
 from creative_s3.core.request_guard import RequestGuard
 from creative_s3.errors import NotS3Error, RefusedError, SettingsError, UnsupportedError
 
@@ -70,6 +71,7 @@ class Connection:
         client_options: What makes another client of `session` equal to this one.
         guard: Holds back what the server could take for another request.
         dialect: Leaves out what the server refuses.
+        narrowed: Why fewer requests are under way at once than the settings say; None where they are not.
     """
 
     config: S3Config
@@ -79,6 +81,7 @@ class Connection:
     client_options: dict[str, Any] = field(repr=False, compare=False)
     guard: RequestGuard = field(repr=False, compare=False)
     dialect: Dialect = field(repr=False, compare=False)
+    narrowed: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def bucket(self) -> str:
@@ -130,6 +133,7 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
         SettingsError: The AWS configuration or the endpoint cannot be used.
     """
     session = botocore.session.Session()
+    config, narrowed = _fitting(config)
     try:
         credentials.fetch(session)
         _check_profile(session)
@@ -153,7 +157,7 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
             item=connection.endpoint_url,
             hint="use https, or repeat the command with --insecure-endpoint",
         )
-    return connection
+    return replace(connection, narrowed=narrowed)
 
 
 def accelerated(connection: Connection) -> Connection:
@@ -309,6 +313,16 @@ def _connect(
     )
     _equip(connection.client, connection)
     return connection
+
+
+def _fitting(config: S3Config) -> tuple[S3Config, str | None]:
+    """Return settings that ask for no more at once than the system allows, and what to tell of that."""
+    wanted = config.max_parallel_uploads
+    most, why = limits().at_once(wanted)
+    if most == wanted:
+        return config, None
+    told = f"{most} requests at once, not {wanted}: this shell's limit for {why} allows no more"
+    return config.model_copy(update={"max_parallel_uploads": most}), told
 
 
 def _check_profile(session: botocore.session.Session) -> None:

@@ -40,6 +40,7 @@ from creative_s3.core.fault_table import (
     RUN_AGAIN,
     Row,
 )
+from creative_s3.core.limits import of_limit
 from creative_s3.errors import (
     BucketNotFoundError,
     ClockError,
@@ -87,6 +88,8 @@ def translate(
     for kinds, handler in _HANDLERS:
         if isinstance(error, kinds):
             return handler(error, about)
+    if (reached := of_limit(error)) is not None:
+        return reached
     if _is_of_parser(error):
         return _unreadable(f"an answer with values that are none: {clean(str(error))}", about)
     raise error

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
+
+from creative_s3.core.limits import no_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +56,25 @@ class DaemonPool:
                 return
             self._threads += 1
             name = f"transfer-{self._threads}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except (RuntimeError, MemoryError):
+            self._do_with_fewer()
+
+    def _do_with_fewer(self) -> None:
+        """Leave the work to the threads that there are: the system starts no more of them.
+
+        Raises:
+            TemporaryError: There is none.
+        """
+        with self._lock:
+            self._threads -= 1
+            self._max_workers = max(1, self._threads)
+            if self._threads:
+                return
+        with suppress(Empty):
+            self._tasks.get_nowait()
+        raise no_thread()
 
     def _work(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from botocore import UNSIGNED
 from botocore.utils import get_environ_proxies
 
 from creative_s3.core.endpoints import is_directory_bucket
+from creative_s3.core.limits import limits
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt import CrtEngine
 from creative_s3.core.transfers.direct import DirectEngine
@@ -15,8 +16,13 @@ from creative_s3.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
+    from creative_s3.core.limits import Limits
     from creative_s3.core.transfers.bandwidth import Bandwidth
     from creative_s3.core.transfers.flights import Engine, RequestTally
+
+_CRT_FILES = 100
+_CRT_BYTES = 2 << 30
+"""What the Common Runtime takes for its buffers by itself."""
 
 EngineName = Literal["auto", "crt", "classic"]
 
@@ -76,4 +82,13 @@ def _crt_obstacle(connection: Connection) -> str | None:
         return "the AWS profile asks for signatures of what is sent (payload_signing_enabled)"
     if connection.dialect.refuses:
         return "the server refuses some of what it sends"
+    return _scarcity(limits())
+
+
+def _scarcity(left: Limits) -> str | None:
+    """Say what the Common Runtime would lack; where memory ends, it aborts the process."""
+    if left.open_files is not None and left.open_files < _CRT_FILES:
+        return "it needs more open files than ulimit -n leaves"
+    if left.memory_bytes is not None and left.memory_bytes < _CRT_BYTES:
+        return "it needs more memory than ulimit -v leaves"
     return None
