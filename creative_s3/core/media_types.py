@@ -1,8 +1,9 @@
-"""The media type of a file, by its name."""
+"""What kind of media a file holds: by its name, and whether its first bytes are those of one."""
 
 from __future__ import annotations
 
 import mimetypes
+import re
 
 _ANY_MEDIA = "application/octet-stream"
 _MEDIA_TYPES = {
@@ -34,3 +35,51 @@ def content_type_of(name: str) -> str:
     # Without the rest of the name, which could look like a URL; a compressed file is not what is in it.
     media, compression = mimetypes.guess_type(f"name.{extension}")
     return media if media and not compression else _ANY_MEDIA
+
+
+_MEDIA_EXTENSIONS = frozenset(
+    {
+        *(
+            "ai",
+            "avif",
+            "bmp",
+            "cr2",
+            "dng",
+            "eps",
+            "exr",
+            "gif",
+            "hdr",
+            "heic",
+            "heif",
+            "ico",
+            "indd",
+            "jp2",
+        ),
+        *("jpeg", "jpg", "jxl", "nef", "pdf", "png", "psb", "psd", "svg", "tga", "tif", "tiff", "webp"),
+        *("avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mxf", "ogv", "webm", "wmv"),
+    }
+)
+"""Of pictures, of the documents that designers work with, and of videos."""
+HEAD_BYTES = 4096
+"""So much of a file's beginning `is_media` wants to see."""
+_BEGINNINGS = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|BM|II\*\0|MM\0\*|II\x2b\0|MM\0\x2b|8BPS|%PDF-|%!PS|\xc5\xd0\xd3\xc6|\x00\x00\x01\x00"
+    rb"|\x76\x2f\x31\x01|#\?RA|#\?RG|\0\0\0\x0c(?:jP  |JXL )|\xff\x0a|\xff\x4f\xff\x51|\x06\x06\xed\xf5"
+    rb"|RIFF....(?:WEBP|AVI )|....ftyp|....(?:moov|mdat|wide|free|skip)|\x1aE\xdf\xa3|FLV\x01|OggS"
+    rb"|\x00\x00\x01[\xb3\xba]|\x06\x0e\x2b\x34|\x30\x26\xb2\x75|\0.[\x01-\x03\x09-\x0b]\0",
+    re.DOTALL,
+)
+"""How files of these formats begin; the last is a Targa picture's header."""
+_SVG = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE\s+svg[^>]*>|\s)*<svg[\s>]", re.DOTALL
+)
+
+
+def has_media_name(name: str) -> bool:
+    """Tell whether a file is named as a picture, a video or a document of a designer."""
+    return name.lower().rpartition(".")[2] in _MEDIA_EXTENSIONS
+
+
+def is_media(head: bytes) -> bool:
+    """Tell whether a file that begins like this is a picture, a video or a document of a designer."""
+    return bool(_BEGINNINGS.match(head) or _SVG.match(head))

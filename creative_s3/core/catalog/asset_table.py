@@ -102,6 +102,20 @@ class AssetTable:
             found += [row[0] for row in rows]
         return found
 
+    def outer_folders(self, inside: str) -> list[str]:
+        """Return the first folders of files that index.json itself names outside a folder.
+
+        Args:
+            inside: What the paths begin with that are not wanted.
+        """
+        rows = self._database.rows(
+            "SELECT DISTINCT substr(file_path, 1, instr(file_path, '/') - 1) FROM asset"
+            " WHERE source <> 'discovered' AND instr(file_path, '/') > 1"
+            " AND (file_path < ? OR file_path >= ?)",
+            (inside, f"{inside[:-1]}0"),
+        )
+        return [row[0] for row in rows]
+
     def with_file(self, file_path: str) -> list[AssetRecord]:
         """Return the rows that name a file, relative to the workspace."""
         return [record_of(row) for row in self._database.rows(f"{_QUERY} WHERE file_path=?", (file_path,))]

@@ -24,6 +24,7 @@ from creative_s3.core.migration.publishing import KEY_FIELDS, entries_of, parse_
 from creative_s3.core.migration.remote import published_key
 from creative_s3.core.migration.tombstones import buried_keys
 from creative_s3.core.storage.inventory import Amount
+from creative_s3.core.storage.landing import landing_in
 from creative_s3.core.storage.placement import ignores_case, safe_path
 from creative_s3.errors import CreativeS3Error, UnsafeKeyError
 
@@ -103,7 +104,8 @@ class _Comparison:
         self._known = KnownObjects(catalog, workspace, listing)
         names = other_names(workspace.index_path)
         self._other_names = names
-        self._maker = Newcomers(workspace, prefix, {name for section, name in names if section == TOP_LEVEL})
+        taken = {name for section, name in names if section == TOP_LEVEL}
+        self._maker = Newcomers(workspace, prefix, landing_in(workspace, catalog), taken)
         self._files = OccupiedFiles(
             catalog,
             self._known.assigned,
@@ -250,7 +252,7 @@ class _Comparison:
         name = row.asset.cache_key
         if self._known.assigned.get(name) in self._listing:
             return  # an older object of an asset that has another key by now
-        if row.asset.file_path != newcomer.records[0].asset.file_path:
+        if row.asset.file_path not in {newcomer.said_path, newcomer.records[0].asset.file_path}:
             raise NotTakenError(f"the index has another file for the asset {name}")
         self._known.assign(row, stored.key)
 

@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from creative_s3.core.models import StoredObject
+    from creative_s3.core.storage.landing import Landing
 
-_FOREIGN_FOLDER = "s3"
-"""Where files of objects go that are not ours, inside the cache directory."""
 _FOREIGN_NAME = "s3:"
 _KEY_NAMES = frozenset(KEY_FIELDS.values())
 _SUFFIX_DIGITS = 8
@@ -68,6 +67,7 @@ class Newcomer:
         published: The entry as it is published; None when it is not.
         origin: Where this was learnt, in words.
         is_foreign: Whether another client put the object there, and only its key says what it is.
+        said_path: Where the object says that its file belongs; it may not be allowed to.
     """
 
     section: str
@@ -78,6 +78,7 @@ class Newcomer:
     published: Mapping[str, Any] | None = None
     origin: str = ""
     is_foreign: bool = False
+    said_path: str = ""
 
 
 class Newcomers:
@@ -86,15 +87,18 @@ class Newcomers:
     Args:
         workspace: The local side.
         prefix: What the keys begin with.
+        landing: Where files may go.
         taken_names: What stands at the top level of the index and is no entry.
     """
 
-    def __init__(self, workspace: Workspace, prefix: str, taken_names: Collection[str] = ()) -> None:
+    def __init__(
+        self, workspace: Workspace, prefix: str, landing: Landing, taken_names: Collection[str] = ()
+    ) -> None:
         self._workspace = workspace
+        self._landing = landing
         self._prefix = prefix
         self._taken_names = taken_names
         self._reader = EntryReader(workspace.cache_dir)
-        self._index_name = _folded(workspace.relative(workspace.index_path))
         self._folders: dict[str, bool] = {}
 
     def from_published(
@@ -108,6 +112,7 @@ class Newcomers:
         objects = self._objects_of(published, listing)
         if not objects:
             return None
+        published, told = self._landed(section, entry, published, objects)
         value = {name: content for name, content in published.items() if name not in _KEY_NAMES}
         records = []
         for field, asset in self._assets(section, entry, value):
@@ -120,7 +125,7 @@ class Newcomers:
             tuple(records),
             objects={record.field: objects[record.field] for record in records if record.field in objects},
             published=published,
-            origin="from the published index",
+            origin=f"from the published index{told}",
         )
 
     def is_elsewhere(self, section: str, entry: str, published: Mapping[str, Any]) -> bool:
@@ -160,6 +165,10 @@ class Newcomers:
         asset = asset or self._foreign(stored)
         for text, what in ((asset.cache_key, "its cache key"), (asset.file_path, "its file path")):
             check_text(text, what)
+        said_path, told = asset.file_path, ""
+        if problem := self._landing.problem(said_path):
+            asset = replace(asset, file_path=self._landing.derived(self._below(stored.key)))
+            told = _moved(said_path, asset.file_path, problem)
         file = self._place(asset.file_path)
         if asset.created_at is None and stored.last_modified is not None:
             # The pipeline writes times without a zone.
@@ -179,8 +188,9 @@ class Newcomers:
             value,
             (record,),
             {"file_path": stored},
-            origin="from its key" if is_foreign else "from its metadata",
+            origin=f"{'from its key' if is_foreign else 'from its metadata'}{told}",
             is_foreign=is_foreign,
+            said_path=said_path,
         )
 
     def places(self, newcomer: Newcomer) -> Iterator[Newcomer]:
@@ -220,7 +230,7 @@ class Newcomers:
         parts = parse_key(stored.key, self._prefix)
         if parts is None:
             raise NotTakenError("its key is not of our layout")
-        below = stored.key.removeprefix(f"{self._prefix}/") if self._prefix else stored.key
+        below = self._below(stored.key)
         said = {name: value for name, value in parts.fields.items() if value != UNSPECIFIED}
         semantic = None
         if parts.asset_type:
@@ -235,13 +245,28 @@ class Newcomers:
             )
         return Asset(
             cache_key=f"{_FOREIGN_NAME}{below}",
-            file_path=f"{self._workspace.cache_dir.name}/{_FOREIGN_FOLDER}/{below}",
+            file_path=self._landing.derived(below),
             metadata=semantic,
             cache_type=said.get("type"),
             product_slug=said.get("slug"),
             campaign_id=said.get("campaign"),
             indexed=parts.kind is not Kind.UNSORTED,
         )
+
+    def _landed(
+        self, section: str, entry: str, published: Mapping[str, Any], objects: Mapping[str, StoredObject]
+    ) -> tuple[Mapping[str, Any], str]:
+        """Return an entry whose files go where they may, and in words which ones go elsewhere."""
+        elsewhere, told = {}, ""
+        for field, asset in self._assets(section, entry, published):
+            if field in objects and (problem := self._landing.problem(asset.file_path)):
+                derived = self._landing.derived(self._below(objects[field].key))
+                elsewhere[KEY_FIELDS[field]] = derived
+                told += _moved(asset.file_path, derived, problem)
+        return (self.moved_here(published, elsewhere) if elsewhere else published), told
+
+    def _below(self, key: str) -> str:
+        return key.removeprefix(f"{self._prefix}/") if self._prefix else key
 
     def _place(self, file_path: str) -> LocalFile:
         """Return what is at the place of a newcomer's file.
@@ -253,8 +278,8 @@ class Newcomers:
             safe_path(file_path)
         except UnsafeKeyError as error:
             raise NotTakenError(f"its file {file_path!r} is no safe place: {error.message}") from None
-        if _folded(file_path) == self._index_name:
-            raise NotTakenError("its file would be the index itself")
+        if problem := self._landing.problem(file_path):
+            raise NotTakenError(f"its file {file_path!r} may not be there: {problem}")
         folder = file_path.rpartition("/")[0]
         if folder not in self._folders:
             self._folders[folder] = self._exists(folder)
@@ -295,8 +320,8 @@ def _record(asset: Asset, file: LocalFile, place: EntryPlace, stored: StoredObje
     )
 
 
-def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
+def _moved(said: str, placed: str, problem: str) -> str:
+    return f"; its file goes to {placed}, not to {said!r}: {problem}"
 
 
 def check_text(text: str, what: str) -> None:

@@ -29,8 +29,8 @@ from creative_s3.core.migration.execution import proved_download
 from creative_s3.core.objects import is_archived
 from creative_s3.core.storage.additions import FileAdder
 from creative_s3.core.storage.file_results import UploadResult, result_of
+from creative_s3.core.storage.landing import landing_in
 from creative_s3.core.storage.manager import S3StorageManager
-from creative_s3.core.storage.placement import place_of
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.storage.storage_files import single_engine
 from creative_s3.core.tiers.limit_keeping import LimitKeeper
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from creative_s3.core.library.registrations import Registration
     from creative_s3.core.models import Asset, SemanticMetadata, StoredObject
     from creative_s3.core.storage.file_results import DownloadResult
+    from creative_s3.core.storage.landing import Landing
     from creative_s3.core.tiers.report import TierReport
 
 _log = logging.getLogger(__name__)
@@ -303,14 +304,9 @@ class S3CacheManager(CacheManager):
         if record is None:  # a listing may have shown it
             with self._lock:
                 record = self._ready().assets.get(cache_key)
-        found = record.asset if record else asset_of(stored.key, stored.metadata or {}, self._prefix)
-        if found is None:
-            raise ObjectNotFoundError(
-                "this is an object and no asset: it does not say where its file belongs",
-                item=stored.key,
-                hint=f"fetch it as a file: creative-s3 assets download {stored.key}",
-            )
-        target = place_of(self.workspace, found.file_path)
+        landing = landing_in(self.workspace, self._open())
+        found = record.asset if record else self._newcomer(stored, landing)
+        target = landing.place(found.file_path)
         if target.exists():
             raise ItemError(
                 "a file that is not known as this asset is in its place",
@@ -320,12 +316,24 @@ class S3CacheManager(CacheManager):
         if stored.crc64nvme is not None:
             with self._lock:
                 self._open().remember(origins=[(found.file_path, stored.crc64nvme)])
-        if (result := storage.download(stored.key, target)).exception is not None:
+        check = landing.checker(found.file_path)
+        if (result := storage.download(stored.key, target, check=check)).exception is not None:
             raise result.exception
         if record is None:
             self._adopt(found, stored)
         self._brought(cache_key, record, found.file_path, (stored, result))
         return target
+
+    def _newcomer(self, stored: StoredObject, landing: Landing) -> Asset:
+        """Return the asset that an object says it is, with a place for its file."""
+        found = asset_of(stored.key, stored.metadata or {}, self._prefix)
+        if found is None:
+            raise ObjectNotFoundError(
+                "this is an object and no asset: it does not say where its file belongs",
+                item=stored.key,
+                hint=f"fetch it as a file: creative-s3 assets download {stored.key}",
+            )
+        return landing.landed(found, stored.key.removeprefix(f"{self._prefix}/"))
 
     def _object_of(self, cache_key: str, record: AssetRecord | None) -> StoredObject:
         storage = self._storage()

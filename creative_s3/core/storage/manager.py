@@ -177,7 +177,14 @@ class S3StorageManager(ObjectStore):
             _log.error("%s was not downloaded: %s (%s)", s3_key, result.error, result.exception.hint)
         return result.success
 
-    def download(self, s3_key: str, local_path: PathText, *, replace: bool = False) -> DownloadResult:
+    def download(
+        self,
+        s3_key: str,
+        local_path: PathText,
+        *,
+        replace: bool = False,
+        check: Callable[[Path], None] | None = None,
+    ) -> DownloadResult:
         """Fetch one object to a file, proved before the file gets its name.
 
         The file appears whole or not at all, its parents are made. A file with the same content is a success
@@ -189,13 +196,15 @@ class S3StorageManager(ObjectStore):
             s3_key: The full key.
             local_path: The file to make.
             replace: Whether a file with other content is replaced.
+            check: Looks at the file before it gets its name, and raises a `CreativeS3Error` where it may not
+                have it.
 
         Raises:
             CreativeS3Error: The whole call is impossible, see the class.
         """
         path = local_file(local_path)
         self._sweep(path.parent)
-        return download_file(self, s3_key, path, replace=replace)
+        return download_file(self, s3_key, path, replace=replace, check=check)
 
     def list_objects(self, prefix: str | None = None, max_keys: int | None = None) -> list[ListedObject]:
         """List objects, in the order in which the server has them; one request for each 1,000.

@@ -34,7 +34,7 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from creative_s3.core.models import StoredObject
@@ -161,8 +161,14 @@ def upload_files(
     return tuple(results[index] for index in range(len(sendings)))
 
 
-def download_file(
-    store: ObjectStore, key: str, path: Path, *, replace: bool, engine: EngineName | None = None
+def download_file(  # noqa: PLR0913 - each of them is a choice of the caller
+    store: ObjectStore,
+    key: str,
+    path: Path,
+    *,
+    replace: bool,
+    engine: EngineName | None = None,
+    check: Callable[[Path], None] | None = None,
 ) -> DownloadResult:
     """Fetch one object to `path`, proved before the file gets its name.
 
@@ -172,6 +178,7 @@ def download_file(
         path: The file to make; its parents are made.
         replace: Whether a file with other content may be replaced.
         engine: Which transfer engine; by default what suits the size.
+        check: Looks at the file before it gets its name, and raises where it may not have it.
 
     Raises:
         CreativeS3Error: No object can be fetched at all: no bucket, no valid credentials, a wrong clock.
@@ -188,7 +195,8 @@ def download_file(
             raise UsageError("this is a directory", item=str(path), hint="name the file to make")
         engine = engine or single_engine(stored.size_bytes)
         with TransferEngine(store.connection, engine=engine) as transfers:
-            (outcome,) = transfers.download([Download(key, path, stored=stored, replace=replace)])
+            request = Download(key, path, stored=stored, replace=replace, check=check)
+            (outcome,) = transfers.download([request])
             store.count(transfers.requests)
     except CreativeS3Error as error:
         if ends_run(error):

@@ -176,7 +176,7 @@ def take(fates: Fates, accepted: Collection[str]) -> tuple[str, dict[str, object
     query = f"""INSERT INTO tier
         SELECT
             known.id,
-            NOT is_inside OR CASE
+            NOT is_inside OR known.file_path GLOB '*/.*' OR CASE
                 WHEN seen.file_path IS NOT NULL THEN NOT seen.plain OR is_pinned OR {going_hot}
                 ELSE NOT is_cold OR key IS NULL OR {going_cold} OR NOT {_IS_IN_FOLDER}
             END,

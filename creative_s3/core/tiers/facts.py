@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creative_s3.core.file_times import EPOCH, instant, storable
 from creative_s3.core.lifecycle.fates import Fates
+from creative_s3.core.storage.landing import has_hidden_part
 from creative_s3.core.tiers.cache_walk import is_regular
 from creative_s3.core.tiers.pins import Pins
 from creative_s3.core.tiers.tiers import Evidence, Hold, TierFile
@@ -165,9 +166,9 @@ class Facts:
             pinned := self.pins.reason([row.cache_key for row in rows], [row.campaign_id for row in rows])
         ):
             return Hold.PINNED, pinned
-        hold = None
-        if not in_cache:
-            hold = Hold.OUTSIDE
+        hold = _hold_of_place(file_path, in_cache=in_cache)
+        if hold is not None:
+            pass
         elif not is_walked or not is_regular(status):
             hold = Hold.LINKED
         elif status.st_nlink > 1:
@@ -201,6 +202,12 @@ class Facts:
     def _hold_of_fate(self, key: str, size_bytes: int) -> tuple[Hold | None, str]:
         fate = self.fates.deletion(key, size_bytes, accepted=self.accepted)
         return (None, "") if fate is None else (Hold.EXPIRING, f"{fate.rule}, {fate.when}")
+
+
+def _hold_of_place(file_path: str, *, in_cache: bool) -> Hold | None:
+    if not in_cache:
+        return Hold.OUTSIDE
+    return Hold.HIDDEN if has_hidden_part(file_path) else None
 
 
 def _hold_of_cold(first: Place) -> tuple[Hold | None, str]:

@@ -16,6 +16,7 @@ from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
 from creative_s3.errors import AccessDeniedError, ChecksumMismatchError, CreativeS3Error, WouldOverwriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from creative_s3.core.models import StoredObject
@@ -41,7 +42,14 @@ def find_version(store: ObjectStore, known: Movement) -> StoredObject | None:
     return stored if stored.crc64nvme in {None, known.crc64nvme} else None
 
 
-def fetch_version(store: ObjectStore, stored: StoredObject, path: Path, *, known: Movement) -> Outcome:
+def fetch_version(
+    store: ObjectStore,
+    stored: StoredObject,
+    path: Path,
+    *,
+    known: Movement,
+    check: Callable[[Path], None] | None = None,
+) -> Outcome:
     """Fetch a version into its place; it gets the name when it has the content that went. Over nothing.
 
     Args:
@@ -49,6 +57,7 @@ def fetch_version(store: ObjectStore, stored: StoredObject, path: Path, *, known
         stored: From `find_version`.
         path: Where to.
         known: What went.
+        check: As for `Download`.
     """
     request = Download(stored.key, path, stored=stored)
     store.count({"GetObject": 1})
@@ -61,6 +70,8 @@ def fetch_version(store: ObjectStore, stored: StoredObject, path: Path, *, known
                     "what arrived is not what was demoted", item=stored.key, hint="run the same command again"
                 )
             files.sync(partial)
+            if check is not None:
+                check(partial)
             files.dress(partial, mode=known.mode, mtime_ns=known.mtime_ns)
             before = files.fingerprint(partial)
             if not files.install_new(partial, path):

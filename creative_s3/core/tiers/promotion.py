@@ -19,7 +19,7 @@ from creative_s3.core.files import sweep_partials
 from creative_s3.core.layout import owner_of
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.objects import is_archived
-from creative_s3.core.storage.placement import place_of
+from creative_s3.core.storage.landing import landing_in
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.tiers.movements import Movement, Movements
 from creative_s3.core.tiers.older_versions import fetch_version, find_version
@@ -97,6 +97,7 @@ class Promoter:
         self._emit = emit
         self._movements = Movements(catalog.database)
         self._exact: Mapping[str, Movement] = {}
+        self._landing = landing_in(workspace, catalog)
 
     def promote(
         self, moves: Sequence[Move], *, exact: Mapping[str, Movement] | None = None
@@ -131,7 +132,7 @@ class Promoter:
     def _look(self, move: Move) -> _Wanted:
         """Find out where a file goes and what its object is now; one that is back already needs nothing."""
         try:
-            path = place_of(self._workspace, move.file.file_path)
+            path = self._landing.place(move.file.file_path)
             state = self._workspace.locate(move.file.file_path).state
             if state is FileState.PRESENT:
                 return _Wanted(move, path)
@@ -250,6 +251,7 @@ class Promoter:
                 wanted.stored.key,
                 wanted.path,
                 stored=wanted.stored,
+                check=self._landing.checker(wanted.move.file.file_path),
                 mode=before.mode if before else None,
                 mtime_ns=before.mtime_ns if before else None,
             )
@@ -267,7 +269,8 @@ class Promoter:
             assert wanted.path is not None  # noqa: S101 - only those get here
             assert wanted.stored is not None  # noqa: S101 - the same
             assert wanted.older is not None  # noqa: S101 - the same
-            outcome = fetch_version(self._store, wanted.stored, wanted.path, known=wanted.older)
+            check = self._landing.checker(wanted.move.file.file_path)
+            outcome = fetch_version(self._store, wanted.stored, wanted.path, known=wanted.older, check=check)
             if outcome.error is not None:
                 yield failed(wanted.move, outcome.error)
             else:

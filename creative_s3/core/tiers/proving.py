@@ -15,6 +15,7 @@ from creative_s3.core.aws import translate
 from creative_s3.core.catalog.catalog import ProvedObject
 from creative_s3.core.layout import owner_of
 from creative_s3.core.objects import ARCHIVE_CLASSES, from_answer, read_back
+from creative_s3.core.storage.landing import has_hidden_part
 from creative_s3.core.tiers.leaving import LeavingFile, ObjectGoneError, StaysError
 from creative_s3.core.tiers.tiers import Hold
 from creative_s3.core.transfers.outcomes import Proof
@@ -96,6 +97,8 @@ class Prover:
             CreativeS3Error: A request failed.
             OSError: The file cannot be read.
         """
+        if has_hidden_part(file_path):
+            raise StaysError(Hold.HIDDEN)
         keys = self._keys(file_path)
         leaving = LeavingFile(self._workspace, file_path)
         try:

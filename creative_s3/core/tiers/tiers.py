@@ -48,6 +48,7 @@ class Hold(StrEnum):
 
     PINNED = "pinned"
     OUTSIDE = "outside"
+    HIDDEN = "hidden"
     LINKED = "linked"
     HARD_LINKED = "hard-linked"
     UNPROVED = "unproved"

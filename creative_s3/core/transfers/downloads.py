@@ -170,6 +170,8 @@ class DownloadJob(Job):
             raise ChecksumMismatchError(
                 "what arrived is not what S3 holds", item=self.request.key, hint="run the same command again"
             )
+        if self.request.check is not None:
+            self._checked(partial, self.request.check)
         try:
             files.dress(partial, mode=self.request.mode, mtime_ns=self.request.mtime_ns)
             before = files.fingerprint(partial)
@@ -188,6 +190,13 @@ class DownloadJob(Job):
         self._fingerprint = files.renamed(before, path)
         folders.add(path.parent)
         return self._success(proof)
+
+    def _checked(self, partial: Path, check: Callable[[Path], None]) -> None:
+        try:
+            check(partial)
+        except CreativeS3Error as error:
+            error.item = self.request.key
+            raise
 
     # From the answer, where the object was known from a LIST only.
     _crc64nvme: str | None = None

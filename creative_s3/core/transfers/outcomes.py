@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from creative_s3.core.files import Fingerprint
@@ -65,6 +65,7 @@ class Download:
         replace: Whether a file with other content may be replaced.
         mode: The permissions that the file gets before its name; None for the usual ones. Without those to
             run it, or to run it as another user.
+        check: Looks at the file before it gets its name, and raises where it may not have it.
         mtime_ns: The time of writing that it gets before its name, since 1970; None for now.
     """
 
@@ -72,6 +73,7 @@ class Download:
     path: Path
     stored: StoredObject | None = None
     replace: bool = False
+    check: Callable[[Path], None] | None = None
     mode: int | None = None
     mtime_ns: int | None = None
 
