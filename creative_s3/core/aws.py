@@ -166,7 +166,7 @@ def accelerated(connection: Connection) -> Connection:
     All else goes to the region's own endpoint, where a bucket answers whether it has been accelerated or not.
 
     Raises:
-        SettingsError: The bucket's name has dots, which this endpoint cannot serve, or the region has none.
+        SettingsError: The bucket's name has dots, or the region or FIPS has no such endpoint.
     """
     if not connection.config.use_accelerate or connection.endpoint_url is not None:
         return connection
@@ -176,9 +176,10 @@ def accelerated(connection: Connection) -> Connection:
             item=connection.config.bucket_name,
             hint="set S3_USE_ACCELERATE=false",
         )
-    if connection.client.meta.partition != "aws":
+    is_fips = connection.session.get_config_variable("use_fips_endpoint")
+    if is_fips or connection.client.meta.partition != "aws":
         raise SettingsError(
-            "there is no Transfer Acceleration in this region",
+            f"there is no Transfer Acceleration {'with FIPS endpoints' if is_fips else 'in this region'}",
             item=connection.region,
             hint="set S3_USE_ACCELERATE=false",
         )

@@ -11,10 +11,19 @@ NEW_REGION = "ap-southeast-5"
 """Opened after March 2019: the global host refuses its buckets."""
 REGIONS = ("us-east-1", "eu-central-1", NEW_REGION)
 ACCELERATED = "s3-accelerate.amazonaws.com"
-S3_DOMAINS = (*(f"s3.{region}.amazonaws.com" for region in REGIONS), ACCELERATED)
+FIPS = "s3-fips.us-east-1.amazonaws.com"
+DUALSTACK = "s3.dualstack.us-east-1.amazonaws.com"
+FAST_DUALSTACK = "s3-accelerate.dualstack.amazonaws.com"
+S3_DOMAINS = (
+    *(f"s3.{region}.amazonaws.com" for region in REGIONS),
+    ACCELERATED,
+    FIPS,
+    DUALSTACK,
+    FAST_DUALSTACK,
+)
 """What a bucket's name stands before."""
 OTHER_HOSTS = (
-    *(f"{name}.{region}.amazonaws.com" for name in ("sts", "monitoring") for region in REGIONS),
+    *(f"{name}.{region}.amazonaws.com" for name in ("sts", "monitoring", "s3-control") for region in REGIONS),
     "cloudfront.amazonaws.com",
 )
 CERTIFIED = (*S3_DOMAINS, *(f"*.{domain}" for domain in S3_DOMAINS), *OTHER_HOSTS)

@@ -143,6 +143,39 @@ def test_an_address_of_aws_that_is_named_is_aws_all_the_same(config: S3Config, u
     assert accelerated(connection) is connection  # S3 takes one of both only
 
 
+@pytest.mark.parametrize(
+    ("variable", "host"),
+    [
+        ("AWS_USE_FIPS_ENDPOINT", "the-bucket.s3-fips.us-east-1.amazonaws.com"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "the-bucket.s3.dualstack.us-east-1.amazonaws.com"),
+    ],
+)
+def test_what_the_environment_says_of_hosts_counts(
+    config: S3Config, monkeypatch: pytest.MonkeyPatch, variable: str, host: str
+) -> None:
+    monkeypatch.setenv(variable, "true")
+    connection = connected(config)
+
+    assert connection.is_aws
+    assert presigned(connection) == host
+    assert urlsplit(DirectRequests(connection).endpoint_url).netloc == host
+
+
+def test_acceleration_with_fips_is_an_error_of_the_settings_whoever_asks_for_it(
+    config: S3Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    ours = connected(config, use_accelerate=True)
+    with pytest.raises(SettingsError, match="with FIPS endpoints"):
+        accelerated(ours)
+
+    (tmp_path / "config").write_text("[default]\ns3 =\n  use_accelerate_endpoint = true\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    of_the_profile = connected(config)
+    with pytest.raises(SettingsError, match="FIPS"):
+        DirectRequests(of_the_profile)
+
+
 @pytest.mark.parametrize("region", ["cn-north-1", "eusc-de-east-1"])
 def test_acceleration_where_there_is_none_is_an_error_of_the_settings(config: S3Config, region: str) -> None:
     connection = connected(config, region=region, use_accelerate=True)

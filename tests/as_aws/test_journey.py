@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.as_aws.names import ACCELERATED, NEW_REGION
+from tests.as_aws.names import ACCELERATED, DUALSTACK, FIPS, NEW_REGION
 from tests.faults.workshop import Cache, a_cache
 
 if TYPE_CHECKING:
@@ -72,6 +73,21 @@ def test_each_region_is_reached_by_its_own_host(opened: Opens, cache: Cache, reg
     there_and_back(office, cache)
 
     assert office.hosts_seen() == {f"{office.bucket}.s3.{region}.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "domain"), [("AWS_USE_FIPS_ENDPOINT", FIPS), ("AWS_USE_DUALSTACK_ENDPOINT", DUALSTACK)]
+)
+def test_hosts_that_the_environment_asks_for_are_used_for_everything(
+    opened: Opens, cache: Cache, variable: str, domain: str
+) -> None:
+    office = opened(cache.directory, "us-east-1")
+    asking = replace(office.program, env={**office.program.env, variable: "true"})
+    office = replace(office, program=asking)
+
+    there_and_back(office, cache)
+
+    assert office.hosts_seen() == {f"{office.bucket}.{domain}"}
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])

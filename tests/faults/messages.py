@@ -99,7 +99,7 @@ def _operation(method: str, key: str, names: frozenset[str]) -> str:
         )
     if "uploads" in names:
         return "CreateMultipartUpload"
-    return (_OF_UPLOADS if "uploadId" in names else _OF_OBJECTS)[method]
+    return (_OF_UPLOADS if "uploadId" in names else _OF_OBJECTS).get(method, method)
 
 
 async def read_head(reader: StreamReader) -> Head | None:

@@ -58,6 +58,7 @@ class DirectRequests:
 
     Raises:
         CredentialsError: There are none, or they cannot be fetched.
+        SettingsError: The AWS configuration makes no host for the bucket.
     """
 
     def __init__(self, connection: Connection, *, clock: Callable[[], float] = time.time) -> None:
@@ -135,6 +136,8 @@ def _pattern(connection: Connection) -> Any:  # noqa: ANN401 - botocore's prepar
     client.meta.events.register_first("before-send.s3.HeadObject", keep, unique_id=name)
     try:
         client.head_object(Bucket=connection.bucket, Key=PATTERN_KEY)
+    except BotoCoreError as error:
+        raise translate(error, item=connection.bucket, endpoint_url=connection.endpoint_url) from error
     finally:
         client.meta.events.unregister("before-send.s3.HeadObject", unique_id=name)
     return made[0]
