@@ -152,10 +152,15 @@ class RefusedError(CreativeS3Error):
 
 
 class TemporaryError(CreativeS3Error):
-    """The server or the network failed for now; the same command may succeed later."""
+    """The server or the network failed for now; the same command may succeed later.
+
+    Attributes:
+        retry_after_s: How long the server asks to wait, in seconds; None where it does not ask.
+    """
 
     code = "temporary"
     exit_code = ExitCode.TEMPORARY
+    retry_after_s: float | None = None
 
 
 class SlowDownError(TemporaryError):

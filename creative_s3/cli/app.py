@@ -135,9 +135,8 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
     """Turn whatever ended the run into one of our errors."""
     if isinstance(error, OutageError):
         return OutageError(error.message, item=error.item, hint=_going_on(session))
-    known = error if isinstance(error, CreativeS3Error) else of_limit(error)
-    if known is not None:
-        return known
+    if isinstance(error, CreativeS3Error):
+        return error
     stop = error if isinstance(error, stops.Stopped) else stops.pending()
     if isinstance(error, KeyboardInterrupt) or stop:
         stop = stop or stops.Stopped(ExitCode.INTERRUPTED, "interrupted")
@@ -181,7 +180,7 @@ def _explain_system(error: BaseException, session: Session) -> CreativeS3Error |
             f"the system gives this process no more {what}",
             hint=f"end other programs, or raise the limit (ulimit -a), then: {session.again}",
         )
-    return None
+    return of_limit(error)
 
 
 def _is_nowhere() -> bool:

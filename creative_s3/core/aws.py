@@ -18,12 +18,20 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core import answers, botocore_bounds, credentials, genuine, head_refusals, own_region
+from creative_s3.core import (
+    answers,
+    botocore_bounds,
+    credentials,
+    genuine,
+    head_refusals,
+    own_region,
+    retry_after,
+)
 from creative_s3.core.addresses import check, is_insecure, is_loopback, unusable
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
-from creative_s3.core.limits import limits
+from creative_s3.core.limits import fitting
 from creative_s3.core.request_guard import RequestGuard
 from creative_s3.errors import NotS3Error, RefusedError, SettingsError, UnsupportedError
 
@@ -133,7 +141,7 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
         SettingsError: The AWS configuration or the endpoint cannot be used.
     """
     session = botocore.session.Session()
-    config, narrowed = _fitting(config)
+    config, narrowed = fitting(config)
     try:
         credentials.fetch(session)
         _check_profile(session)
@@ -316,16 +324,6 @@ def _connect(
     return connection
 
 
-def _fitting(config: S3Config) -> tuple[S3Config, str | None]:
-    """Return settings that ask for no more at once than the system allows, and what to tell of that."""
-    wanted = config.max_parallel_uploads
-    most, why = limits().at_once(wanted)
-    if most == wanted:
-        return config, None
-    told = f"{most} requests at once, not {wanted}: this shell's limit for {why} allows no more"
-    return config.model_copy(update={"max_parallel_uploads": most}), told
-
-
 def _check_profile(session: botocore.session.Session) -> None:
     if not isinstance(session.get_scoped_config().get("s3", {}), dict):
         raise SettingsError(
@@ -349,6 +347,7 @@ def _equip(client: Any, connection: Connection) -> None:  # noqa: ANN401 - boto3
     answers.watch(client)
     genuine.watch(client, connection.endpoint_url)
     botocore_bounds.bound(client)
+    retry_after.honour(client)
     head_refusals.explain(client)
     own_region.stay(client, connection.config.bucket_name)
 

@@ -41,6 +41,7 @@ from creative_s3.core.fault_table import (
     Row,
 )
 from creative_s3.core.limits import of_limit
+from creative_s3.core.retry_after import asked_s
 from creative_s3.errors import (
     BucketNotFoundError,
     ClockError,
@@ -178,7 +179,14 @@ def _made(row: Row, item: str | None, message: str | None = None, hint: str | No
 
 
 def _of_client(error: boto.ClientError, about: _About) -> CreativeS3Error:
-    return _of_response(error.response, about)
+    return _with_wait(_of_response(error.response, about), error.response)
+
+
+def _with_wait(error: CreativeS3Error, response: Mapping[str, Any]) -> CreativeS3Error:
+    if isinstance(error, TemporaryError):
+        said: Mapping[str, Any] = response.get("ResponseMetadata", {})
+        error.retry_after_s = asked_s(int(said.get("HTTPStatusCode") or 0), said.get("HTTPHeaders", {}))
+    return error
 
 
 def _of_download(_error: S3DownloadFailedError, about: _About) -> CreativeS3Error:
@@ -186,7 +194,8 @@ def _of_download(_error: S3DownloadFailedError, about: _About) -> CreativeS3Erro
 
 
 def _of_crt_response(error: awscrt.s3.S3ResponseError, about: _About) -> CreativeS3Error:
-    return _of_response(_response_of_crt(error), about)
+    response = _response_of_crt(error)
+    return _with_wait(_of_response(response, about), response)
 
 
 def _of_response(response: Mapping[str, Any], about: _About) -> CreativeS3Error:

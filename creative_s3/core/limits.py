@@ -10,8 +10,12 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from creative_s3.errors import TemporaryError
+
+if TYPE_CHECKING:
+    from creative_s3.settings import S3Config
 
 _FILES_EACH = 4
 """Its connection and file, and those that the Common Runtime or botocore keep beside them."""
@@ -73,6 +77,20 @@ def limits() -> Limits:
         memory_bytes=None if space == resource.RLIM_INFINITY else max(0, space - _used_bytes()),
         thread_bytes=_thread_bytes(),
     )
+
+
+def fitting(config: S3Config) -> tuple[S3Config, str | None]:
+    """Return settings that ask for no more at once than the system allows, and what to tell of that.
+
+    Raises:
+        TemporaryError: Not even one transfer fits.
+    """
+    wanted = config.max_parallel_uploads
+    most, why = limits().at_once(wanted)
+    if most == wanted:
+        return config, None
+    told = f"{most} requests at once, not {wanted}: this shell's limit for {why} allows no more"
+    return config.model_copy(update={"max_parallel_uploads": most}), told
 
 
 def spare_memory() -> None:

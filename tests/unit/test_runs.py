@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from creative_s3.core.transfers.terms import Terms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from creative_s3.core.transfers.flights import Reply
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
 from creative_s3.core.transfers.pacing import Window
-from creative_s3.core.transfers.runs import Run, Terms
+from creative_s3.core.transfers.runs import Run
 from creative_s3.errors import SlowDownError
 
 if TYPE_CHECKING:

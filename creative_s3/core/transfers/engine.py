@@ -23,7 +23,8 @@ from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.jobs import Surroundings
 from creative_s3.core.transfers.multipart import MultipartSender
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof, Upload
-from creative_s3.core.transfers.runs import Run, Terms
+from creative_s3.core.transfers.runs import Run
+from creative_s3.core.transfers.terms import Terms
 from creative_s3.core.transfers.uploads import UploadJob
 
 if TYPE_CHECKING:

@@ -10,13 +10,12 @@ import heapq
 import itertools
 import time
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.events import Failed, Finished, Queued, Retried
-from creative_s3.core.faults import is_retryable, translate
+from creative_s3.core.faults import translate
 from creative_s3.core.transfers.jobs import Folders
 from creative_s3.core.transfers.outcomes import Outcome
 from creative_s3.core.transfers.pacing import Window, delay_s, outage_after
@@ -26,16 +25,16 @@ from creative_s3.errors import (
     FileChangedError,
     OutageError,
     SlowDownError,
+    TemporaryError,
     UnreadableAnswerError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from creative_s3.core.events import Emit
-    from creative_s3.core.pool import DaemonPool
-    from creative_s3.core.transfers.flights import Engine, Reply
+    from creative_s3.core.transfers.flights import Reply
     from creative_s3.core.transfers.jobs import Job
+    from creative_s3.core.transfers.terms import Terms
 
 TICK_S = 0.1
 DRAIN_S = 4.0
@@ -49,31 +48,6 @@ _BUNCH_S = 0.005
 _WORTH_BUNCHES = 16
 _MOST_WAITING = 1_000
 """While so many wait to be tried again, none is begun: a dead server must not fill the memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a run works with.
-
-    Attributes:
-        engine: Moves bytes.
-        pool: Does what may wait.
-        emit: Takes events.
-        limit: Jobs begun at once.
-        carried: How many of them the connections can carry; None for all.
-        patience_s: How long one job's temporary failures are tried again.
-        clock: Seconds, growing steadily.
-        tick: Called by the thread that iterates at least every `TICK_S` while it waits; may raise.
-    """
-
-    engine: Engine
-    pool: DaemonPool
-    emit: Emit
-    limit: int
-    patience_s: float
-    clock: Callable[[], float]
-    tick: Callable[[], None] | None = None
-    carried: int | None = None
 
 
 _Message = tuple["Callable[..., None]", "Job", Any, BaseException | None]
@@ -100,6 +74,7 @@ class Run:
         self._give_up_at: float | None = None
         self._succeeded_at = terms.clock()
         self._failures_in_a_row = 0
+        self._quiet_until = 0.0  # the server asked to be left alone
         self._outage: OutageError | None = None
 
     def cancel(self) -> None:
@@ -171,7 +146,9 @@ class Run:
 
     def _has_room(self) -> bool:
         """Tell whether another job may be begun: those that are being proved need no connection."""
-        return len(self._active) - self._settling < self._window.size and self._settling < _MOST_SETTLING
+        under_way = len(self._active) - self._settling
+        is_room = under_way < self._window.size and self._settling < _MOST_SETTLING
+        return is_room and self._terms.clock() >= self._quiet_until
 
     def _next(self) -> Job | None:
         now = self._terms.clock()
@@ -207,8 +184,9 @@ class Run:
         """Return how long the iterating thread may sleep; None is until something arrives."""
         if self._give_up_at is not None:
             return max(0.0, self._give_up_at - self._terms.clock())
-        if self._waiting and self._has_room():
-            due_s = max(0.0, self._waiting[0][0] - self._terms.clock())
+        now = self._terms.clock()
+        if self._waiting and (now < self._quiet_until or self._has_room()):
+            due_s = max(0.0, max(self._waiting[0][0], self._quiet_until) - now)
             return due_s if self._terms.tick is None else min(due_s, TICK_S)
         return None if self._terms.tick is None else TICK_S
 
@@ -369,13 +347,15 @@ class Run:
             if job.setbacks > _SETBACKS:
                 return False
             wait_s = delay_s(job.setbacks) / 2
-        elif is_retryable(error):
+        elif isinstance(error, TemporaryError):
             self._failures_in_a_row += 1
             if isinstance(error, SlowDownError):
                 self._window.slowed(sent_at=job.sent_at, now=now)
             if job.failing_since is None:
                 job.failing_since = min(now, job.meter.moved_at)
-            wait_s = delay_s(job.attempts)
+            asked_s = error.retry_after_s or 0.0
+            wait_s = max(delay_s(job.attempts), asked_s)
+            self._quiet_until = max(self._quiet_until, now + asked_s)
             if now + wait_s > job.failing_since + self._terms.patience_s:
                 if self._succeeded_at <= job.failing_since and self._has_more():
                     self._outage = outage_after(error, now - job.failing_since)

@@ -1,0 +1,38 @@
+"""What one run of the transfer engine works with: values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from creative_s3.core.events import Emit
+    from creative_s3.core.pool import DaemonPool
+    from creative_s3.core.transfers.flights import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a run works with.
+
+    Attributes:
+        engine: Moves bytes.
+        pool: Does what may wait.
+        emit: Takes events.
+        limit: Jobs begun at once.
+        carried: How many of them the connections can carry; None for all.
+        patience_s: How long one job's temporary failures are tried again.
+        clock: Seconds, growing steadily.
+        tick: Called by the thread that iterates at least every `TICK_S` while it waits; may raise.
+    """
+
+    engine: Engine
+    pool: DaemonPool
+    emit: Emit
+    limit: int
+    patience_s: float
+    clock: Callable[[], float]
+    tick: Callable[[], None] | None = None
+    carried: int | None = None
