@@ -218,7 +218,8 @@ def _of_response(response: Mapping[str, Any], about: _About) -> CreativeS3Error:
             item=item,
             hint=DOCTOR,
         )
-    if row is REGION and not region and status in _REDIRECT and status != NOT_MODIFIED:
+    is_bare = code in {"", str(status)}  # whoever says it in S3's own words is S3
+    if row is REGION and is_bare and not region and status in _REDIRECT and status != NOT_MODIFIED:
         return redirected(status, envelope.get("HTTPHeaders", {}).get("location"), about.endpoint_url)
     if row is REGION and region:
         return _made(row, item, f"the bucket is in the region {region}", f"set S3_REGION={region}")

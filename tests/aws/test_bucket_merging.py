@@ -14,7 +14,7 @@ from creative_s3.core.bucket.changes import Change, Outcome, carry_out
 from creative_s3.core.bucket.notifications import Kind, Notice
 from creative_s3.core.bucket.replication import Wish, plan_replication
 from creative_s3.core.bucket.setup import Part, plan_setup, set_up, with_tls
-from creative_s3.errors import PreconditionFailedError, RefusedError, UnsupportedError, UsageError
+from creative_s3.errors import NotS3Error, PreconditionFailedError, RefusedError, UnsupportedError, UsageError
 from tests.aws.scripted_s3 import XMLNS, ScriptedS3, connection_to
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def test_an_answer_that_is_not_s3s_stops_the_change(connection: Connection, s3: 
     with pytest.raises(UnsupportedError, match="something else"):
         plan_replication(connection, Wish("copy", ROLE))
     s3.held["source", "policy"] = "<html>"
-    with pytest.raises(UnsupportedError):
+    with pytest.raises(NotS3Error):
         configurations.read(connection, Aspect.POLICY)
     assert s3.puts == []
 

@@ -1,4 +1,4 @@
-"""Ceph's RADOS Gateway from Debian's packages: one monitor, one store, one gateway, all unpacked and unset-up."""
+"""Ceph's RADOS Gateway from Debian's packages: one monitor, one store, one gateway, not set up."""
 
 from __future__ import annotations
 
