@@ -159,10 +159,11 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
         session.get_config_variable("ca_bundle"),
         is_ours=config.endpoint_url is not None,
     )
-    if connection.endpoint_url and is_insecure(connection.endpoint_url) and not insecure_endpoint:
+    address = str(connection.client.meta.endpoint_url)
+    if is_insecure(address) and not insecure_endpoint:
         raise RefusedError(
             "the endpoint is plain http on another machine: content would cross the network unprotected",
-            item=connection.endpoint_url,
+            item=address,
             hint="use https, or repeat the command with --insecure-endpoint",
         )
     return replace(connection, narrowed=narrowed)

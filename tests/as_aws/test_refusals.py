@@ -68,6 +68,28 @@ def test_wrong_credentials_are_named_by_every_command_whatever_it_asks_first(
         assert sentence in ended.out + ended.err, command
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (400, "ExpiredToken", "the credentials have expired"),
+        (400, "InvalidToken", "S3 does not accept the session token"),
+        (403, "RequestTimeTooSkewed", "this machine's clock"),
+    ],
+)
+def test_what_is_wrong_with_token_or_clock_is_told_where_a_head_comes_first(
+    opened: Opens, tmp_path: Path, status: int, code: str, sentence: str
+) -> None:
+    """The server has no tokens and no clock of its own that could be wrong: the end of TLS answers."""
+    office = opened(a_cache(tmp_path / "studio", 10 * KIB).directory)
+    assert office.program("migrate", "upload").code == 0
+    office.bed.end.follow(Rule(Answer(status, code), host=f"{office.bucket}.*"))
+
+    for command in (("assets", "url", "asset-00"), ("bucket", "create", office.bucket, "--yes")):
+        ended = office.program(*command)
+        assert ended.code == 4, (command, ended.err)
+        assert sentence in ended.err
+
+
 def test_a_permission_that_is_missing_is_still_that_and_is_looked_into_once(
     opened: Opens, cache: Cache
 ) -> None:

@@ -130,10 +130,11 @@ def test_without_an_endpoint_it_is_aws(config: S3Config) -> None:
 
 
 @pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("url", ["http://storage.example.com:9000", "http://s3.us-east-1.amazonaws.com"])
 def test_an_endpoint_that_only_botocore_knows_is_refused_just_the_same(
-    config: S3Config, monkeypatch: pytest.MonkeyPatch
+    config: S3Config, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://storage.example.com:9000")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
     with pytest.raises(RefusedError):
         connect(config.model_copy(update={"endpoint_url": None}))
 
