@@ -120,6 +120,8 @@ def _quoted(path: Path, lines: list[str], at: int, match: re.Match[str], ours: C
     tail, _, _ = text[len(raw) + 1 :].partition("\n")
     swallows = any(_mentioned(line, ours) for line in lines[at + 1 : at + count])
     has_more = bool(tail.strip()) and not tail.lstrip().startswith("#")
-    if len(raw) >= len(text) or (count > 1 and (swallows or has_more or name.upper() in ours)):
+    if text[len(raw) : len(raw) + 1] != quote or (
+        count > 1 and (swallows or has_more or name.upper() in ours)
+    ):
         raise refused(path, at + 1, name, f"lacks the closing quotation mark ({quote})")
     return Assignment(name, at + 1, count, quote, raw, tail)

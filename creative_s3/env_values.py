@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from creative_s3.env_text import Assignment
 
 _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}$`\\\"']*))?\}")
-_EXPANDED = re.compile(r"\$(?=[A-Za-z0-9_{(*@#?$!'\"-])|`")
+_EXPANDED = re.compile(r"\$(?=[A-Za-z0-9_{(*@#?$!'\"\0-])|`")
 """What a shell replaces and python-dotenv does not, where it is no reference of the usual form."""
 
 
@@ -120,13 +120,15 @@ def _problem(one: Assignment) -> str | None:
     raw, form = one.raw, None
     if not re.fullmatch(rf"{BLANK}+#.*|{BLANK}*", one.tail):
         return "has more after the closing quotation mark"
-    if one.quote != "'" and _EXPANDED.search(_REFERENCE.sub("", raw)):
+    if one.quote != "'" and _EXPANDED.search(_REFERENCE.sub("\0", raw)):
         return "has a $ or ` that only some programs replace; all replace ${NAME}"
     if one.quote:
         pattern = r"\$\{|\\[\\']" if one.quote == "'" else r"\\[abfnrtv'$`]"
         form = re.search(pattern, raw if one.quote == "'" else raw.replace("\\\\", ""))
     elif raw != raw.strip():
         return "begins or ends with a blank that is no space"
+    elif re.search(r"\s", raw):
+        return "has blanks and stands in no quotes"
     else:
         form = re.search(r"[\\'\";&|<>()]|(?:^|:)~", raw)
     where = {"": "without quotes", "'": "in single quotes", '"': "in double quotes"}[one.quote]

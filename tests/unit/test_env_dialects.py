@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creative_s3 import env_bytes, env_values
@@ -65,6 +65,7 @@ def in_bash(text: str) -> str | None:
 
 
 @pytest.mark.skipif(BASH is None, reason="there is no bash")
+@settings(max_examples=600)
 @given(raw=st.lists(PIECES, max_size=6).map("".join), quote=QUOTES, head=st.sampled_from(["", "export "]))
 def test_what_is_read_is_what_python_dotenv_and_bash_read(
     tmp_path_factory: pytest.TempPathFactory, raw: str, quote: str, head: str
@@ -153,6 +154,9 @@ def test_usual_forms_are_read(text: str, found: str) -> None:
         ("S3_PREFIX=`id`\n", 1, "S3_PREFIX"),
         ('S3_PREFIX="a\\tb"\n', 1, "S3_PREFIX"),
         ("CACHE_DIR=~/cache\n", 1, "CACHE_DIR"),
+        ("CACHE_DIR=my files/cache\n", 1, "CACHE_DIR"),
+        ("HOST=h\nS3_PREFIX=$${HOST}\n", 2, "S3_PREFIX"),
+        ("S3_PREFIX='a\\\n", 1, "S3_PREFIX"),
         ("S3_MAX_PARALLEL_UPLOADS=ten\n", 1, "S3_MAX_PARALLEL_UPLOADS"),
     ],
 )
