@@ -2,6 +2,7 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -191,9 +192,9 @@ def _chosen(
     our_prefix, cache_dir = run.config.prefix, run.config.cache_dir
     choice = Choice(tuple(names), prefix=prefix)
     if selection is not None:
-        choice = choice_of(
-            existing_catalog(store.connection, prefix=our_prefix, cache_dir=cache_dir), names, prefix
-        )
+        catalog = existing_catalog(store.connection, prefix=our_prefix, cache_dir=cache_dir)
+        with closing(catalog) if catalog else nullcontext():
+            choice = choice_of(catalog, names, prefix)
     finder = Finder(store, prefix=our_prefix, cache_dir=cache_dir)
     with run.live() as live:
         found, misses = choose(store, finder, choice, our_prefix=our_prefix, emit=live.emit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,9 @@ PALETTES = ("#ff0000", "#FE0101", "#00f", "#123456", "no colour")
 
 
 def memory(records: Iterable[AssetRecord] = ()) -> Catalog:
-    """Return a catalog in memory."""
+    """Return a catalog in memory, which closes itself."""
     catalog = Catalog(Path(":memory:"), bucket="b")
+    weakref.finalize(catalog, catalog.database.close)
     catalog.assets.put(records)
     return catalog
 
