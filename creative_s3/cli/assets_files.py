@@ -110,7 +110,7 @@ def download(
     from creative_s3.cli import views_assets as views
     from creative_s3.core.catalog.catalog import catalog_path, remote_side
     from creative_s3.core.catalog.ledger import Ledger
-    from creative_s3.core.search.finder import Finder
+    from creative_s3.core.search.finder import Finder, recorded_contents
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.storage.placement import Destination
     from creative_s3.core.storage.retrieval import retrieve, select
@@ -132,17 +132,19 @@ def download(
         selection = select(storage, finder, names, prefix=prefix, emit=live.emit)
         if alone and selection.misses:
             raise selection.misses[0].error
-        report = retrieve(
-            storage.connection,
-            selection,
-            destination,
-            replace_files=force,
-            engine=engine,
-            max_bandwidth=limit,
-            ledger=Ledger(catalog_path(run.config.cache_dir), side, root=run.config.workspace),
-            looked=storage.requests,
-            emit=live.emit,
-        )
+        with recorded_contents(storage, prefix=run.config.prefix, cache_dir=run.config.cache_dir) as known:
+            report = retrieve(
+                storage.connection,
+                selection,
+                destination,
+                replace_files=force,
+                engine=engine,
+                max_bandwidth=limit,
+                ledger=Ledger(catalog_path(run.config.cache_dir), side, root=run.config.workspace),
+                looked=storage.requests,
+                known=known,
+                emit=live.emit,
+            )
     if alone and report.misses:
         raise report.misses[0].error
     if run.output.look.quiet and not run.output.look.json:

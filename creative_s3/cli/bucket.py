@@ -108,6 +108,7 @@ def create(
         dry_run=dry_run,
         yes=yes,
         creates=True,
+        may_lack=True,
         warnings=warnings,
         next_steps=(f"{PROGRAM} bucket check --bucket {name}",),
     )
@@ -176,6 +177,7 @@ def apply(
         plan,
         dry_run=dry_run,
         yes=yes,
+        may_lack=not chosen,
     )
 
 

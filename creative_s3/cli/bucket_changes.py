@@ -3,6 +3,7 @@
 # No "from __future__ import annotations" here: command modules read annotations at run time.
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,10 +53,13 @@ def apply_plan(
     dry_run: bool,
     yes: bool,
     creates: bool = False,
+    may_lack: bool = False,
     warnings: Sequence[str] = (),
     next_steps: Sequence[str] = (),
 ) -> Report:
     """Carry out a plan, after it was shown and nobody said no; with `creates` the bucket is made first.
+
+    With `may_lack`, what the server turns out to lack is left out and told, and is no failure.
 
     Raises:
         UsageError: Nobody is there to ask, and ``--yes`` was not given.
@@ -83,7 +87,8 @@ def apply_plan(
     if creates:
         create(connection)
         plan = plan_setup(connection, plan.parts)  # a new bucket has defaults of its own
-    result = set_up(connection, plan)
+    result = set_up(connection, plan, may_lack=may_lack)
+    plan = replace(plan, left_out=(*plan.left_out, *result.lacking))
     return Report(
         data={"bucket": plan.bucket, "creates": creates, "done": True, **_data(plan, result)},
         human=lambda: views.results(result.done, result.failed, plan.left_out),

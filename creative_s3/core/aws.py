@@ -28,6 +28,7 @@ from creative_s3.core import (
     retry_after,
 )
 from creative_s3.core.addresses import check, is_insecure, is_loopback, unusable
+from creative_s3.core.conditions import Conditions
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
 from creative_s3.core.faults import ends_run, is_retryable, translate
@@ -79,6 +80,7 @@ class Connection:
         client_options: What makes another client of `session` equal to this one.
         guard: Holds back what the server could take for another request.
         dialect: Leaves out what the server refuses.
+        conditions: Knows which conditions on writes the server honours.
         narrowed: Why fewer requests are under way at once than the settings say; None where they are not.
     """
 
@@ -89,6 +91,7 @@ class Connection:
     client_options: dict[str, Any] = field(repr=False, compare=False)
     guard: RequestGuard = field(repr=False, compare=False)
     dialect: Dialect = field(repr=False, compare=False)
+    conditions: Conditions = field(repr=False, compare=False)
     narrowed: str | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -312,6 +315,7 @@ def _connect(
         "endpoint_url": endpoint_url,
         "config": _client_config(config, endpoint_url).merge(Config(s3=_s3_options(session, endpoint_url))),
     }
+    dialect = Dialect(endpoint_url)
     connection = Connection(
         config=config,
         session=session,
@@ -319,7 +323,8 @@ def _connect(
         endpoint_url=endpoint_url,
         client_options=options,
         guard=RequestGuard(endpoint_url, lambda: server_header(config, endpoint_url)),
-        dialect=Dialect(endpoint_url),
+        dialect=dialect,
+        conditions=Conditions(endpoint_url, dialect),
     )
     _equip(connection.client, connection)
     return connection

@@ -1,9 +1,10 @@
 """What a compatible server refuses to be sent: new checksums, conditions, tags; and how to do without.
 
-A server that ignores what it does not know is none of this module's business (see `transfers.conditions`).
-One that answers 400 or 501 to it is recognised by what it answers to requests that can store nothing, and
-what it refuses is left out of every request from then on, for a week. Content-MD5 stands in for the checksum:
-S3 has had it from the beginning (AWS: "PutObject"), and the server refuses a body that arrives otherwise.
+A server that ignores what it does not know is none of this module's business (see `core.conditions`).
+One that answers 400, 405 or 501 to it is recognised by what it answers to requests that can store nothing,
+and what it refuses is left out of every request from then on, for a week. Content-MD5 stands in for the
+checksum: S3 has had it from the beginning (AWS: "PutObject"), and the server refuses a body that arrives
+otherwise.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ class Refusal(StrEnum):
 
     CHECKSUMS = "checksums"
     CONDITIONS = "conditions"
+    """To create: If-None-Match."""
+    REPLACING = "replacing"
+    """To replace: If-Match."""
     TAGS = "tags"
 
 
@@ -40,19 +44,27 @@ WARNINGS: Mapping[Refusal, str] = {
     Refusal.CHECKSUMS: "this server takes no CRC64NVME: Content-MD5 guards what is sent, and ETags prove it",
     Refusal.TAGS: "this server takes no tags with an object: objects are stored without theirs",
 }
-"""What a report says of it; `transfers.conditions` has the words about conditions."""
+"""What a report says of it; `core.conditions` has the words about conditions."""
 
+_NO_METADATA = "this server keeps no metadata: its objects do not say which assets they are"
 _FACT = "refuses"
-_WRONG_MD5 = base64.b64encode(bytes(16)).decode()
-_WRONG_DIGEST = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch"})
-REFUSED_STATUS = frozenset({400, 501})
+_DROPS = "drops_metadata"
+WRONG_MD5 = base64.b64encode(bytes(16)).decode()
+WRONG_DIGEST = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch"})
+REFUSED_STATUS = frozenset({400, 405, 501})
 """What a server answers to something that it does not take."""
 _KEY_ROOM = 900
 _ASKS: Mapping[Refusal, Mapping[str, str]] = {
     Refusal.CHECKSUMS: {"ChecksumCRC64NVME": "AAAAAAAAAAA="},
     Refusal.CONDITIONS: {"IfNoneMatch": "*"},
+    Refusal.REPLACING: {"IfMatch": f'"{"0" * 32}"'},
     Refusal.TAGS: {"Tagging": "a=b"},
 }
+_NOT_MET = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404"})
+_TAKEN: Mapping[Refusal, frozenset[str]] = {
+    refusal: WRONG_DIGEST | (_NOT_MET if refusal is Refusal.REPLACING else frozenset()) for refusal in _ASKS
+}
+"""What a server answers that has read what it was asked with: there is no object that could be replaced."""
 _CHECKSUMS = ("ChecksumAlgorithm", "ChecksumType", "ChecksumCRC64NVME", "ChecksumMode", "MpuObjectSize")
 _WRITES = ("PutObject", "CompleteMultipartUpload")
 _WITH_BODY = ("PutObject", "UploadPart")
@@ -82,6 +94,7 @@ class Dialect:
         self._lock = threading.Lock()
         self._is_asked = False
         self._refuses: frozenset[Refusal] | None = None
+        self._drops: bool | None = None
 
     @property
     def refuses(self) -> frozenset[Refusal]:
@@ -92,12 +105,24 @@ class Dialect:
             self._refuses = frozenset(refusal for refusal in Refusal if refusal in names)
         return self._refuses
 
+    @property
+    def drops_metadata(self) -> bool:
+        """Whether the server was seen to keep none of an object's metadata."""
+        if self._drops is None:
+            self._drops = not self._is_aws and self._memory.recall(_DROPS) is True
+        return self._drops
+
+    def found_metadata(self, sent: Mapping[str, str], found: Mapping[str, str] | None) -> None:
+        """Take note of what came back of an object's metadata, right after it was stored."""
+        drops = bool(sent) and not found
+        if sent and not self._is_aws and drops != self.drops_metadata:
+            self._drops = drops
+            self._memory.remember(_DROPS, drops)
+
     def warning(self) -> str | None:
         """Return what a report must say of objects that are stored here; None for nothing."""
-        refuses = self.refuses
-        if not refuses:
-            return None
-        return "; ".join(WARNINGS[one] for one in Refusal if one in refuses and one in WARNINGS) or None
+        said = [WARNINGS[one] for one in Refusal if one in self.refuses and one in WARNINGS]
+        return "; ".join([*said, *([_NO_METADATA] if self.drops_metadata else [])]) or None
 
     def adapt(self, client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common type
         """Leave out of a client's requests what the server refuses."""
@@ -107,6 +132,9 @@ class Dialect:
             events, name = client.meta.events, f"creative-s3-dialect-{operation}"
             events.register_first(f"before-parameter-build.s3.{operation}", self._leave_out, unique_id=name)
             events.register_first(f"before-call.s3.{operation}", self._guard, unique_id=f"{name}-body")
+        client.meta.events.register_first(
+            "before-call.s3.GetObject", _judge_ourselves, unique_id="creative-s3-dialect-crc64nvme"
+        )
 
     def learn(self, client: Any, bucket: str, key: str, error: BaseException | None) -> bool:  # noqa: ANN401 - as above
         """Find out what a request was refused for; return whether that is known now and was not before.
@@ -139,12 +167,12 @@ class Dialect:
 
     def _ask(self, client: Any, bucket: str, key: str) -> frozenset[Refusal]:  # noqa: ANN401 - as above
         with _leaving_out(frozenset(Refusal)):
-            if _answer(client, bucket, key, {}) not in _WRONG_DIGEST:
+            if _answer(client, bucket, key, {}) not in WRONG_DIGEST:
                 return frozenset()
         found = set()
         for refusal, asks in _ASKS.items():
             with _leaving_out(frozenset(Refusal) - {refusal}):
-                if _answer(client, bucket, key, asks) not in _WRONG_DIGEST:
+                if _answer(client, bucket, key, asks) not in _TAKEN[refusal]:
                     found.add(refusal)
         return frozenset(found)
 
@@ -164,6 +192,7 @@ class Dialect:
                 params["MultipartUpload"] = {"Parts": kept}
         if Refusal.CONDITIONS in refuses and model.name in _WRITES:
             params.pop("IfNoneMatch", None)
+        if Refusal.REPLACING in refuses and model.name in _WRITES:
             params.pop("IfMatch", None)
         if Refusal.TAGS in refuses:
             params.pop("Tagging", None)
@@ -175,6 +204,13 @@ class Dialect:
         params["headers"].pop("x-amz-sdk-checksum-algorithm", None)
         if model.name in _WITH_BODY and "Content-MD5" not in params["headers"]:
             conditionally_calculate_md5(params)
+
+
+def _judge_ourselves(context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's
+    """Keep botocore from comparing a CRC64NVME, which we do: it takes a malformed one for other content."""
+    algorithms = context.get("checksum", {}).get("response_algorithms")
+    if algorithms:
+        context["checksum"]["response_algorithms"] = [one for one in algorithms if one != "crc64nvme"]
 
 
 @contextmanager
@@ -189,7 +225,7 @@ def _leaving_out(what: frozenset[Refusal]) -> Iterator[None]:
 def _answer(client: Any, bucket: str, key: str, asks: Mapping[str, str]) -> str:  # noqa: ANN401 - as above
     """Return the code of the answer to a write of nothing with a wrong digest."""
     try:
-        client.put_object(Bucket=bucket, Key=key, Body=b"", ContentMD5=_WRONG_MD5, **asks)
+        client.put_object(Bucket=bucket, Key=key, Body=b"", ContentMD5=WRONG_MD5, **asks)
     except ClientError as error:
         return str(error.response["Error"]["Code"])
     return ""

@@ -11,6 +11,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from creative_s3.core.aws import connect, translate
+from creative_s3.core.conditions import PRECONDITION_FAILED
+from creative_s3.core.dialect import status_of
 from creative_s3.core.endpoints import Provider, is_directory_bucket
 from creative_s3.core.fault_table import DOCTOR
 from creative_s3.core.key_order import KNOWN_ORDERS, ListingCheck, by_bytes, by_parts
@@ -26,8 +28,10 @@ from creative_s3.errors import (
     ChecksumMismatchError,
     CreativeS3Error,
     ObjectNotFoundError,
+    PreconditionFailedError,
     TemporaryError,
     UnreadableAnswerError,
+    UnsupportedError,
 )
 
 if TYPE_CHECKING:
@@ -217,26 +221,19 @@ class ObjectStore:
 
         Raises:
             PreconditionFailedError: Another writer was faster.
+            UnsupportedError: The server tells no ETag of what is to be replaced.
             CreativeS3Error: The request failed.
         """
-        self._count("PutObject")
-        arguments: dict[str, Any] = {"IfMatch": f'"{if_match}"'} if if_match else {"IfNoneMatch": "*"}
+        if if_match == "":
+            raise UnsupportedError(
+                "the server tells no ETag of the object, so that it cannot be replaced safely", item=key
+            )
+        arguments: dict[str, Any] = {"ContentType": content_type, "Metadata": dict(metadata or {})}
         if self.connection.config.kms_key_id:
             arguments |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.connection.config.kms_key_id}
         body = BytesIO(content) if isinstance(content, bytes) else content
         crc, size_bytes = _measured(body)
-        try:
-            answer = self.connection.client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                ChecksumCRC64NVME=crc,
-                Metadata=dict(metadata or {}),
-                **arguments,
-            )
-        except Exception as error:
-            raise translate(error, item=key, endpoint_url=self.connection.endpoint_url) from error
+        answer = self._put(key, if_match, body, arguments | {"ChecksumCRC64NVME": crc})
         return StoredObject(
             key=key,
             size_bytes=size_bytes,
@@ -245,6 +242,53 @@ class ObjectStore:
             crc64nvme=crc,
             content_type=content_type,
         )
+
+    def _put(
+        self, key: str, if_match: str | None, body: BinaryIO, arguments: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Send a write, again where the server refuses a condition that is met, or what else it was sent."""
+        connection, conditions = self.connection, self.connection.conditions
+        has_learned = was_met = False
+        while True:
+            if not conditions.protects(if_match):
+                self._look_first(key, if_match)
+            sent = conditions.sent(if_match)
+            body.seek(0)
+            self._count("PutObject")
+            try:
+                answer: Mapping[str, Any] = connection.client.put_object(
+                    Bucket=self.bucket, Key=key, Body=body, **arguments, **sent
+                )
+            except Exception as error:
+                if self._is_met(key, if_match, error):
+                    # Once, that may also be another writer who has come and gone in between.
+                    if not was_met or conditions.refuted(if_match, sent):
+                        was_met = not was_met
+                        continue
+                elif not has_learned and connection.dialect.learn(connection.client, self.bucket, key, error):
+                    has_learned = True
+                    continue
+                elif conditions.doubted(if_match, sent, error):
+                    continue
+                raise translate(error, item=key, endpoint_url=connection.endpoint_url) from error
+            return answer
+
+    def _is_met(self, key: str, if_match: str | None, error: BaseException) -> bool:
+        """Tell whether a server refused a condition that is met."""
+        if self.connection.is_aws or status_of(error) != PRECONDITION_FAILED:
+            return False
+        seen = self.head(key)
+        return (seen.etag if seen else None) == if_match
+
+    def _look_first(self, key: str, if_match: str | None) -> None:
+        """Compare what is there with what was seen, where no condition does so.
+
+        Raises:
+            PreconditionFailedError: It is something else.
+        """
+        seen = self.head(key)
+        if (seen.etag if seen else None) != if_match:
+            raise PreconditionFailedError("another writer was faster", item=key, hint="run the command again")
 
     def tags(self, key: str) -> dict[str, str]:
         """Return an object's tags.
@@ -257,7 +301,7 @@ class ObjectStore:
             answer = self.connection.client.get_object_tagging(Bucket=self.bucket, Key=key)
         except Exception as error:
             raise translate(error, item=key, endpoint_url=self.connection.endpoint_url) from error
-        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+        return {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", ())}
 
     @property
     def has_temporary_credentials(self) -> bool:

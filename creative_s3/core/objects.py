@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,18 +14,24 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from creative_s3.core.aws import translate
+from creative_s3.core.conditions import PRECONDITION_FAILED
+from creative_s3.core.dialect import REFUSED_STATUS, status_of
 from creative_s3.core.models import StoredObject
-from creative_s3.core.transfers.checksums import CHUNK_BYTES, Crc64
+from creative_s3.core.transfers.checksums import CHUNK_BYTES, Crc64, multipart_etag
 from creative_s3.errors import UnreadableAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
 
 _MOST_ETAG_CHARACTERS = 1024
 _CRC64NVME = re.compile(r"[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]=", re.ASCII)
+_WHOLE = re.compile("[0-9a-f]{32}")
+_OF_PARTS = re.compile("[0-9a-f]{32}-([1-9][0-9]{0,4})")
+_USUAL_PARTS_MIB = (8, 5, 10, 15, 16, 32, 50, 64, 100, 128)
+_MOST_PARTS = 10_000
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
@@ -74,7 +81,8 @@ def from_answer(key: str, answer: Mapping[str, Any], *, size_bytes: int | None =
         storage_class=answer.get("StorageClass") or "STANDARD",
         version_id=bare_version(answer.get("VersionId")),
         crc64nvme=whole_crc64nvme(answer.get("ChecksumCRC64NVME"), answer.get("ChecksumType")),
-        metadata=MappingProxyType(dict(answer.get("Metadata") or {})),
+        # Names of headers, which some servers write in capitals.
+        metadata=MappingProxyType({n.lower(): text for n, text in (answer.get("Metadata") or {}).items()}),
         content_type=answer.get("ContentType"),
         restore=answer.get("Restore"),
     )
@@ -120,19 +128,44 @@ def is_archived(stored: StoredObject) -> bool:
 
 
 def same_md5(stored: StoredObject, path: Path) -> bool:
-    """Tell whether the object's ETag is the MD5 of the file, which proves that the content is equal.
+    """Tell whether the object's ETag is made of the file's MD5s, which proves that the content is equal.
 
-    Unequal proves nothing: the ETag of a multipart or KMS-encrypted object is no MD5 (AWS: "Object", ETag).
+    Of an object in parts it is the MD5 of its parts' MD5s, for a size of parts that many programs take.
+    Unequal proves nothing: under KMS an ETag is no MD5, and parts may have any size (AWS: "Object", ETag).
 
     Raises:
         OSError: The file cannot be read.
     """
-    if len(stored.etag) != hashlib.md5(usedforsecurity=False).digest_size * 2:
+    etag = stored.etag.lower()
+    if found := _OF_PARTS.fullmatch(etag):
+        number = int(found[1])
+        sizes = _part_sizes(stored.size_bytes)
+        fitting = [size for size in sizes if max(1, math.ceil(stored.size_bytes / size)) == number]
+        return any(multipart_etag(path, stored.size_bytes, size) == etag for size in fitting)
+    if not _WHOLE.fullmatch(etag):
         return False
     with path.open("rb") as file:
-        return (
-            hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == stored.etag
-        )
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == etag
+
+
+def _part_sizes(size_bytes: int) -> Iterator[int]:
+    """Yield our own size of parts, then those of other programs."""
+    own = max(_USUAL_PARTS_MIB[0] << 20, math.ceil(size_bytes / _MOST_PARTS))
+    yield from dict.fromkeys((own, *(mib << 20 for mib in _USUAL_PARTS_MIB)))
+
+
+def listed_etag(connection: Connection, key: str) -> str | None:
+    """Ask what a listing says the object's ETag is; None where it lists no such object.
+
+    Raises:
+        CreativeS3Error: The request failed.
+    """
+    try:
+        answer = connection.client.list_objects_v2(Bucket=connection.bucket, Prefix=key, MaxKeys=1)
+    except Exception as error:
+        raise translate(error, item=key, endpoint_url=connection.endpoint_url) from error
+    first = next(iter(answer.get("Contents", ())), None)
+    return bare_etag(first.get("ETag")) if first and first["Key"] == key else None
 
 
 def read_back(connection: Connection, stored: StoredObject) -> str:
@@ -143,9 +176,7 @@ def read_back(connection: Connection, stored: StoredObject) -> str:
     """
     crc = Crc64()
     try:
-        answer = connection.client.get_object(
-            Bucket=connection.bucket, Key=stored.key, IfMatch=f'"{stored.etag}"', ChecksumMode="ENABLED"
-        )
+        answer = _reading(connection, stored)
         with closing(answer["Body"]) as body:
             left = stored.size_bytes
             for chunk in body.iter_chunks(CHUNK_BYTES):
@@ -156,3 +187,19 @@ def read_back(connection: Connection, stored: StoredObject) -> str:
     except Exception as error:
         raise translate(error, item=stored.key, endpoint_url=connection.endpoint_url) from error
     return crc.base64
+
+
+def _reading(connection: Connection, stored: StoredObject) -> Any:  # noqa: ANN401 - boto3's answer
+    """Begin to read this very object; some servers refuse its own ETag, and then the answer's is compared."""
+    arguments = {"Bucket": connection.bucket, "Key": stored.key}
+    try:
+        condition = {"IfMatch": f'"{stored.etag}"'} if stored.etag else {}
+        return connection.client.get_object(**arguments, **condition)
+    except ClientError as error:
+        if connection.is_aws or status_of(error) not in {PRECONDITION_FAILED, *REFUSED_STATUS}:
+            raise
+        answer = connection.client.get_object(**arguments)
+        if bare_etag(answer.get("ETag")) == stored.etag:
+            return answer
+        answer["Body"].close()
+        raise

@@ -24,6 +24,7 @@ class OldServer(ThreadingHTTPServer):
         self.honours_conditions = honours_conditions
         self.refuses = refuses
         self.looks_at_digests = True
+        self.looks_at_digests_first = False
         self.before_each_answer: Callable[[], None] | None = None
         self.objects: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
@@ -42,17 +43,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         key, content = self._key(), self.rfile.read(int(self.headers["Content-Length"]))
         wanted = self.headers.get("Content-MD5") if self.server.looks_at_digests else None
+        is_whole = not wanted or base64.b64decode(wanted) == bytes.fromhex(_etag(content))
         if self.server.before_each_answer and key != "taken":
             self.server.before_each_answer()
         if any(name.lower().startswith(tuple(self.server.refuses)) for name in self.headers):
             self._answer(501, b"<Error><Code>NotImplemented</Code></Error>")
         elif (
             self.server.honours_conditions
-            and self.headers.get("If-None-Match")
-            and key in self.server.objects
+            and not self._is_met(key)
+            and (is_whole or not self.server.looks_at_digests_first)
         ):
             self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
-        elif wanted and base64.b64decode(wanted) != hashlib.md5(content, usedforsecurity=False).digest():
+        elif not is_whole:
             self._answer(400, b"<Error><Code>BadDigest</Code></Error>")
         else:
             self.server.writes += 1
@@ -62,6 +64,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         content = self.server.objects.get(self._key())
         self._answer(404) if content is None else self._answer(200, content, etag_of=content)
+
+    def _is_met(self, key: str) -> bool:
+        present, wanted = self.server.objects.get(key), self.headers.get("If-Match")
+        if self.headers.get("If-None-Match"):
+            return present is None
+        return wanted is None or (present is not None and wanted == f'"{_etag(present)}"')
 
     do_GET = do_HEAD  # noqa: N815 - the base class's names
 
@@ -73,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, body: bytes = b"", *, etag_of: bytes | None = None) -> None:
         self.send_response(status)
         if etag_of is not None:
-            self.send_header("ETag", f'"{hashlib.md5(etag_of, usedforsecurity=False).hexdigest()}"')
+            self.send_header("ETag", f'"{_etag(etag_of)}"')
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -81,6 +89,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         pass
+
+
+def _etag(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 @contextmanager

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from creative_s3.core.aws import connect
+from creative_s3.core.conditions import Conditions, Purpose, Standing
 from creative_s3.core.server_memory import REMEMBERED_S
-from creative_s3.core.transfers.conditions import Conditions
 from creative_s3.core.transfers.engine import Proof
 from creative_s3.settings import S3Config
 from tests.faults.old_server import OldServer, old_server
@@ -61,10 +61,11 @@ def test_a_server_that_ignores_conditions_is_recognised_and_nothing_is_changed_b
     assert failures(outcomes) == {}
     assert {outcome.proof for outcome in outcomes} == {Proof.MD5}
     assert server.objects == {upload.key: upload.path.read_bytes() for upload in uploads}
-    assert server.writes == len(uploads)  # the question itself stored nothing
-    assert len([1 for command, _ in server.asked if command == "PUT"]) == len(uploads) + 1
+    # A refused digest tells nothing of conditions, so one object of ours was stored once more as it is.
+    assert server.writes == len(uploads) + 1
+    assert len([1 for command, _ in server.asked if command == "PUT"]) == len(uploads) + 2
     (known,) = remembered()
-    assert known["honours_conditions"] is False
+    assert known["condition_to_create"] == "ignored"
     assert all("ignores conditions" in (outcome.warning or "") for outcome in outcomes)
 
 
@@ -90,6 +91,7 @@ def test_a_replacement_goes_over_what_the_plan_saw_and_over_nothing_else(
     new = a_file(tmp_path, 30)
 
     done = only(put(connection, engine, an_upload(new, "k", if_match=first.stored.etag)))
+    assert "ignores conditions on objects that are replaced" in (done.warning or "")
     late = only(put(connection, engine, an_upload(a_file(tmp_path, 40), "k", if_match=first.stored.etag)))
 
     assert done.error is None
@@ -109,39 +111,89 @@ def test_an_old_server_that_honours_conditions_is_not_looked_at_before_each_writ
         assert failures([*outcomes, again]) == {}
         assert not any(outcome.warning for outcome in outcomes)
         assert [command for command, _ in server.asked[asked:]] == ["PUT", "HEAD"]
-        assert [known["honours_conditions"] for known in remembered()] == [True]
+        assert [known["condition_to_create"] for known in remembered()] == ["honoured"]
+
+
+def test_a_server_that_looks_at_the_digest_first_is_known_to_honour_conditions(
+    engine: EngineName, tmp_path: Path
+) -> None:
+    with old_server(honours_conditions=True) as server:
+        server.looks_at_digests_first = True
+        connection = connection_to(server)
+        first = only(put(connection, engine, an_upload(a_file(tmp_path, 10), "k")))
+        assert first.stored is not None
+        done = only(put(connection, engine, an_upload(a_file(tmp_path, 20), "k", if_match=first.stored.etag)))
+
+        assert failures([first, done]) == {}
+        assert not first.warning
+        assert not done.warning
+        assert server.writes == 2
+        (known,) = remembered()
+        assert (known["condition_to_create"], known["condition_to_replace"]) == ("honoured", "honoured")
 
 
 def test_what_was_learned_is_forgotten_after_a_week(server: OldServer, tmp_path: Path) -> None:
     connection, now = connection_to(server), 1_000_000.0
 
     def conditions() -> Conditions:
-        return Conditions(connection, directory=tmp_path / "servers", clock=lambda: now)
+        return Conditions(server.url, connection.dialect, directory=tmp_path / "servers", clock=lambda: now)
 
-    conditions().learn("k", lambda: b"x", {})
-    assert conditions().are_ignored
+    learn(conditions(), connection)
+    assert not conditions().protects(None)
     now += REMEMBERED_S - 1
-    assert conditions().are_ignored
+    assert not conditions().protects(None)
     now += 1
-    assert not conditions().are_ignored
-    assert server.asked == [("PUT", "k")]
+    assert conditions().protects(None)
+    assert server.asked == [("PUT", "k")] * 2
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"learned_at": "soon", "honours_conditions": false}'])
+def learn(conditions: Conditions, connection: Connection) -> None:
+    conditions.learn(
+        connection.client,
+        Purpose.CREATE,
+        content=lambda: b"x",
+        arguments={"Bucket": "bucket", "Key": "k"},
+        is_unchanged=lambda: True,
+    )
+
+
+def test_an_object_that_another_writer_has_replaced_is_not_stored_again_for_a_question(
+    server: OldServer,
+) -> None:
+    connection = connection_to(server)
+    server.objects["k"] = b"of another writer"
+
+    connection.conditions.learn(
+        connection.client,
+        Purpose.CREATE,
+        content=lambda: b"x",
+        arguments={"Bucket": "bucket", "Key": "k"},
+        is_unchanged=lambda: False,
+    )
+
+    assert server.objects["k"] == b"of another writer"
+    assert connection.conditions.standing(Purpose.CREATE) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"learned_at": "soon", "condition_to_create": "ignored"}', '{"learned_at": 1}']
+)
 def test_what_is_remembered_illegibly_is_not_known(server: OldServer, tmp_path: Path, text: str) -> None:
     connection = connection_to(server)
-    Conditions(connection, directory=tmp_path).learn("k", lambda: b"x", {})
+    learn(Conditions(server.url, connection.dialect, directory=tmp_path), connection)
     (path,) = tmp_path.glob("*.json")
     path.write_text(text, encoding="utf-8")
 
-    assert not Conditions(connection, directory=tmp_path).are_ignored
+    assert Conditions(server.url, connection.dialect, directory=tmp_path).protects(None)
 
 
 def test_aws_is_never_asked(tmp_path: Path) -> None:
-    connection = connect(S3Config.from_env(env_file=None, bucket_name="bucket"))
+    connection = connect(S3Config.from_env(None, bucket_name="bucket"))
+    conditions = Conditions(None, connection.dialect, directory=tmp_path / "servers")
 
-    Conditions(connection, directory=tmp_path / "servers").learn("k", lambda: b"x", {})
+    learn(conditions, connection)
 
+    assert conditions.standing(Purpose.CREATE) is Standing.HONOURED
     assert not (tmp_path / "servers").exists()
 
 
@@ -169,7 +221,8 @@ def test_what_a_server_refuses_is_left_out_and_each_object_is_proved_all_the_sam
         assert server.writes == len(uploads)
         assert all(outcome.warning for outcome in outcomes)
         (known,) = remembered()
-        assert known["refuses"] == sorted(what)
+        refused_too = {"replacing"} if "conditions" in what else set()  # both begin with If-
+        assert known["refuses"] == sorted({*what, *refused_too})
 
         asked = len(server.asked)
         other = an_upload(a_file(tmp_path, 70), "other", tags={"a": "b"})

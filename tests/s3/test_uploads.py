@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import CompletedPartTypeDef
 
     from creative_s3.core.aws import Connection
 
@@ -177,26 +178,22 @@ def test_another_clients_object_without_our_checksum_is_compared_by_content(
 def test_an_object_whose_etag_is_no_md5_is_read_back(
     connection: Connection, engine: EngineName, s3: S3Client, tmp_path: Path
 ) -> None:
-    path = a_file(tmp_path, 64 * KIB)
-    upload = s3.create_multipart_upload(
-        Bucket=connection.bucket, Key="k/asset.png", ChecksumAlgorithm="SHA256"
-    )
-    part = s3.upload_part(
-        Bucket=connection.bucket,
-        Key="k/asset.png",
-        UploadId=upload["UploadId"],
-        PartNumber=1,
-        Body=path.read_bytes(),
-        ChecksumAlgorithm="SHA256",
-    )
-    s3.complete_multipart_upload(
-        Bucket=connection.bucket,
-        Key="k/asset.png",
-        UploadId=upload["UploadId"],
-        MultipartUpload={
-            "Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}]
-        },
-    )
+    path = a_file(tmp_path, 13 << 20)
+    content, half = path.read_bytes(), 7 << 20  # parts of a size that is no program's own
+    bucket, key = connection.bucket, "k/asset.png"
+    upload_id = s3.create_multipart_upload(Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256")["UploadId"]
+    parts: list[CompletedPartTypeDef] = []
+    for number, body in enumerate((content[:half], content[half:]), start=1):
+        part = s3.upload_part(
+            Bucket=bucket,
+            Key=key,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=body,
+            ChecksumAlgorithm="SHA256",
+        )
+        parts.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]})
+    s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts})
 
     outcome = only(put(connection, engine, an_upload(path)))
 

@@ -20,3 +20,5 @@ if TYPE_CHECKING:
 SERVERS: Mapping[str, Server] = {
     server.name: server for server in (MOTO, MOTO_WITHOUT_CRT, RCLONE, LOCALSTACK, S3RVER, NANIO, CEPH, SWIFT)
 }
+EVERY_DAY = (MOTO.name, MOTO_WITHOUT_CRT.name, RCLONE.name)
+"""Those that the tests' own requirements bring."""

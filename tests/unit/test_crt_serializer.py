@@ -103,5 +103,5 @@ def test_conditions_are_added(lean: LeanSerializer, key: str) -> None:
     arguments = {"ContentLength": 3}
     request = lean.request("put_object", key, arguments, a_flight(if_none_match="*"))
     assert request.headers.get("If-None-Match") == "*"
-    request = lean.request("put_object", key, arguments, a_flight(if_match="abc"))
+    request = lean.request("put_object", key, arguments, a_flight(if_match='"abc"'))
     assert request.headers.get("If-Match") == '"abc"'

@@ -109,7 +109,7 @@ def test_a_download_and_a_look_are_asked_for_as_botocore_does(
 
 def test_conditions_are_part_of_the_request(direct: DirectRequests) -> None:
     new = direct.put(a_flight("k", if_none_match="*"), {})
-    over = direct.put(a_flight("k", if_match="abc"), {})
+    over = direct.put(a_flight("k", if_match='"abc"'), {})
     assert new is not None
     assert over is not None
     assert said(direct.signed(new))[2]["if-none-match"] == "*"

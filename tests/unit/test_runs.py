@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from creative_s3.core.transfers.terms import Terms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
 from creative_s3.core.transfers.pacing import Window
 from creative_s3.core.transfers.runs import Run
+from creative_s3.core.transfers.terms import Terms
 from creative_s3.errors import SlowDownError
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def a_run(  # noqa: PLR0913 - each of them is a choice of the test
         tick()
 
     engine: Any = None
-    around = Surroundings(connection=engine, emit=ignore, clock=clock, multipart=engine, conditions=engine)
+    around = Surroundings(connection=engine, emit=ignore, clock=clock, multipart=engine)
     terms = Terms(
         engine=engine,
         pool=pool or DaemonPool(2),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.bucket import configurations, tls_trial
 from creative_s3.core.bucket.aspects import Aspect
+from creative_s3.core.lifecycle.rules import canonical
 from creative_s3.errors import PreconditionFailedError
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ class Change:
     @property
     def is_needed(self) -> bool:
         """Whether anything has to be written."""
-        before = self.before or {}
-        return not (holds(before, self.after) and holds(self.after, before))
+        before, after = _canonical(self.before or {}, self.aspect), _canonical(self.after, self.aspect)
+        return not (holds(before, after) and holds(after, before))
 
     @property
     def diff(self) -> tuple[str, ...]:
@@ -134,7 +135,15 @@ def carry_out(
 def _is_as_wanted(found: Document, change: Change) -> bool:
     """Tell whether what was wanted is there, and what was to go is gone."""
     gone = (change.before or {}).keys() - change.after.keys()
-    return holds(found, change.after) and not gone & found.keys()
+    is_there = holds(_canonical(found, change.aspect), _canonical(change.after, change.aspect))
+    return is_there and not gone & found.keys()
+
+
+def _canonical(document: Document, aspect: Aspect) -> Document:
+    """Return a configuration in the one form of all that say the same; servers write rules in their own."""
+    if aspect is not Aspect.LIFECYCLE or not isinstance(document.get("Rules"), list | tuple):
+        return document
+    return {**document, "Rules": [canonical(rule) for rule in document["Rules"]]}
 
 
 def holds(found: object, wanted: object) -> bool:

@@ -61,6 +61,7 @@ _ASPECTS = {
     Part.TLS: Aspect.POLICY,
     Part.ABORT_UPLOADS: Aspect.LIFECYCLE,
 }
+_PARTS = {aspect: part for part, aspect in _ASPECTS.items()}
 GUARDS = (Part.OWNERSHIP, Part.PUBLIC_ACCESS, Part.TLS, Part.ABORT_UPLOADS)
 """What a new bucket gets, whatever the settings are."""
 
@@ -94,10 +95,12 @@ class SetupResult:
     Attributes:
         done: The changes that were carried out, each with how it ended.
         failed: Those that were not, each with why.
+        lacking: Parts that the server turned out to lack, each with why.
     """
 
     done: tuple[Done, ...] = ()
     failed: tuple[tuple[Change, CreativeS3Error], ...] = ()
+    lacking: tuple[tuple[Part, str], ...] = ()
 
 
 def parts_of_settings(config: S3Config) -> tuple[Part, ...]:
@@ -198,16 +201,29 @@ def kept_rules(before: Document | None, after: Document) -> tuple[str, ...]:
     )
 
 
-def set_up(connection: Connection, plan: SetupPlan, *, limit_s: float | None = None) -> SetupResult:
-    """Carry out a plan, one part after the other; one that fails does not stop the others."""
+def set_up(
+    connection: Connection, plan: SetupPlan, *, limit_s: float | None = None, may_lack: bool = False
+) -> SetupResult:
+    """Carry out a plan, one part after the other; one that fails does not stop the others.
+
+    Args:
+        connection: Of the bucket.
+        plan: What to do.
+        limit_s: How long S3 may take to show a change.
+        may_lack: Whether what another server than AWS does not support is left out and no failure.
+    """
     done: list[Done] = []
     failed: list[tuple[Change, CreativeS3Error]] = []
+    lacking: list[tuple[Part, str]] = []
     for change in plan.needed:
         try:
             done.append(carry_out(connection, change, limit_s=PROOF_LIMIT_S if limit_s is None else limit_s))
         except CreativeS3Error as error:
-            failed.append((change, error))
-    return SetupResult(tuple(done), tuple(failed))
+            if may_lack and not connection.is_aws and isinstance(error, UnsupportedError):
+                lacking.append((_PARTS[change.aspect], error.message))
+            else:
+                failed.append((change, error))
+    return SetupResult(tuple(done), tuple(failed), tuple(lacking))
 
 
 def check_absent(connection: Connection) -> None:

@@ -119,6 +119,27 @@ def rules_for(policy: Policy, prefix: str) -> tuple[Rule, ...]:
     )
 
 
+def canonical(rule: Mapping[str, Any]) -> Rule:
+    """Return a rule in the one form that all rules of equal meaning have.
+
+    A prefix of the rule itself is the older form of a filter by prefix, no prefix is the empty one, and what
+    is the only member of ``And`` stands for itself (AWS: "LifecycleRule", "LifecycleRuleFilter").
+    """
+    made = {name: value for name, value in rule.items() if name not in {"Prefix", "Filter"}}
+    chosen = dict(rule.get("Filter") or {})
+    both = {name: value for name, value in (chosen.pop("And", None) or {}).items() if value not in ("", [])}
+    if list(both) == ["Tags"] and len(both["Tags"]) == 1:
+        both = {"Tag": both["Tags"][0]}
+    if len(both) > 1 or "Tags" in both:
+        chosen["And"] = both
+    else:
+        chosen |= both
+    prefix = chosen.pop("Prefix", None) or rule.get("Prefix") or ""
+    if prefix or not chosen:
+        chosen["Prefix"] = prefix
+    return made | {"Filter": chosen}
+
+
 def merge(present: Iterable[Rule], ours: Iterable[Rule]) -> tuple[Rule, ...]:
     """Put our rules in the place of those with the same ID, or at the end; all others stay as they are.
 
@@ -126,7 +147,7 @@ def merge(present: Iterable[Rule], ours: Iterable[Rule]) -> tuple[Rule, ...]:
         RefusedError: S3 takes no more than 1,000 rules.
     """
     wanted = {rule["ID"]: rule for rule in ours}
-    merged = [wanted.pop(rule.get("ID"), rule) for rule in present]
+    merged = [_kept(rule, wanted.pop(rule.get("ID"), rule)) for rule in present]
     merged += wanted.values()
     if len(merged) > RULE_LIMIT:
         raise RefusedError(
@@ -134,6 +155,11 @@ def merge(present: Iterable[Rule], ours: Iterable[Rule]) -> tuple[Rule, ...]:
             hint="remove rules that nobody needs",
         )
     return tuple(merged)
+
+
+def _kept(present: Rule, wanted: Rule) -> Rule:
+    """Return the rule as it is where it says what is wanted in other words."""
+    return present if canonical(present) == canonical(wanted) else wanted
 
 
 def due_at(stored_at: datetime, days: int) -> datetime:

@@ -275,7 +275,8 @@ class S3MigrationManager:
             asks_for_cold=not trusted,
             emit=self._emit,
         ).candidates()
-        remember(candidates, catalog)
+        drops_metadata = bool(self.storage and self.storage.connection.dialect.drops_metadata)
+        remember(candidates, catalog, drops_metadata=drops_metadata)
         return candidates
 
     def _upload(self, plan: MigrationPlan, execution: Execution, meter: ProgressMeter) -> None:

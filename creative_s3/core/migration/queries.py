@@ -107,7 +107,8 @@ SETTLE = """
     SELECT one.id, one.key, ifnull(one.size, listing.size), one.size IS NULL, one.kind, one.tags
     FROM (SELECT * FROM expected GROUP BY key HAVING count(*) = 1) one
     JOIN listing ON listing.key = one.key
-        AND (one.size IS NULL OR (listing.etag = one.etag AND listing.size = one.stored))
+        AND (one.size IS NULL
+            OR (listing.etag = one.etag AND listing.etag <> '' AND listing.size = one.stored))
 """
 UNCOUNTED_FILES = """
     SELECT DISTINCT asset.file_path FROM catalog.asset

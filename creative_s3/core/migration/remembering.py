@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.migration.planning import Candidate
+    from creative_s3.core.models import StoredObject
 
 
-def remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:
-    """Record the objects whose content was just proved to be the file's, so that the next look asks less."""
+def remember(candidates: Sequence[Candidate], catalog: Catalog, *, drops_metadata: bool = False) -> None:
+    """Record the objects whose content was just proved to be the file's, so that the next look asks less.
+
+    Args:
+        candidates: Files with their objects.
+        catalog: Gets what was proved.
+        drops_metadata: Whether the server keeps no metadata: whose an object is stays as it was recorded.
+    """
     proved = [
         (candidate, candidate.remote)
         for candidate in candidates
@@ -39,7 +46,7 @@ def remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:
             crc64nvme=candidate.crc64nvme or "",
             version_id=stored.version_id,
             storage_class=stored.storage_class,
-            owner=owner_of(stored.metadata),
+            owner=owner_of(stored.metadata) or (_recorded_owner(stored, catalog) if drops_metadata else None),
             proof=str(Proof.CHECKSUM if stored.crc64nvme else Proof.READ_BACK),
             proved_at=now.isoformat(timespec="seconds"),
         )
@@ -56,6 +63,12 @@ def remember(candidates: Sequence[Candidate], catalog: Catalog) -> None:
                 if candidate.crc64nvme
             ],
         )
+
+
+def _recorded_owner(stored: StoredObject, catalog: Catalog) -> str | None:
+    """Return whose object this was when it was stored."""
+    known = catalog.object(stored.key)
+    return known.owner if known is not None and known.etag == stored.etag != "" else None
 
 
 def _record_replaced(objects: Sequence[ProvedObject], catalog: Catalog, now: datetime) -> None:

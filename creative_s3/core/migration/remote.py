@@ -11,11 +11,12 @@ from creative_s3.core.layout import PUBLISHED_INDEX, owner_of
 from creative_s3.core.migration.keys import Occupant
 from creative_s3.core.migration.publishing import published_keys
 from creative_s3.core.objects import read_back, same_md5
-from creative_s3.core.transfers.checksums import crc64_hex
+from creative_s3.core.transfers.checksums import crc64_hex, crc64nvme_of_file
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from creative_s3.core.catalog.catalog import Catalog, ProvedObject
     from creative_s3.core.index.index import Reference
@@ -58,6 +59,7 @@ class RemoteSurvey:
         self._engine = engine
         self._asked: dict[str, StoredObject | None] = {}
         self._refused: dict[str, CreativeS3Error] = {}
+        self._contents: dict[str, str | None] = {}
         self._has_published_keys = False
 
     def listed(self, key: str) -> StoredObject | None:
@@ -80,7 +82,7 @@ class RemoteSurvey:
         proved = self.proved(key) if listed else None
         if listed is None or proved is None:
             return False
-        return listed.etag == proved.etag and listed.size_bytes == proved.size_bytes
+        return listed.etag == proved.etag != "" and listed.size_bytes == proved.size_bytes
 
     @contextmanager
     def asking(self, keys: Collection[str]) -> Iterator[None]:
@@ -148,7 +150,21 @@ class RemoteSurvey:
         if stored.crc64nvme is None and self.is_as_proved(key):
             proved = self.proved(key)
             return proved.crc64nvme if proved else None
-        return stored.crc64nvme
+        return stored.crc64nvme or self._contents.get(key)
+
+    def find_content(self, key: str, files: Iterable[LocalFile]) -> str | None:
+        """Return the checksum of an object's content as `crc64nvme` does, and find it out where S3 has none.
+
+        Args:
+            key: Of the object.
+            files: It is found out only where one of these files is as large as the object.
+        """
+        stored = self.stored(key)
+        if stored is None:
+            return None
+        if self.crc64nvme(key) is None and key not in self._contents:
+            self._contents[key] = content_without_checksum(self.storage, stored, files)
+        return self.crc64nvme(key)
 
     def occupant(self, key: str) -> Occupant | None:
         """Return who is under `key` now."""
@@ -158,8 +174,9 @@ class RemoteSurvey:
         crc = self.crc64nvme(key)
         proved = self.proved(key)
         owner = owner_of(stored.metadata)
-        if stored.metadata is None and proved:
-            owner = proved.owner
+        drops_metadata = self.storage.connection.dialect.drops_metadata
+        if proved and (stored.metadata is None or (drops_metadata and self.is_as_proved(key))):
+            owner = owner or proved.owner
         return Occupant(owner=owner, content=crc64_hex(crc) if crc else None)
 
 
@@ -211,16 +228,39 @@ def published_key(prefix: str) -> str:
 def prove_without_checksum(
     storage: S3StorageManager, stored: StoredObject, local: LocalFile, crc: str
 ) -> str | None:
-    """Find out the content of an object that has no CRC64NVME: by size, by an MD5 ETag, else by reading it.
+    """Find out the content of an object that has no CRC64NVME, as far as a file may have the same.
 
     Returns:
         The CRC64NVME of its content; None when it differs in size or cannot be read (archived, for example).
     """
-    if stored.size_bytes != local.size_bytes:
+    return content_without_checksum(storage, stored, [local], lambda _: crc)
+
+
+def content_without_checksum(
+    storage: S3StorageManager,
+    stored: StoredObject,
+    files: Iterable[LocalFile],
+    crc_of: Callable[[Path], str] = crc64nvme_of_file,
+) -> str | None:
+    """Find out the content of an object that has no CRC64NVME: by an MD5 ETag, else by reading it.
+
+    Args:
+        storage: Where it is.
+        stored: The object.
+        files: Those that may have its content.
+        crc_of: Returns the CRC64NVME of a file.
+
+    Returns:
+        The CRC64NVME of its content; None when no file is as large, or when it cannot be read (archived, for
+        example).
+    """
+    alike = [file for file in files if file.size_bytes == stored.size_bytes]
+    if not alike:
         return None
     try:
-        if same_md5(stored, local.path):
-            return crc
+        for file in alike:
+            if same_md5(stored, file.path):
+                return crc_of(file.path)
         return read_back(storage.connection, stored)
     except (CreativeS3Error, OSError):
         return None

@@ -6,7 +6,7 @@ Only looks: LIST, HEAD and GET, and the catalog if there is one already.
 from __future__ import annotations
 
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from creative_s3.core.migration.publishing import parse_published, published_key
 from creative_s3.core.migration.remote import published_key
 from creative_s3.errors import (
     AccessDeniedError,
+    CatalogError,
     CreativeS3Error,
     IndexFileError,
     ObjectNotFoundError,
@@ -26,7 +27,7 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
@@ -42,6 +43,27 @@ def existing_catalog(connection: Connection, *, prefix: str, cache_dir: Path) ->
     """
     path = catalog_path(cache_dir)
     return Catalog(path, bucket=remote_side(connection, prefix)) if path.is_file() else None
+
+
+@contextmanager
+def recorded_contents(
+    storage: S3StorageManager, *, prefix: str, cache_dir: Path
+) -> Iterator[Callable[[StoredObject], str | None]]:
+    """Yield what tells which CRC64NVME was proved and recorded for an object; downloads go on without."""
+    catalog = None
+    with suppress(CatalogError):
+        catalog = existing_catalog(storage.connection, prefix=prefix, cache_dir=cache_dir)
+    if catalog is None:
+        yield lambda _: None
+        return
+
+    def recorded(stored: StoredObject) -> str | None:
+        proved = catalog.object(stored.key)
+        is_it = proved and proved.etag == stored.etag != "" and proved.size_bytes == stored.size_bytes
+        return proved.crc64nvme if proved and is_it else None
+
+    with closing(catalog):
+        yield recorded
 
 
 class Finder:

@@ -8,6 +8,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.faults import ends_run
 from creative_s3.core.layout import asset_of, parse_key
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.migration.remote import published_key
@@ -16,7 +17,7 @@ from creative_s3.core.objects import is_archived, same_md5
 from creative_s3.core.search.finder import existing_catalog
 from creative_s3.core.transfers.checksums import crc64nvme_of_file
 from creative_s3.core.workspace import FileState, LocalFile, Workspace
-from creative_s3.errors import AccessDeniedError, UnsupportedError
+from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -236,8 +237,10 @@ def details(storage: S3StorageManager, stored: StoredObject, *, prefix: str, cac
     problem = None
     try:
         tags = storage.tags(stored.key)
-    except (AccessDeniedError, UnsupportedError) as error:
-        problem = error.message
+    except CreativeS3Error as error:
+        if ends_run(error):
+            raise
+        problem = error.message  # what else is known is shown
     proved = _proved(storage, stored, prefix=prefix, cache_dir=cache_dir)
     return AssetDetails(
         listed=listed,

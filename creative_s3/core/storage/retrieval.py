@@ -30,7 +30,7 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
@@ -211,6 +211,7 @@ def retrieve(  # noqa: C901, PLR0913 - each of them is a choice of the caller
     max_bandwidth: int | None = None,
     ledger: Ledger | None = None,
     looked: Mapping[str, int] | None = None,
+    known: Callable[[StoredObject], str | None] = lambda _: None,
     emit: Emit = ignore,
 ) -> RetrievalReport:
     """Download the selected objects, each proved before its file gets its name.
@@ -224,6 +225,7 @@ def retrieve(  # noqa: C901, PLR0913 - each of them is a choice of the caller
         max_bandwidth: Bytes per second at most; None for as fast as it goes.
         ledger: Takes down the run; None for nobody.
         looked: Requests that the selection took, by S3 operation name: they are in the bills.
+        known: Returns the CRC64NVME that was proved and recorded for this very object; None for nothing.
         emit: Takes events.
 
     Raises:
@@ -247,7 +249,8 @@ def retrieve(  # noqa: C901, PLR0913 - each of them is a choice of the caller
                 misses.append(Miss(stored.key, error))
                 emit(Failed(stored.key, error.message))
             else:
-                yield Download(stored.key, path, stored=stored, replace=replace_files)
+                proved = known(stored) if stored.crc64nvme is None else None
+                yield Download(stored.key, path, stored=stored, replace=replace_files, crc64nvme=proved)
 
     place = {stored.key: number for number, stored in enumerate(selection.objects)}
 

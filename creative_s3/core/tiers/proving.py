@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from creative_s3.core.aws import translate
 from creative_s3.core.catalog.catalog import ProvedObject
+from creative_s3.core.faults import ends_run
 from creative_s3.core.layout import owner_of
 from creative_s3.core.objects import ARCHIVE_CLASSES, from_answer, read_back
 from creative_s3.core.storage.landing import has_hidden_part
@@ -20,7 +21,7 @@ from creative_s3.core.tiers.leaving import LeavingFile, ObjectGoneError, StaysEr
 from creative_s3.core.tiers.tiers import Hold
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.core.workspace import Signature
-from creative_s3.errors import AccessDeniedError, UnsupportedError
+from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -148,7 +149,7 @@ class Prover:
         answer = self._head(key)
         stored = from_answer(key, answer)
         self._check_readable(stored, answer)
-        owner = owner_of(stored.metadata)
+        owner = owner_of(stored.metadata) or self._recorded_owner(stored)
         if owner is None:
             raise StaysError(Hold.UNPROVED, "the object does not say which asset it is")
         if owner not in owners:
@@ -220,8 +221,17 @@ class Prover:
     def _tags(self, key: str) -> Mapping[str, str] | None:
         try:
             return self._store.tags(key)
-        except (AccessDeniedError, UnsupportedError):
+        except CreativeS3Error as error:
+            if ends_run(error):
+                raise
             return None  # then they may be anything
+
+    def _recorded_owner(self, stored: StoredObject) -> str | None:
+        """Return whose object this is as it was recorded, on a server that keeps no metadata."""
+        if not self._store.connection.dialect.drops_metadata:
+            return None
+        known = self._catalog.object(stored.key)
+        return known.owner if known is not None and known.etag == stored.etag != "" else None
 
     def _how_changed(self, stored: StoredObject, crc64nvme: str) -> str:
         known = self._catalog.object(stored.key)

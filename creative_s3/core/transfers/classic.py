@@ -109,7 +109,7 @@ class _DownloadObserver(_Observer):
 
     def on_queued(self, future: Any, **_: Any) -> None:  # noqa: ANN401
         future.meta.provide_transfer_size(self._flight.size_bytes)
-        future.meta.provide_object_etag(f'"{self._flight.if_match}"')
+        future.meta.provide_object_etag(self._flight.if_match or '""')  # or s3transfer sends a HEAD
 
     def on_done(self, future: Any, **details: Any) -> None:  # noqa: ANN401
         for body in self._bodies.pop(self._flight.key, ()):
@@ -139,7 +139,8 @@ class _ObservedClient:
 
     def get_object(self, **arguments: Any) -> Any:  # noqa: ANN401
         flight = self.gets[arguments["Key"]]
-        answer = self.client.get_object(**(arguments | flight.conditions()))
+        arguments.pop("IfMatch", None)  # s3transfer's, of what it was provided with
+        answer = self.client.get_object(**arguments, **flight.conditions())
         self.bodies.setdefault(flight.key, []).append(answer["Body"])
         answer["Body"] = _Body(answer["Body"], _expected_bytes(flight, arguments.get("Range")))
         return answer if "Range" in arguments else _noted(flight, answer)

@@ -84,7 +84,8 @@ class CrtEngine:
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
         path = _as_text(flight)
-        if path is None or self._is_for_classic or flight.is_doubted:
+        # Between ranges, this client sets the condition that the first answer's ETag stays.
+        if path is None or self._is_for_classic or flight.is_doubted or flight.if_match is None:
             return self._classic().get(flight)
         if flight.size_bytes <= _WHOLE_UP_TO_BYTES:
             return self._get_whole(flight, path)

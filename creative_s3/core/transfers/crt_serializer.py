@@ -119,7 +119,7 @@ def condition_headers(flight: Flight) -> Iterator[tuple[str, str]]:
     if flight.if_none_match:
         yield "if-none-match", flight.if_none_match
     if flight.if_match:
-        yield "if-match", f'"{flight.if_match}"'
+        yield "if-match", flight.if_match
 
 
 def is_plain(key: str) -> bool:

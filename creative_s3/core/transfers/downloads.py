@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from creative_s3.core import files, objects
@@ -101,7 +102,7 @@ class DownloadJob(Job):
             size_bytes=stored.size_bytes,
             progress=self.meter.add,
             done=done,
-            if_match=stored.etag,
+            if_match=f'"{stored.etag}"' if stored.etag and not self._drops_condition else None,
             wants_checksum=stored.crc64nvme is None,
             is_doubted=self.setbacks > 0,
         )
@@ -131,10 +132,14 @@ class DownloadJob(Job):
 
     @property
     def _is_known(self) -> bool:
-        """Whether enough is known of the object: LIST does not tell whether an archived one is restored."""
+        """Whether enough is known of the object.
+
+        LIST does not tell whether an archived one is restored, and on some servers no ETag.
+        """
         stored = self._stored
         return stored is not None and (
-            stored.metadata is not None or stored.storage_class not in objects.ARCHIVE_CLASSES
+            stored.metadata is not None
+            or (stored.etag != "" and stored.storage_class not in objects.ARCHIVE_CLASSES)
         )
 
     def _known(self) -> StoredObject:
@@ -156,11 +161,7 @@ class DownloadJob(Job):
         assert partial is not None  # noqa: S101 - send comes first
         if reply.error is not None:
             raise self._failure(reply.error) from reply.error
-        if reply.answer and reply.answer.etag and reply.answer.etag != stored.etag:
-            raise self._failure(_another(self.request.key))
-        if reply.answer and stored.crc64nvme is None and reply.answer.etag == stored.etag:
-            self._crc64nvme = reply.answer.crc64nvme
-            self._has_none = reply.answer.crc64nvme is None and reply.answer.is_telling
+        stored = self._as_answered(stored, reply)
         received = reply.received
         proof = self._proof(
             partial,
@@ -198,13 +199,40 @@ class DownloadJob(Job):
             error.item = self.request.key
             raise
 
+    def _as_answered(self, stored: StoredObject, reply: Reply) -> StoredObject:
+        """Compare the answer with the object that was asked for; return what is known of it now.
+
+        Raises:
+            CreativeS3Error: It is another version.
+        """
+        answer = reply.answer
+        if answer is None:
+            return stored
+        if answer.etag and stored.etag and answer.etag != stored.etag:
+            raise self._failure(_another(self.request.key))
+        if answer.etag and not stored.etag:  # a listing without ETags
+            stored = self._stored = replace(stored, etag=answer.etag)
+        if stored.crc64nvme is None and answer.etag == stored.etag:
+            self._crc64nvme = answer.crc64nvme
+            self._has_none = answer.crc64nvme is None and answer.is_telling
+        return stored
+
     # From the answer, where the object was known from a LIST only.
     _crc64nvme: str | None = None
     _has_none = False
 
+    _drops_condition = False
+
     def _failure(self, error: BaseException) -> CreativeS3Error:
         ours = translate(error, item=self.request.key, endpoint_url=self.around.connection.endpoint_url)
-        if isinstance(ours, PreconditionFailedError) and self.request.stored is None and self._looks_left:
+        if not isinstance(ours, PreconditionFailedError):
+            return ours
+        if self._is_the_same_after_all():
+            return TemporaryError(
+                "the server refuses the object's own ETag; it is fetched in another way",
+                item=self.request.key,
+            )
+        if self.request.stored is None and self._looks_left:
             self._looks_left -= 1
             self._stored = None  # nobody asked for that very version: look again
             return TemporaryError(
@@ -213,6 +241,25 @@ class DownloadJob(Job):
                 hint="run the command again",
             )
         return ours
+
+    def _is_the_same_after_all(self) -> bool:
+        """Tell whether the version that was asked for is there, and the server only names it differently."""
+        connection, stored = self.around.connection, self._stored
+        if connection.is_aws or stored is None or self._drops_condition:
+            return False
+        try:
+            seen = objects.head(connection, self.request.key)
+            if seen is None or seen.size_bytes != stored.size_bytes:
+                return False
+            if seen.etag == stored.etag:
+                self._drops_condition = True
+                return True
+            if stored.metadata is not None or objects.listed_etag(connection, seen.key) != stored.etag:
+                return False
+        except CreativeS3Error:
+            return False
+        self._stored, self._drops_condition = seen, False  # a listing has another ETag than all other answers
+        return True
 
     def _compared(self, *, already_there: bool) -> Outcome | None:
         """Compare with what is at the destination; None when nothing is."""
@@ -241,16 +288,24 @@ class DownloadJob(Job):
         self._fingerprint = fingerprint
         if expected is not None:
             return Proof.CHECKSUM if crc64nvme == expected else None
-        if objects.same_md5(stored, path):
+        if not stored.size_bytes or objects.same_md5(stored, path):  # all that is empty is equal
+            self._known_crc64nvme = crc64nvme
             return Proof.MD5
+        if self.request.crc64nvme is not None:
+            self._known_crc64nvme = crc64nvme
+            return Proof.RECORD if crc64nvme == self.request.crc64nvme else None
         return Proof.UNVERIFIABLE
 
     _fingerprint: files.Fingerprint | None = None
+    _known_crc64nvme: str | None = None
 
     def _success(self, proof: Proof | None, *, already_there: bool = False) -> Outcome:
+        stored = self._stored
+        if stored is not None and stored.crc64nvme is None and self._known_crc64nvme is not None:
+            stored = replace(stored, crc64nvme=self._known_crc64nvme)
         return Outcome(
             request=self.request,
-            stored=self._stored,
+            stored=stored,
             proof=proof,
             fingerprint=self._fingerprint,
             already_there=already_there,

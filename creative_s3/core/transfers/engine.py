@@ -17,7 +17,6 @@ from creative_s3.core.files import sweep_partials
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.bandwidth import Bandwidth
 from creative_s3.core.transfers.choice import EngineName, open_engine
-from creative_s3.core.transfers.conditions import Conditions
 from creative_s3.core.transfers.downloads import DownloadJob
 from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.jobs import Surroundings
@@ -89,7 +88,6 @@ class TransferEngine:
             emit=emit,
             clock=clock,
             multipart=self._multipart,
-            conditions=Conditions(connection),
         )
         self._terms = Terms(
             engine=open_engine(engine, connection, tally=self._tally, bandwidth=bandwidth),

@@ -99,7 +99,8 @@ class Flight:
         progress: Takes the bytes that moved since the last call; negative when they have to be sent again.
         done: Called once, with the reply.
         if_none_match: ``*`` to create only.
-        if_match: The ETag that the object must have.
+        if_match: The ETag that the object must have, as it is sent: with quotes, as a rule.
+        replaces: The ETag of the object that an upload replaces, without quotes; None where it creates.
         body: The file's content, where it is small enough to be kept from when its checksum was made.
         part_crc64nvmes: Of each part of an upload in parts, in S3's text form.
         wants_checksum: Whether a download's answer shall have the object's checksum; an upload's always has.
@@ -115,6 +116,7 @@ class Flight:
     done: Callable[[Reply], None]
     if_none_match: str | None = None
     if_match: str | None = None
+    replaces: str | None = None
     body: bytes | None = None
     part_crc64nvmes: tuple[str, ...] = ()
     wants_checksum: bool = True
@@ -127,7 +129,7 @@ class Flight:
         if self.if_none_match:
             conditions["IfNoneMatch"] = self.if_none_match
         if self.if_match:
-            conditions["IfMatch"] = f'"{self.if_match}"'
+            conditions["IfMatch"] = self.if_match
         return conditions
 
 

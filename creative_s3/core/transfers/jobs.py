@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
     from creative_s3.core.events import Emit
-    from creative_s3.core.transfers.conditions import Conditions
     from creative_s3.core.transfers.flights import Engine, Reply
     from creative_s3.core.transfers.multipart import MultipartSender
     from creative_s3.core.transfers.outcomes import Download, Outcome, Upload
@@ -116,7 +115,6 @@ class Surroundings:
     emit: Emit
     clock: Callable[[], float]
     multipart: MultipartSender
-    conditions: Conditions
     room: Room = field(default_factory=Room)
 
 

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from creative_s3.core import files, objects
+from creative_s3.core.dialect import status_of
 from creative_s3.core.fault_table import DOCTOR
 from creative_s3.core.faults import translate
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers import resuming
+from creative_s3.core.transfers.completing import complete
 from creative_s3.core.transfers.flights import Answer, Flight, Reply, part_bytes_of
 from creative_s3.core.transfers.part_body import PartBody, ShortenedError
 from creative_s3.core.transfers.unfinished import Begun, Record, Unfinished
@@ -41,6 +43,8 @@ _SECOND_S = 1.0
 _LONGEST_CREATE_S = 400.0
 """All attempts that botocore makes of one request, with their time-outs, take less."""
 _GONE = "NoSuchUpload"
+_NOT_LISTED = frozenset({400, 403, 404, 405, 501})
+"""What servers answer that do not list the parts of an upload, or not to us."""
 
 
 class StoppedError(BaseException):
@@ -183,10 +187,13 @@ class _Sending:
                 for part in resuming.stored_parts(self._sender.connection, self._flight.key, begun.upload_id)
             }
         except ClientError as error:
-            if error.response["Error"]["Code"] != _GONE:
+            if error.response["Error"]["Code"] == _GONE:
+                self._is_complete = is_same and self._is_stored()
+                return
+            if status_of(error) not in _NOT_LISTED:
                 raise
-            self._is_complete = is_same and self._is_stored()
-            return
+            stored = {}  # the server lists no parts, so none can be kept
+            is_same = False
         if is_same:
             for part in resuming.kept(parts, stored, partial(resuming.md5_in, self._flight.path)):
                 self._go_on()
@@ -301,36 +308,26 @@ class _Sending:
             self._flight.done(Reply(answer=self._flight.answer, error=self._error))
 
     def _complete(self) -> None:
-        numbers = sorted(self._done)
+        assert self._upload_id is not None  # noqa: S101 - parts were sent
         try:
-            answer = self._client.complete_multipart_upload(
-                **self._names,
-                UploadId=self._upload_id,
-                MultipartUpload={
-                    "Parts": [
-                        {"PartNumber": number, "ETag": etag, "ChecksumCRC64NVME": crc64nvme}
-                        for number, (etag, crc64nvme) in ((number, self._done[number]) for number in numbers)
-                    ]
-                },
-                ChecksumCRC64NVME=self._crc64nvme,
-                ChecksumType="FULL_OBJECT",
-                MpuObjectSize=self._flight.size_bytes,
-                **self._flight.conditions(),
+            self._flight.answer = complete(
+                self._sender.connection,
+                self._flight,
+                self._upload_id,
+                parts=self._done,
+                crc64nvme=self._crc64nvme,
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != _GONE or not self._is_stored():
                 raise
-            return
-        self._flight.answer = Answer(
-            etag=objects.bare_etag(answer.get("ETag")),
-            version_id=objects.bare_version(answer.get("VersionId")),
-            crc64nvme=objects.whole_crc64nvme(answer.get("ChecksumCRC64NVME"), answer.get("ChecksumType")),
-        )
 
     def _is_stored(self) -> bool:
         """Find out whether the upload is gone because it was completed, and only the answer was lost."""
-        seen = objects.head(self._sender.connection, self._flight.key)
-        if seen is None or seen.crc64nvme != self._crc64nvme or seen.size_bytes != self._flight.size_bytes:
+        connection = self._sender.connection
+        seen = objects.head(connection, self._flight.key)
+        if seen is None or seen.size_bytes != self._flight.size_bytes:
+            return False
+        if (seen.crc64nvme or objects.read_back(connection, seen)) != self._crc64nvme:
             return False
         self._flight.answer = Answer(seen.etag, seen.version_id, seen.crc64nvme)
         return True

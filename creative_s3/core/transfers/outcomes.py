@@ -22,9 +22,11 @@ class Proof(StrEnum):
     CHECKSUM = "checksum"
     """S3 verified and reports the CRC64NVME that we computed."""
     MD5 = "md5"
-    """The ETag is the MD5 of the file."""
+    """The ETag is the MD5 of the file, or of its parts."""
     READ_BACK = "read-back"
     """The object was read back whole and has the file's CRC64NVME."""
+    RECORD = "record"
+    """The file has the CRC64NVME that was proved and recorded for this very object. Downloads only."""
     UNVERIFIABLE = "unverifiable"
     """Only the size was compared: S3 holds no checksum of this object. Downloads only."""
 
@@ -67,6 +69,8 @@ class Download:
             run it, or to run it as another user.
         check: Looks at the file before it gets its name, and raises where it may not have it.
         mtime_ns: The time of writing that it gets before its name, since 1970; None for now.
+        crc64nvme: What the caller has proved this very object to hold, for a server that keeps no checksum;
+            None where that is not known.
     """
 
     key: str
@@ -76,6 +80,7 @@ class Download:
     check: Callable[[Path], None] | None = None
     mode: int | None = None
     mtime_ns: int | None = None
+    crc64nvme: str | None = None
 
 
 @dataclass(slots=True)
@@ -84,7 +89,8 @@ class Outcome:
 
     Attributes:
         request: What was asked.
-        stored: The object as it is now, when that is known.
+        stored: The object as it is now, when that is known. After a proof it has the checksum of the content
+            that was proved, also where the server keeps none.
         error: Why it failed; None after success, which always carries a proof.
         proof: How the content was proved.
         fingerprint: The file's state that was proved, of a download as it got its name: compare it before

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.core.objects import bare_etag
+from creative_s3.core.objects import bare_etag, whole_crc64nvme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,7 +83,7 @@ def stored_parts(connection: Connection, key: str, upload_id: str) -> Iterator[S
                 number=part["PartNumber"],
                 size_bytes=part["Size"],
                 etag=bare_etag(part.get("ETag")),
-                crc64nvme=part.get("ChecksumCRC64NVME"),
+                crc64nvme=whole_crc64nvme(part.get("ChecksumCRC64NVME"), None),
             )
 
 
@@ -144,4 +144,4 @@ def _is_same(part: Part, found: StoredPart, md5_of: Callable[[Part], str]) -> bo
     if found.crc64nvme is not None:
         return found.crc64nvme == part.crc64nvme
     # The ETag of a part under KMS is no MD5 and merely looks like one: then it is unequal, and sent again.
-    return bool(_MD5.fullmatch(found.etag)) and found.etag == md5_of(part)
+    return bool(_MD5.fullmatch(found.etag.lower())) and found.etag.lower() == md5_of(part)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import files, objects
+from creative_s3.core import conditions, files, objects
 from creative_s3.core.dialect import REFUSED_STATUS, status_of
 from creative_s3.core.faults import translate
 from creative_s3.core.models import StoredObject
-from creative_s3.core.transfers import conditions
-from creative_s3.core.transfers.checksums import multipart_etag
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, Flight, part_bytes_of
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
@@ -17,13 +16,15 @@ from creative_s3.core.transfers.tagging import tagging
 from creative_s3.errors import (
     ChecksumMismatchError,
     FileChangedError,
+    ItemError,
     PreconditionFailedError,
     TemporaryError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from creative_s3.core.conditions import Conditions
     from creative_s3.core.transfers.flights import Answer, Engine, Reply
     from creative_s3.core.transfers.jobs import Folders
 
@@ -46,6 +47,8 @@ class UploadJob(Job):
         self._parts: tuple[str, ...] = ()
         self._has_learned = False
         self._own: StoredObject | None = None  # what an earlier try of ours stored and proved
+        self._sent: Mapping[str, str] = {}
+        self._was_met = False  # the condition that the server refused last
 
     @property
     def size_bytes(self) -> int:
@@ -60,7 +63,20 @@ class UploadJob(Job):
     @property
     def prepares_long(self) -> bool:
         """Whether the file is large, or the server has to be asked first."""
-        return self.request.size_bytes > _READ_AT_ONCE_BYTES or self.around.conditions.are_ignored
+        return self.request.size_bytes > _READ_AT_ONCE_BYTES or self._looks_first
+
+    @property
+    def _conditions(self) -> Conditions:
+        return self.around.connection.conditions
+
+    @property
+    def _replaces(self) -> str | None:
+        """The ETag of the object that may be replaced; None where none may."""
+        return self._own.etag if self._own else self.request.if_match
+
+    @property
+    def _looks_first(self) -> bool:
+        return not self._conditions.protects(self._replaces)
 
     def prepare(self) -> Outcome | None:
         """Read the file; its checksum binds the upload to exactly this content."""
@@ -80,25 +96,31 @@ class UploadJob(Job):
             )
         if self._own is not None and self._own.crc64nvme == self._crc64nvme:
             return self._success(self._own, Proof.CHECKSUM)  # only its times had changed
-        return self._look_first() if self.around.conditions.are_ignored else None
+        return self._look_first() if self._looks_first else None
 
     def _look_first(self) -> Outcome | None:
-        """Compare the key with what the plan saw, where the server ignores the condition that would do so."""
+        """Compare the key with what the plan saw, where no condition does so."""
         seen = objects.head(self.around.connection, self.request.key)
-        expected = self._own.etag if self._own else self.request.if_match
-        return None if (seen.etag if seen else None) == expected else self._contested()
+        return None if (seen.etag if seen else None) == self._replaces else self._contested(seen)
 
     def send(self, engine: Engine, done: Callable[[Reply], None]) -> Callable[[], None]:
         """Send the file under the condition that nobody else's object is replaced unseen."""
-        if_match = self._own.etag if self._own else self.request.if_match
+        if self._replaces == "":
+            raise ItemError(
+                "the server tells no ETag of the object, so that it cannot be replaced safely",
+                item=self.request.key,
+                hint="look at it, and delete it if it is not needed: then it is stored anew",
+            )
+        self._sent = self._conditions.sent(self._replaces)
         flight = Flight(
             key=self.request.key,
             path=self.request.path,
             size_bytes=self.request.size_bytes,
             progress=self.meter.add,
             done=done,
-            if_none_match=None if if_match else "*",
-            if_match=if_match,
+            if_none_match=self._sent.get("IfNoneMatch"),
+            if_match=self._sent.get("IfMatch"),
+            replaces=self._replaces,
             body=self._body,
             part_crc64nvmes=self._parts,
         )
@@ -128,39 +150,78 @@ class UploadJob(Job):
                 reply.error, item=self.request.key, endpoint_url=self.around.connection.endpoint_url
             )
             if isinstance(error, PreconditionFailedError):
-                return self._contested()
+                seen = objects.head(self.around.connection, self.request.key)
+                self._see_through(seen, reply.error)
+                return self._contested(seen)
             if isinstance(error, (ChecksumMismatchError, FileChangedError)):
                 self._check_unchanged()  # S3 refused content that is not what was read first: say which
             raise error from reply.error
         seen = objects.head(self.around.connection, self.request.key)
-        if seen is None or reply.answer is None or seen.etag != reply.answer.etag:
-            raise PreconditionFailedError(
-                "another writer replaced the object right after it was stored",
-                item=self.request.key,
-                hint="run the same command again: it plans from what is there now",
-            )
-        self._own = seen
-        proof = self._proof(seen)
+        proof = self._proof(seen) if seen else None
+        is_ours = seen is not None and reply.answer is not None and seen.etag == reply.answer.etag
+        if seen is not None and (proof or is_ours):
+            self._own = replace(seen, crc64nvme=self._crc64nvme if proof else None)
         self._check_unchanged()
-        if proof is None:
+        if seen is None or proof is None:
+            if not is_ours:
+                raise PreconditionFailedError(
+                    "another writer replaced the object right after it was stored",
+                    item=self.request.key,
+                    hint="run the same command again: it plans from what is there now",
+                )
             raise ChecksumMismatchError(
                 "S3 stored other content than was sent",
                 item=self.request.key,
                 hint="run the same command again",
             )
+        self.around.connection.dialect.found_metadata(self.request.metadata, seen.metadata)
         if seen.crc64nvme is None and seen.size_bytes <= conditions.LARGEST_BYTES:
-            told = self._arguments()
-            del told["ChecksumCRC64NVME"]
-            self.around.conditions.learn(self.request.key, self.request.path.read_bytes, told)
+            seen = self._ask(seen)
         return self._success(seen, proof)
+
+    def _ask(self, stored: StoredObject) -> StoredObject:
+        """Find out whether the server honours the condition; return the object as it is after that."""
+        connection, key = self.around.connection, self.request.key
+        told = self._arguments() | {"Bucket": connection.bucket, "Key": key}
+        del told["ChecksumCRC64NVME"]
+
+        def is_unchanged() -> bool:
+            seen = objects.head(connection, key)
+            return seen is not None and seen.etag == stored.etag
+
+        is_stored_again = self._conditions.learn(
+            connection.client,
+            conditions.Purpose.of(self.request.if_match),
+            content=self.request.path.read_bytes,
+            arguments=told,
+            is_unchanged=is_unchanged,
+        )
+        return objects.head(connection, key) or stored if is_stored_again else stored
+
+    def _see_through(self, seen: StoredObject | None, error: BaseException) -> None:
+        """Send again where the server refuses a condition that is met.
+
+        Once, that may also be another writer who has come and gone in between; so it is asked twice.
+        """
+        if status_of(error) != conditions.PRECONDITION_FAILED or self.around.connection.is_aws:
+            return
+        is_met = (seen.etag if seen else None) == self._replaces
+        was_met, self._was_met = self._was_met, is_met
+        if is_met and (not was_met or self._conditions.refuted(self._replaces, self._sent)):
+            raise TemporaryError(
+                "the server refuses a condition that is met; it is sent again", item=self.request.key
+            ) from error
 
     def _learn(self, error: BaseException) -> None:
         """Find out whether the server refuses more than this object; then it is sent in another way."""
         connection = self.around.connection
-        if self._has_learned or connection.is_aws or status_of(error) not in REFUSED_STATUS:
+        if connection.is_aws or status_of(error) not in REFUSED_STATUS:
             return
-        self._has_learned = True
-        if connection.dialect.learn(connection.client, connection.bucket, self.request.key, error):
+        has_learned, self._has_learned = self._has_learned, True
+        if (
+            not has_learned
+            and connection.dialect.learn(connection.client, connection.bucket, self.request.key, error)
+        ) or self._conditions.doubted(self._replaces, self._sent, error):
             raise TemporaryError(
                 "the server refuses what it was sent; it is sent again without that", item=self.request.key
             ) from error
@@ -168,9 +229,8 @@ class UploadJob(Job):
     def abandon(self) -> None:
         """Nothing of ours is left behind: the sender aborts an unfinished multipart upload."""
 
-    def _contested(self) -> Outcome:
+    def _contested(self, seen: StoredObject | None) -> Outcome:
         """Settle a refused condition: the object may be ours after all, when only an answer was lost."""
-        seen = objects.head(self.around.connection, self.request.key)
         if seen is None:
             if self.request.if_match is None:
                 raise TemporaryError(
@@ -207,10 +267,7 @@ class UploadJob(Job):
         return Proof.READ_BACK if objects.read_back(self.around.connection, seen) == self._crc64nvme else None
 
     def _is_md5(self, seen: StoredObject) -> bool:
-        size_bytes = self.request.size_bytes
         try:
-            if self._is_large and seen.etag.count("-"):
-                return seen.etag == multipart_etag(self.request.path, size_bytes, part_bytes_of(size_bytes))
             return objects.same_md5(seen, self.request.path)
         except OSError as error:
             raise translate(error, item=str(self.request.path)) from error
@@ -222,7 +279,7 @@ class UploadJob(Job):
     def _success(self, stored: StoredObject, proof: Proof, *, already_there: bool = False) -> Outcome:
         return Outcome(
             request=self.request,
-            stored=stored,
+            stored=replace(stored, crc64nvme=self._crc64nvme),  # proved, whoever says so
             proof=proof,
             fingerprint=self._before,
             already_there=already_there,
@@ -230,10 +287,9 @@ class UploadJob(Job):
         )
 
     def _warning(self) -> str | None:
-        of_conditions, of_dialect = self.around.conditions.warning, self.around.connection.dialect.warning()
-        return (
-            f"{of_conditions}; {of_dialect}" if of_conditions and of_dialect else of_conditions or of_dialect
-        )
+        connection = self.around.connection
+        warnings = (connection.conditions.warning(self.request.if_match), connection.dialect.warning())
+        return "; ".join(warning for warning in warnings if warning) or None
 
     def _stored(self, answer: Answer) -> StoredObject:
         """Describe the object from what was sent and what S3 answered, which saves a HEAD."""
