@@ -25,6 +25,7 @@ from creative_s3.core import (
     genuine,
     head_refusals,
     own_region,
+    proxies,
     retry_after,
 )
 from creative_s3.core.addresses import check, is_insecure, is_loopback, unusable
@@ -157,6 +158,7 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
         raise translate(error, endpoint_url=config.endpoint_url) from error
     except ValueError as error:  # botocore's word for an endpoint that it cannot parse
         raise unusable(str(error), is_ours=config.endpoint_url is not None) from error
+    proxies.check(connection.client)
     check(
         str(connection.client.meta.endpoint_url),
         session.get_config_variable("ca_bundle"),
@@ -279,7 +281,8 @@ def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa
         BotoCoreError: The AWS configuration cannot be used.
     """
     session = botocore.session.Session()
-    options = Config(signature_version=UNSIGNED, s3=_s3_options(session, endpoint_url))
+    s3, proxy = _s3_options(session, endpoint_url), _proxies(endpoint_url)
+    options = Config(signature_version=UNSIGNED, s3=s3, proxies=proxy)
     client = session.create_client(
         "s3", region_name=config.region, endpoint_url=endpoint_url, config=_hurried(1).merge(options)
     )
@@ -369,9 +372,13 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
         request_checksum_calculation="when_supported",
         response_checksum_validation="when_supported",
         user_agent_extra=f"creative-s3/{__version__}",
-        # A proxy of the environment is for other machines; it could not reach a server on this one.
-        proxies={} if endpoint_url and is_loopback(urlsplit(endpoint_url).hostname or "") else None,
+        proxies=_proxies(endpoint_url),
     )
+
+
+def _proxies(endpoint_url: str | None) -> dict[str, str] | None:
+    # None is what the environment names. That could not reach a server on this machine.
+    return {} if endpoint_url and is_loopback(urlsplit(endpoint_url).hostname or "") else None
 
 
 def _hurried(attempts: int) -> Config:

@@ -82,6 +82,12 @@ NO_ACCELERATION = Row(
 )
 LACKS = Row(UnsupportedError, "the server does not support this request", DOCTOR)
 
+PROXY_CREDENTIALS = Row(
+    SettingsError,
+    "the proxy does not accept the user and password that it was given, or wants some (HTTP 407)",
+    "check HTTPS_PROXY and HTTP_PROXY: http://USER:PASSWORD@HOST:PORT, with %40 for an @",
+)
+
 OF_CODE: Mapping[str, Row] = {
     "NoSuchBucket": NO_BUCKET,
     "NoSuchKey": NO_OBJECT,
@@ -126,6 +132,7 @@ OF_CODE: Mapping[str, Row] = {
     "RequestTimeout": LATE,
     "IncompleteBody": LATE,
     "408": LATE,
+    "407": PROXY_CREDENTIALS,
     "InvalidObjectState": ARCHIVED,
     "PreconditionFailed": FAST,
     "ConditionalRequestConflict": FAST,

@@ -24,6 +24,7 @@ from botocore import exceptions as boto
 from botocore.utils import parse_timestamp
 from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
+from creative_s3.core import proxies
 from creative_s3.core.fault_table import (
     BROKEN,
     CLOCK,
@@ -270,9 +271,7 @@ def _clock_message(fields: Mapping[str, Any], envelope: Mapping[str, Any]) -> st
 def _of_connection(error: boto.BotoCoreError, about: _About) -> CreativeS3Error:
     cause = error.kwargs.get("error")
     if isinstance(error, boto.ProxyConnectionError):
-        return TemporaryError(
-            "the proxy does not answer", item=about.item, hint="check HTTPS_PROXY and NO_PROXY"
-        )
+        return proxies.of_connection(error)
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
         return _unknown_host(about.endpoint_url)
     return _no_answer(about.endpoint_url)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from botocore import UNSIGNED
-from botocore.utils import get_environ_proxies
 
+from creative_s3.core import proxies
 from creative_s3.core.endpoints import is_directory_bucket
 from creative_s3.core.limits import limits
 from creative_s3.core.transfers.classic import ClassicEngine
@@ -58,6 +58,8 @@ def chosen(
         UnsupportedError: CRT was asked for and cannot serve here.
     """
     obstacle = "it cannot limit its bandwidth" if bandwidth else _crt_obstacle(connection)
+    if name == "crt" and not obstacle and proxies.is_any():
+        obstacle = "it would go through the proxy of the environment by itself"
     if name == "crt" and obstacle:
         raise UnsupportedError(
             f"the CRT engine cannot serve here: {obstacle}", item="--engine crt", hint="use --engine auto"
@@ -73,8 +75,7 @@ def is_ordinary(bucket: str) -> bool:
 def _crt_obstacle(connection: Connection) -> str | None:
     """Say why the CRT engine cannot serve, or None when it can."""
     meta = connection.client.meta
-    proxies = meta.config.proxies
-    if get_environ_proxies(meta.endpoint_url) if proxies is None else proxies:
+    if proxies.serves(connection.client):
         return "requests go through a proxy"
     if meta.config.signature_version is UNSIGNED or "v4" not in str(meta.config.signature_version):
         return "it signs with signature version 4 only"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from awscrt.exceptions import AwsCrtError
 from awscrt.s3 import S3RequestType
 
+from creative_s3.core import proxies
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt_client import CrtCredentials, crt_client
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
@@ -46,7 +47,8 @@ class CrtEngine:
 
     Attributes:
         credentials: botocore's.
-        is_understood: Whether the server's HTTP is strict enough; else the classic engine does the rest.
+        is_understood: Whether the server's HTTP is strict enough, and nothing stands between; else the
+            classic engine does the rest.
     """
 
     name = "crt"
@@ -57,7 +59,7 @@ class CrtEngine:
         self._bucket = connection.bucket
         self._tally = tally
         self.credentials = CrtCredentials(connection)
-        self.is_understood = True
+        self.is_understood = not proxies.is_any()
         self._serializer = LeanSerializer(connection)
         self._client = crt_client(connection, self.credentials)
 
