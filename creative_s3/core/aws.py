@@ -376,8 +376,7 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
     )
 
 
-def _proxies(endpoint_url: str | None) -> dict[str, str] | None:
-    # None is what the environment names. That could not reach a server on this machine.
+def _proxies(endpoint_url: str | None) -> dict[str, str] | None:  # None: what the environment names
     return {} if endpoint_url and is_loopback(urlsplit(endpoint_url).hostname or "") else None
 
 

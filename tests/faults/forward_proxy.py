@@ -74,9 +74,17 @@ class ForwardProxy:
                 client, _ = self._listening.accept()
                 threading.Thread(target=self._attend, args=(client,), daemon=True).start()
 
+    def _secured(self, client: socket.socket) -> socket.socket:
+        if self._tls is None:
+            return client
+        try:
+            return self._tls.wrap_socket(client, server_side=True)
+        except OSError:
+            client.close()
+            raise
+
     def _attend(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError), client:
-            secured = self._tls.wrap_socket(client, server_side=True) if self._tls else client
+        with contextlib.suppress(OSError), self._secured(client) as secured:
             head, rest = _head(secured)
             line = head.partition(b"\r\n")[0].decode()
             if self._wanted and f"Basic {self._wanted}" not in _credentials(head):
