@@ -194,14 +194,19 @@ def _tls(authority: trustme.CA, asked: list[str | None]) -> ssl.SSLContext:
 def _listening(
     server: Running, tls: ssl.SSLContext, *, on_443: bool
 ) -> Iterator[tuple[FaultProxy, tuple[str, int]]]:
-    """Listen on port 443 of an address of this machine that is free, or else on any free port."""
+    """Listen on AWS's own port, or else on any free one."""
     with contextlib.ExitStack() as stack:
-        for _ in range(_TRIES if on_443 and may_mount() else 0):
-            host = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
-            with contextlib.suppress(OSError):  # it is taken, or such ports are not for this user
-                proxy = FaultProxy(server.endpoint_url, host=host, port=HTTPS, tls=tls)
-                yield stack.enter_context(proxy), (host, HTTPS)
-                return
-        end = stack.enter_context(FaultProxy(server.endpoint_url, tls=tls))
+        end = _on_443(server, tls, stack) if on_443 and may_mount() else None
+        end = end or stack.enter_context(FaultProxy(server.endpoint_url, tls=tls))
         parts = urlsplit(end.url)
         yield end, (parts.hostname or "", parts.port or 0)
+
+
+def _on_443(server: Running, tls: ssl.SSLContext, stack: contextlib.ExitStack) -> FaultProxy | None:
+    """Listen at an address of this machine that is free; None where such ports are not for this user."""
+    for _ in range(_TRIES):
+        host = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
+        with contextlib.suppress(OSError):
+            proxy = FaultProxy(server.endpoint_url, host=host, port=HTTPS, tls=tls)
+            return stack.enter_context(proxy)
+    return None
