@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
@@ -21,9 +20,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from creative_s3 import env_values
+from creative_s3 import setting_checks
+from creative_s3.dotenv import values as env_values
+from creative_s3.dotenv.misspelt import Misspelt, misspelt
 from creative_s3.errors import SettingsError
-from creative_s3.misspelt import Misspelt, misspelt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -97,57 +97,6 @@ _NOUNS: Mapping[str, str] = {"storage_class": "a storage class", "log_level": "a
 _LONGEST_WORD_SHOWN = 20
 
 
-def _bucket_name(value: str) -> str:
-    """Check the general rules for bucket names (S3 User Guide, "General purpose bucket naming rules")."""
-    ascii_name = all(character in "abcdefghijklmnopqrstuvwxyz0123456789.-" for character in value)
-    if not 3 <= len(value) <= 63:  # noqa: PLR2004 - the rule's own numbers
-        raise ValueError("must have 3 to 63 characters")
-    if not ascii_name:
-        raise ValueError("has characters that a bucket name cannot have")
-    if not (value[0].isalnum() and value[-1].isalnum()) or ".." in value:
-        raise ValueError("must begin and end with a letter or digit and have no two dots in a row")
-    return value
-
-
-def _endpoint_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        raise ValueError("is not an http or https address") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("is not an http or https address")
-    if parts.username or parts.password:
-        raise ValueError("must not contain credentials")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError("must have no path")
-    try:
-        _ = parts.port
-    except ValueError:
-        raise ValueError("has a port that is no number from 0 to 65535") from None
-    return value.rstrip("/")
-
-
-def _prefix(value: str) -> str:
-    stripped = value.strip("/")
-    if any(part in {"", ".", ".."} for part in stripped.split("/")) and stripped:
-        raise ValueError("has an empty, '.' or '..' part")
-    if len(stripped.encode()) > 400:  # noqa: PLR2004 - leaves room for the longest layout within 1,024 bytes
-        raise ValueError("is longer than 400 bytes")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in stripped):  # noqa: PLR2004 - ASCII controls
-        raise ValueError("has control characters")
-    return stripped
-
-
-def _region(value: str) -> str:
-    if not all(character.isascii() and (character.isalnum() or character == "-") for character in value):
-        raise ValueError("is not a region name")
-    return value
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
 class _AwsRegionSource(EnvSettingsSource):
     """The region from AWS's own environment variables, when none of ours names one."""
 
@@ -157,7 +106,7 @@ class _AwsRegionSource(EnvSettingsSource):
 
 
 class _EnvFileSource(PydanticBaseSettingsSource):
-    """The env file, read by `env_values`."""
+    """The env file, read by `dotenv.values`."""
 
     def __call__(self) -> dict[str, Any]:
         _, read = _the_env_file()
@@ -202,8 +151,8 @@ class S3Config(BaseSettings):
         validate_default=False,
     )
 
-    bucket_name: Annotated[str, AfterValidator(_bucket_name)] | None = None
-    region: Annotated[str, AfterValidator(_region)] = DEFAULT_REGION
+    bucket_name: Annotated[str, AfterValidator(setting_checks.bucket_name)] | None = None
+    region: Annotated[str, AfterValidator(setting_checks.region)] = DEFAULT_REGION
     storage_class: Annotated[
         Literal[
             "STANDARD",
@@ -215,10 +164,10 @@ class S3Config(BaseSettings):
             "DEEP_ARCHIVE",
             "REDUCED_REDUNDANCY",
         ],
-        BeforeValidator(_upper),
+        BeforeValidator(setting_checks.upper),
     ] = "STANDARD"
-    prefix: Annotated[str, AfterValidator(_prefix)] = "creative-assets"
-    endpoint_url: Annotated[str, AfterValidator(_endpoint_url)] | None = None
+    prefix: Annotated[str, AfterValidator(setting_checks.prefix)] = "creative-assets"
+    endpoint_url: Annotated[str, AfterValidator(setting_checks.endpoint_url)] | None = None
     kms_key_id: str | None = None
     max_parallel_uploads: Annotated[int, Field(ge=1, le=256)] = 10
     enable_versioning: bool = True
@@ -228,7 +177,7 @@ class S3Config(BaseSettings):
         default=None, validation_alias="cloudfront_distribution_id"
     )
     log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(setting_checks.upper)
     ] = Field(default="INFO", validation_alias="log_level")
     cache_dir: Path = Field(default=Path("cache"), validation_alias="cache_dir")
 

@@ -1,6 +1,6 @@
 """The ``.env`` file: putting settings in it, and keeping every other line byte for byte.
 
-Reading is `env_values`'s. The file is replaced whole or not at all, and only its owner can read it.
+Reading is `dotenv.values`'s. The file is replaced whole or not at all, and only its owner can read it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from creative_s3.core.files import write_private
-from creative_s3.env_bytes import decoded, lines_of, read_bytes
-from creative_s3.env_text import assignments
+from creative_s3.dotenv.lines import assignments
+from creative_s3.dotenv.reading import decoded, lines_of, read_bytes
 from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from dotenv import dotenv_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creative_s3 import env_bytes, env_values
 from creative_s3.core import env_file
+from creative_s3.dotenv import reading, values
 from creative_s3.errors import SettingsError
 from creative_s3.settings import S3Config
 
@@ -84,7 +84,7 @@ def test_what_is_read_is_what_python_dotenv_and_bash_read(
 def _read(text: str) -> str | None:
     Path(".env").write_text(text, encoding="utf-8")
     try:
-        return env_values.read(Path(".env"), {"S3_PREFIX"}, {}).settings["S3_PREFIX"].text
+        return values.read(Path(".env"), {"S3_PREFIX"}, {}).settings["S3_PREFIX"].text
     except SettingsError:
         return None
 
@@ -176,7 +176,7 @@ def test_what_is_not_certain_is_refused_with_file_line_and_setting(text: str, li
         (b"A=1\nS3_PREFIX=a\0b\n", "line 2 has a NUL"),
         ("A=1\nS3_PREFIX=\u00e9\n".encode("latin-1"), "not UTF-8 text, in line 2"),
         (b"A=1\rS3_PREFIX=a\n", "carriage return within line 1"),
-        (b"#" * (env_bytes.LARGEST_BYTES + 1), "no env file"),
+        (b"#" * (reading.LARGEST_BYTES + 1), "no env file"),
     ],
 )
 def test_what_is_no_text_is_refused(content: bytes, part: str) -> None:
@@ -245,7 +245,7 @@ def test_a_pipe_is_read_once_for_all_and_cannot_be_edited() -> None:
 
 
 def test_a_pipe_to_which_no_program_writes_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(env_bytes, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(reading, "PATIENCE_S", 0.1)
     os.mkfifo(".env")
     with pytest.raises(SettingsError, match="no program wrote"):
         S3Config.from_env()

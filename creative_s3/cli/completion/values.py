@@ -172,7 +172,7 @@ def _in_env_file(variable: str) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     if any(character in line for line in lines for character in "\\$\"'`~"):
-        from creative_s3 import env_values
+        from creative_s3.dotenv import values as env_values
         from creative_s3.errors import SettingsError
 
         try:

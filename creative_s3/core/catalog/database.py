@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
-from creative_s3.core.limits import can_open_files, no_file
 from creative_s3.core.own_files import check_own
 from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError
 
@@ -215,8 +214,11 @@ def explained(error: sqlite3.Error, path: Path) -> CreativeS3Error:
     if code == sqlite3.SQLITE_FULL or detailed == sqlite3.SQLITE_IOERR_WRITE:
         hint = f"free some space for {path.parent}, then run the same command again"
         return TemporaryError("the disk with the catalog is full", item=item, hint=hint)
-    if code in _UNREACHABLE and not can_open_files():
-        return no_file()
+    if code in _UNREACHABLE:
+        from creative_s3.core.limits import can_open_files, no_file  # noqa: PLC0415 - completion opens catalogs
+
+        if not can_open_files():
+            return no_file()
     if code in _UNREACHABLE:
         return _unreachable(str(error), path)
     rebuild = shlex.join(["creative-s3", "catalog", "rebuild", "--cache-dir", str(path.parent.parent)])

@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.env_bytes import LARGEST_BYTES, decoded, read_bytes
-from creative_s3.env_text import BLANK, assignments, refused
+from creative_s3.dotenv.lines import BLANK, assignments, refused
+from creative_s3.dotenv.reading import LARGEST_BYTES, decoded, read_bytes
 from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
-    from creative_s3.env_text import Assignment
+    from creative_s3.dotenv.lines import Assignment
 
 _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}$`\\\"']*))?\}")
 _EXPANDED = re.compile(r"\$(?=[A-Za-z0-9_{(*@#?$!'\"\0-])|`")

@@ -2,8 +2,8 @@
 
 An env file is read by several programs: python-dotenv, ``docker --env-file``, compose, and shells that
 source it. What they agree on is read. What they read differently is refused with its line: a setting that
-means one bucket here and another one there is worse than none. `env_values` says what a value is, `env_bytes`
-reads the file, and `core.env_file` writes it.
+means one bucket here and another one there is worse than none. `dotenv.values` says what a value is,
+`dotenv.reading` reads the file, and `core.env_file` writes it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.env_bytes import lines_of
+from creative_s3.dotenv.reading import lines_of
 from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -89,6 +89,10 @@ def _assignment(path: Path, lines: list[str], at: int, ours: Collection[str]) ->
             raise refused(path, at + 1, mentioned, "is not set by this line", hint=f"write {mentioned}=VALUE")
         return None
     name, rest = match["name"], line[match.end() :]
+    if match["gap"] and rest and match[0].lstrip().startswith("export"):
+        raise refused(
+            path, at + 1, name, "is empty to a shell: a blank follows its '='", hint="leave the blank out"
+        )
     if rest[:1] in {"'", '"'}:
         return _quoted(path, lines, at, match, ours)
     raw = "" if match["gap"] and rest.startswith("#") else re.sub(rf"{BLANK}+#.*", "", rest)

@@ -1,0 +1,60 @@
+"""What values of settings have to be: each check returns the value as it is kept, or says what is wrong."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+
+def bucket_name(value: str) -> str:
+    """Check the general rules for bucket names (S3 User Guide, "General purpose bucket naming rules")."""
+    ascii_name = all(character in "abcdefghijklmnopqrstuvwxyz0123456789.-" for character in value)
+    if not 3 <= len(value) <= 63:  # noqa: PLR2004 - the rule's own numbers
+        raise ValueError("must have 3 to 63 characters")
+    if not ascii_name:
+        raise ValueError("has characters that a bucket name cannot have")
+    if not (value[0].isalnum() and value[-1].isalnum()) or ".." in value:
+        raise ValueError("must begin and end with a letter or digit and have no two dots in a row")
+    return value
+
+
+def endpoint_url(value: str) -> str:
+    """Check an address of a server: scheme and host, a port if wanted, and nothing else."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("is not an http or https address") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not an http or https address")
+    if parts.username or parts.password:
+        raise ValueError("must not contain credentials")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("must have no path")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has a port that is no number from 0 to 65535") from None
+    return value.rstrip("/")
+
+
+def prefix(value: str) -> str:
+    """Check what all keys begin with, and take the slashes at its ends off."""
+    stripped = value.strip("/")
+    if any(part in {"", ".", ".."} for part in stripped.split("/")) and stripped:
+        raise ValueError("has an empty, '.' or '..' part")
+    if len(stripped.encode()) > 400:  # noqa: PLR2004 - leaves room for the longest layout within 1,024 bytes
+        raise ValueError("is longer than 400 bytes")
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in stripped):  # noqa: PLR2004 - ASCII controls
+        raise ValueError("has control characters")
+    return stripped
+
+
+def region(value: str) -> str:
+    """Check that a region's name has only the characters that such names have."""
+    if not all(character.isascii() and (character.isalnum() or character == "-") for character in value):
+        raise ValueError("is not a region name")
+    return value
+
+
+def upper(value: object) -> object:
+    """Return text in capitals, as S3's own words and log levels are written."""
+    return value.upper() if isinstance(value, str) else value
