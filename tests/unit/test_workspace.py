@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from creative_s3.core.files import partial_path
-from creative_s3.core.workspace import PRIVATE_DIRECTORY, FileState, Signature, Workspace
+from creative_s3.core.own_files import PRIVATE_DIRECTORY
+from creative_s3.core.workspace import FileState, Signature, Workspace
 
 CACHE = "cache"
 
