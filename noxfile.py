@@ -63,6 +63,26 @@ def long(session: nox.Session) -> None:
 
 
 @nox.session
+def servers(session: nox.Session) -> None:
+    """Try the program on every other S3 server that can be had here, and write docs/servers.md of it."""
+    session.install("--editable", ".", *_group("test"))
+    there = _servers(session)
+    with tempfile.TemporaryDirectory() as found:
+        session.run(
+            "pytest",
+            "--numprocesses=2",
+            "--dist=loadgroup",
+            "--timeout=600",
+            "tests/servers/test_starting.py",
+            "tests/servers/test_conformance.py",
+            *session.posargs,
+            env={**SURROUNDINGS, **there, "TEST_SERVERS_RUN": "all", "TEST_SERVERS_FOUND": found},
+            success_codes=[0, 1],
+        )
+        session.run("python", "-m", "tests.servers.matrix", found, "docs/servers.md")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the style, the format and who imports whom."""
     session.install(*_group("lint"))

@@ -209,3 +209,25 @@ def test_a_bucket_is_made_where_there_are_no_versions(make_site: MakeSite) -> No
     assert "versioning" in {row["part"] for row in made.data["left_out"]}
     asked_for = site("bucket", "apply", "--only", "versioning", "--yes", "--json", S3_BUCKET_NAME=name)
     assert asked_for.code == 4, asked_for.out
+
+
+def test_small_files_arrive_where_there_are_no_uploads_in_parts(make_site: MakeSite) -> None:
+    def knows_no_parts(asked: odd.Asked, pass_on: odd.PassOn) -> odd.Said:
+        if asked.method == "POST" and "uploads" in asked.query:
+            return odd.refused(501, "NotImplemented")
+        return pass_on(asked)
+
+    site = make_site(knows_no_parts)
+
+    done = upload(site)
+
+    assert done.code == 3, done.out
+    assert "this file goes in parts" in done.out
+    objects = site.objects()
+    missing = {
+        path.name
+        for path in (site.cwd / "cache").rglob("*")
+        if path.is_file() and ".creative-s3" not in path.parts and path.read_bytes() not in objects.values()
+    }
+    assert "large.bin" in missing
+    assert missing <= {"large.bin", "index.json", "not_indexed.jpg"}

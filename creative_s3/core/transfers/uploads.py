@@ -19,6 +19,7 @@ from creative_s3.errors import (
     ItemError,
     PreconditionFailedError,
     TemporaryError,
+    UnsupportedError,
 )
 
 if TYPE_CHECKING:
@@ -155,6 +156,10 @@ class UploadJob(Job):
                 return self._contested(seen)
             if isinstance(error, (ChecksumMismatchError, FileChangedError)):
                 self._check_unchanged()  # S3 refused content that is not what was read first: say which
+            if self._is_large and isinstance(error, UnsupportedError):
+                raise ItemError(  # smaller files go in one request, and arrive
+                    f"this file goes in parts, and {error.message}", item=self.request.key, hint=error.hint
+                ) from reply.error
             raise error from reply.error
         seen = objects.head(self.around.connection, self.request.key)
         proof = self._proof(seen) if seen else None
