@@ -66,7 +66,7 @@ class Standing(StrEnum):
     """It is refused also where it is met."""
 
 
-_UNPROTECTED = frozenset({Standing.IGNORED, Standing.REFUSED})
+UNPROTECTED = frozenset({Standing.IGNORED, Standing.REFUSED})
 _REFUSALS = {Purpose.CREATE: Refusal.CONDITIONS, Purpose.REPLACE: Refusal.REPLACING}
 _OBJECTS = {Purpose.CREATE: "new objects", Purpose.REPLACE: "objects that are replaced"}
 
@@ -110,7 +110,7 @@ class Conditions:
 
     def protects(self, if_match: str | None) -> bool:
         """Tell whether a condition is not known to be useless: else look right before writing."""
-        return self.standing(Purpose.of(if_match)) not in _UNPROTECTED
+        return self.standing(Purpose.of(if_match)) not in UNPROTECTED
 
     def sent(self, if_match: str | None) -> dict[str, str]:
         """Return the condition of a write as boto3's parameter; empty where the server takes none.
@@ -167,7 +167,7 @@ class Conditions:
         """Say what a report must say of a write; None for nothing."""
         purpose = Purpose.of(if_match)
         standing = self.standing(purpose)
-        if standing in _UNPROTECTED:
+        if standing in UNPROTECTED:
             what = "ignores" if standing is Standing.IGNORED else "refuses"
             return _UNGUARDED.format(what=what, which=_OBJECTS[purpose])
         if self._are_refused_with_parts:

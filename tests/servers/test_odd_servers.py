@@ -130,9 +130,11 @@ def test_what_a_server_does_with_conditions_is_told_and_remembered(make_site: Ma
         done = upload(site)
         assert done.code == 0
         (said,) = [one for one in done.envelope["warnings"] if "conditions" in one]
-        assert said.startswith(
-            "this server refuses conditions on objects that are replaced: each key is looked"
-        )
+        assert said.startswith("this server refuses conditions on objects that are replaced: each key")
+    checks = site("doctor", "--json").data["checks"]
+    (check,) = (one for one in checks if one["name"] == "conditional writes")
+    assert check["status"] == "warning"
+    assert "to create: honoured; to replace: refused" in check["detail"]
 
 
 def test_equal_bytes_under_the_wanted_key_are_the_asset_where_metadata_is_lost(make_site: MakeSite) -> None:

@@ -18,6 +18,7 @@ from creative_s3.core.bucket.uploads import parts_size
 from creative_s3.core.bucket.wanted import same_key
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
 from creative_s3.core.checks.connection import seaweedfs_version
+from creative_s3.core.conditions import UNPROTECTED, Purpose
 from creative_s3.errors import (
     AccessDeniedError,
     BucketNotFoundError,
@@ -112,7 +113,7 @@ def _write(visit: Visit) -> tuple[Check, ...]:
     """PUT on a condition that no object can meet; somebody who may not write gets 403 before that."""
     if not _honours_conditions(visit):
         reason = f"not known whether this server honours conditions, so nothing was sent; {_LATER}"
-        return tuple(topic.not_tried(reason) for topic in (WRITE, TAGS, CONDITIONS))
+        return WRITE.not_tried(reason), TAGS.not_tried(reason), _learned(visit, reason)
     key = _free_key(visit)
     arguments: dict[str, Any] = {"Key": key, "Body": b"", "IfMatch": _IMPOSSIBLE_ETAG}
     arguments["StorageClass"] = visit.config.storage_class
@@ -145,6 +146,20 @@ def _tags(visit: Visit, error: CreativeS3Error | None) -> Check:
 def _is_refusal(error: CreativeS3Error) -> bool:
     """Tell whether the condition was what stopped a PUT (AWS: "PutObject", 404 and 412)."""
     return isinstance(error, (PreconditionFailedError, ObjectNotFoundError))
+
+
+def _learned(visit: Visit, reason: str) -> Check:
+    """Tell what uploads have learned of the server's conditions; `reason` says why nothing was tried now."""
+    connection = visit.connection
+    known = {one: connection.conditions.standing(one) for one in Purpose} if connection else {}
+    if not any(known.values()):
+        return CONDITIONS.not_tried(reason)
+    words = "; ".join(f"to {one}: {standing or 'not known yet'}" for one, standing in known.items())
+    if UNPROTECTED.isdisjoint(known.values()):
+        return CONDITIONS.ok(f"as uploads have learned, {words}")
+    return CONDITIONS.warning(
+        f"as uploads have learned, {words}; each key is looked at right before it is written"
+    )
 
 
 def _honours_conditions(visit: Visit) -> bool:
