@@ -139,7 +139,7 @@ def _group(name: str) -> list[str]:
 
 def _servers(session: nox.Session, *names: str) -> dict[str, str]:
     """Install other S3 servers, each beside our own packages; return what tells the tests where they are."""
-    home = str(Path(session.cache_dir) / "servers")
+    home = str(Path(session.cache_dir).absolute() / "servers")
     session.run("python", "-m", "tests.servers.install", home, *names)
     return {"TEST_SERVERS": home}
 
