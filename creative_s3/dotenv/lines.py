@@ -89,10 +89,12 @@ def _assignment(path: Path, lines: list[str], at: int, ours: Collection[str]) ->
             raise refused(path, at + 1, mentioned, "is not set by this line", hint=f"write {mentioned}=VALUE")
         return None
     name, rest = match["name"], line[match.end() :]
-    if match["gap"] and rest and match[0].lstrip().startswith("export"):
-        raise refused(
-            path, at + 1, name, "is empty to a shell: a blank follows its '='", hint="leave the blank out"
-        )
+    is_exported = match[0].lstrip().startswith(("export ", "export\t"))
+    is_close = match[0].rstrip(" \t").removesuffix("=")[-1:] not in {" ", "\t"}
+    is_read = name.upper() in ours and rest[:1] not in {"", "#"}
+    if match["gap"] and is_read and (is_exported or is_close):
+        problem = "is empty to a shell, for a blank follows its '='"
+        raise refused(path, at + 1, name, problem, hint="leave the blank out")
     if rest[:1] in {"'", '"'}:
         return _quoted(path, lines, at, match, ours)
     raw = "" if match["gap"] and rest.startswith("#") else re.sub(rf"{BLANK}+#.*", "", rest)

@@ -259,3 +259,8 @@ def test_edits_follow_what_is_read() -> None:
         b"\xef\xbb\xbfS3_PREFIX=x\ns3_prefix=\"it's\"\nKEY='\nS3 a\n'\nNOTE=\xe2\x80\xa8z\n"
     )
     assert S3Config.from_env().prefix == "it's"
+
+
+def test_a_blank_after_the_sign_of_another_programs_setting_is_its_own_business() -> None:
+    assert prefix("DATABASE_URL= postgres\nS3_PREFIX = mine # where\nexport S3_REGION=\n") == "mine"
+    assert "line 1: S3_PREFIX is empty to a shell" in told("S3_PREFIX= mine\n")
