@@ -21,8 +21,8 @@ _HEAD = """\
 What `nox -s servers` found: the real program on each of these servers, with a pipeline's workspace, an empty
 file, one with a name in Unicode and one of 20 MiB in parts. That session writes this page, never a hand.
 
-**ok**: done and verified. **told**: done, and the report says what the number stands for below. **not here**:
-the server could not be installed or started where the tests ran.
+**ok**: done and verified. **told**: done, and the report says what the number stands for below. **not tried**:
+for the reason below; a server may not have been installed where the tests ran.
 
 """
 
@@ -63,7 +63,7 @@ def _in_order(cells: Mapping[tuple[str, str], Found]) -> list[str]:
         (Path(__file__).parent / name).read_text(encoding="utf-8")
         for name in ("test_starting.py", "test_conformance.py")
     )
-    return sorted({operation for operation, _ in cells}, key=lambda one: text.find(f'"{one}"'))
+    return sorted({operation for operation, _ in cells}, key=lambda one: text.find(f'operation("{one}")'))
 
 
 def _cell(one: Found | None, notes: dict[str, int]) -> str:
@@ -73,7 +73,7 @@ def _cell(one: Found | None, notes: dict[str, int]) -> str:
         return "**fails**"
     texts = [one["reason"]] if one["outcome"] == "skipped" else _sentences(one["told"])
     numbers = [str(notes.setdefault(text, len(notes) + 1)) for text in dict.fromkeys(texts)]
-    word = "not here" if one["outcome"] == "skipped" else "told" if numbers else "ok"
+    word = "not tried" if one["outcome"] == "skipped" else "told" if numbers else "ok"
     return f"{word} {', '.join(numbers)}".strip()
 
 

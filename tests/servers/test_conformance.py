@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.servers.site import EMPTY, LARGE, LARGE_BYTES, UNICODE, Site
 from tests.waiting import wait_until
@@ -95,6 +96,24 @@ def test_what_was_edited_is_replaced_and_published(uploaded: Site, told: Told) -
     assert uploaded("migrate", "validate", "--deep", "--json").code == 0
 
 
+@pytest.mark.operation("replace in a versioned bucket")
+def test_what_was_edited_becomes_a_new_version(site: Site, told: Told) -> None:
+    try:
+        site.client.put_bucket_versioning(Bucket=site.bucket, VersioningConfiguration={"Status": "Enabled"})
+    except ClientError as error:
+        pytest.skip(f"no versions on this server ({error.response['Error']['Code']})")
+    assert site("migrate", "upload", "--yes", "--json").code == 0
+    site.path_of(UNICODE).write_bytes(b"melted")
+
+    done = told(site("migrate", "upload", "--yes", "--json"))
+
+    assert (done.code, done.data["uploaded"]) == (0, 1), done.out
+    key = site.key_of(UNICODE)
+    assert site.client.get_object(Bucket=site.bucket, Key=key)["Body"].read() == b"melted"
+    versions = site.client.list_object_versions(Bucket=site.bucket, Prefix=key)["Versions"]
+    assert len(versions) == 2
+
+
 @pytest.mark.operation("publish the index again")
 def test_the_published_index_is_replaced(uploaded: Site, told: Told) -> None:
     path = uploaded.cwd / "cache" / "index.json"
@@ -147,12 +166,14 @@ def test_validation_proves_every_file(uploaded: Site, told: Told) -> None:
 
 
 @pytest.mark.operation("list, show, url")
-def test_what_is_there_is_shown(uploaded: Site, told: Told) -> None:
+def test_what_is_there_is_shown(uploaded: Site, told: Told, record_property: Note) -> None:
     listed = told(uploaded("assets", "list", "--max-results", "0", "--json"))
     shown = told(uploaded("assets", "show", LARGE, "--json"))
     address = told(uploaded("assets", "url", UNICODE, "--json"))
 
     assert (listed.code, shown.code, address.code) == (0, 0, 0), listed.out + shown.out + address.out
+    if problem := shown.data["tags_problem"]:
+        record_property("told", f"tags cannot be read: {problem}")
     assert uploaded.key_of(LARGE) in listed.out
     assert uploaded.bucket in address.out
 
