@@ -21,8 +21,8 @@ _HEAD = """\
 What `nox -s servers` found: the real program on each of these servers, with a pipeline's workspace, an empty
 file, one with a name in Unicode and one of 20 MiB in parts. That session writes this page, never a hand.
 
-**ok**: done and verified. **told**: done, and the report says what the number stands for below. **not tried**:
-for the reason below; a server may not have been installed where the tests ran.
+**ok**: done and verified. **told**: done, and the report says what the number stands for below.
+**not tried**: for the reason below; a server may not have been installed where the tests ran.
 
 """
 
