@@ -5,9 +5,13 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from creative_s3.errors import SettingsError
+
+if TYPE_CHECKING:
+    import botocore.session
 
 
 def unusable(problem: str, *, is_ours: bool) -> SettingsError:
@@ -55,6 +59,20 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def check_profile(session: botocore.session.Session) -> None:
+    """Return when what the AWS profile says of addressing can be read.
+
+    Raises:
+        SettingsError: It cannot.
+    """
+    if not isinstance(session.get_scoped_config().get("s3", {}), dict):
+        raise SettingsError(
+            "the setting s3 of the AWS profile has a value, and should have settings below it",
+            item="s3",
+            hint="write `s3 =`, and below it indented lines such as `addressing_style = path`",
+        )
 
 
 def _check_certificates(path: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
@@ -21,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from creative_s3.core import (
     answers,
     botocore_bounds,
+    certificates,
     credentials,
     genuine,
     head_refusals,
@@ -28,7 +28,7 @@ from creative_s3.core import (
     proxies,
     retry_after,
 )
-from creative_s3.core.addresses import check, is_insecure, is_loopback, unusable
+from creative_s3.core.addresses import check, check_profile, is_insecure, unusable
 from creative_s3.core.conditions import Conditions
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
@@ -148,7 +148,8 @@ def connect(config: S3Config, *, insecure_endpoint: bool = False) -> Connection:
     config, narrowed = fitting(config)
     try:
         credentials.fetch(session)
-        _check_profile(session)
+        check_profile(session)
+        certificates.as_file(session)
         clients = boto3.Session(botocore_session=session)
         connection = _connect(session, clients, config, endpoint_url=config.endpoint_url)
         if config.endpoint_url is None and not is_aws(connection.client.meta.endpoint_url):
@@ -281,8 +282,12 @@ def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa
         BotoCoreError: The AWS configuration cannot be used.
     """
     session = botocore.session.Session()
-    s3, proxy = _s3_options(session, endpoint_url), _proxies(endpoint_url)
-    options = Config(signature_version=UNSIGNED, s3=s3, proxies=proxy)
+    certificates.as_file(session)
+    options = Config(
+        signature_version=UNSIGNED,
+        s3=_s3_options(session, endpoint_url),
+        proxies=proxies.for_endpoint(endpoint_url),
+    )
     client = session.create_client(
         "s3", region_name=config.region, endpoint_url=endpoint_url, config=_hurried(1).merge(options)
     )
@@ -333,15 +338,6 @@ def _connect(
     return connection
 
 
-def _check_profile(session: botocore.session.Session) -> None:
-    if not isinstance(session.get_scoped_config().get("s3", {}), dict):
-        raise SettingsError(
-            "the setting s3 of the AWS profile has a value, and should have settings below it",
-            item="s3",
-            hint="write `s3 =`, and below it indented lines such as `addressing_style = path`",
-        )
-
-
 def _another_client(connection: Connection, changes: Config) -> Any:  # noqa: ANN401 - boto3's clients have no common type
     options = connection.client_options | {"config": connection.client_options["config"].merge(changes)}
     client = connection.session.create_client("s3", **options)
@@ -372,12 +368,8 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
         request_checksum_calculation="when_supported",
         response_checksum_validation="when_supported",
         user_agent_extra=f"creative-s3/{__version__}",
-        proxies=_proxies(endpoint_url),
+        proxies=proxies.for_endpoint(endpoint_url),
     )
-
-
-def _proxies(endpoint_url: str | None) -> dict[str, str] | None:  # None: what the environment names
-    return {} if endpoint_url and is_loopback(urlsplit(endpoint_url).hostname or "") else None
 
 
 def _hurried(attempts: int) -> Config:

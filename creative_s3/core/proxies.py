@@ -13,6 +13,7 @@ from urllib.request import getproxies
 
 from botocore.utils import get_environ_proxies
 
+from creative_s3.core.addresses import is_loopback
 from creative_s3.core.fault_table import PROXY_CREDENTIALS
 from creative_s3.errors import CreativeS3Error, SettingsError, TemporaryError
 
@@ -29,6 +30,11 @@ def serves(client: Any) -> bool:  # noqa: ANN401 - boto3's clients have no commo
     """Tell whether a client's requests go through a proxy."""
     given = client.meta.config.proxies
     return bool(get_environ_proxies(client.meta.endpoint_url) if given is None else given)
+
+
+def for_endpoint(endpoint_url: str | None) -> dict[str, str] | None:
+    """Return no proxies for a server on this machine, which they could not reach; None for what is named."""
+    return {} if endpoint_url and is_loopback(urlsplit(endpoint_url).hostname or "") else None
 
 
 def is_any() -> bool:

@@ -64,6 +64,12 @@ class Line:
         """End it properly, after everything was sent."""
         self.writer.close()
 
+    def cut(self) -> None:
+        """End it as a program does that is killed: what was sent arrives, and TLS says nothing."""
+        known: socket.socket | None = self.writer.get_extra_info("socket")
+        if known is not None:
+            known.shutdown(socket.SHUT_RDWR)
+
     def reset(self) -> None:
         """End it at once; the other side sees a reset."""
         known: socket.socket | None = self.writer.get_extra_info("socket")
@@ -163,11 +169,15 @@ class Passage:
             async for piece, is_content in pieces:
                 content += piece if is_content else b""
         self._record.strike()
+        client.writer.transport.set_write_buffer_limits(high=0)  # what was written has left
         for told in fault.tell(Reply(head, bytes(content))):
             await client.write(told)
             if fault.pause_s:
                 await asyncio.sleep(fault.pause_s)
         self.status = status_of(head)
+        if fault.rudely:
+            client.cut()
+            raise ResetNowError
         if fault.hangs_up:
             raise EndNowError
 

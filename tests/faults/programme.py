@@ -128,11 +128,13 @@ class Retell:
         tell: Returns them, piece by piece.
         pause_s: How long to wait after each piece.
         hangs_up: Whether the connection ends with it.
+        rudely: Whether it ends without a word of TLS's.
     """
 
     tell: Callable[[Reply], Iterable[bytes]]
     pause_s: float = 0.0
     hangs_up: bool = False
+    rudely: bool = False
 
 
 Fault = Answer | Reset | LoseAnswer | Truncate | Flip | Hold | Slow | Retell
