@@ -68,7 +68,10 @@ class FakeBucket:
     objects: dict[str, StoredObject] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     connection: Any = field(
-        default_factory=lambda: SimpleNamespace(config=SimpleNamespace(kms_key_id=None)), repr=False
+        default_factory=lambda: SimpleNamespace(
+            config=SimpleNamespace(kms_key_id=None), dialect=SimpleNamespace(drops_metadata=False)
+        ),
+        repr=False,
     )
 
     def pages(self, prefix: str) -> Iterator[Page]:
