@@ -124,7 +124,10 @@ class _Reading:
     def getresponse(self) -> http.client.HTTPResponse:
         counting, bounds = getattr(self, "sock", None), _now.bounds
         if isinstance(counting, _Counting):
-            counting.expect(bounds.window_s, _MOST_HEAD_BYTES)
+            # The socket still has the time-out of connecting; urllib3 sets the one of reading in here.
+            silent_s = getattr(self, "timeout", None)
+            window_s = silent_s if isinstance(silent_s, (int, float)) else None
+            counting.expect(bounds.window_s or window_s, _MOST_HEAD_BYTES)
         answer: http.client.HTTPResponse = super().getresponse()  # type: ignore[misc]  # the other base's
         if isinstance(counting, _Counting):
             counting.allow(bounds.most_bytes)
