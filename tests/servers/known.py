@@ -10,6 +10,7 @@ from tests.servers.moto_server import MOTO, MOTO_WITHOUT_CRT
 from tests.servers.nanio import NANIO
 from tests.servers.rclone import RCLONE
 from tests.servers.s3rver import S3RVER
+from tests.servers.seaweedfs import SEAWEEDFS
 from tests.servers.swift import SWIFT
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from tests.servers.server import Server
 
 SERVERS: Mapping[str, Server] = {
-    server.name: server for server in (MOTO, MOTO_WITHOUT_CRT, RCLONE, LOCALSTACK, S3RVER, NANIO, CEPH, SWIFT)
+    server.name: server
+    for server in (SEAWEEDFS, MOTO, MOTO_WITHOUT_CRT, RCLONE, LOCALSTACK, S3RVER, NANIO, CEPH, SWIFT)
 }
 EVERY_DAY = (MOTO.name, MOTO_WITHOUT_CRT.name, RCLONE.name)
-"""Those that the tests' own requirements bring."""
+"""Those that the tests' own requirements bring, but for SeaweedFS, on which all other tests run."""
