@@ -109,6 +109,7 @@ def console(*, stderr: bool, no_color: bool) -> SafeConsole:
         color_system=None if plain else "auto",
         highlight=False,
         emoji=False,
+        markup=False,  # names and keys may have brackets; what has a style is a Text
         soft_wrap=False,
         legacy_windows=False,
         # Outside a terminal rich assumes 80 columns and would cut what a script reads.

@@ -154,3 +154,13 @@ def test_the_library_records_what_it_wrote_and_not_what_is_there_later(
         assert manager.get_asset_path("a") == path
     plan = cache.migration().create_migration_plan()
     assert [one.asset.cache_key for one in plan.operations if one.reason is Reason.CHANGED] == ["a"]
+
+
+def test_what_came_back_verified_is_proved(cache: ACache) -> None:
+    cache.add("a")
+    cache.upload()
+    cache.demote()
+    with cache.opened() as catalog, catalog.database.transaction() as database:
+        database.execute("DELETE FROM object")
+    promote(cache, "a")
+    assert cache.file("a").hold is None

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from creative_s3.core.aws import translate
 from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, TemporaryError
 
@@ -66,6 +68,8 @@ def unfinished(connection: Connection, prefix: str = "") -> Iterator[UnfinishedU
         try:
             page = connection.client.list_multipart_uploads(Bucket=connection.bucket, Prefix=prefix, **marks)
         except Exception as error:
+            if not marks and _is_none(error):
+                return
             raise translate(error, item=connection.bucket, endpoint_url=connection.endpoint_url) from error
         for one in page.get("Uploads", ()):
             if not one["Key"].startswith(prefix):
@@ -90,6 +94,11 @@ def unfinished(connection: Connection, prefix: str = "") -> Iterator[UnfinishedU
                 hint="run the same command again",
             )
         marks = following
+
+
+def _is_none(error: BaseException) -> bool:
+    """Tell whether a server says that there is no upload at all: rclone does, before the first one."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchUpload"
 
 
 def parts_size(connection: Connection, key: str, upload_id: str) -> int:

@@ -109,11 +109,16 @@ class KnownObjects:
         return there
 
     def assign(self, row: AssetRecord, key: str) -> None:
-        """Learn that an asset of the index has a key, unless it has one already or its file's asset does."""
+        """Learn that an asset of the index has a key, unless it has one already.
+
+        A product whose file another entry describes has that one's key.
+        """
         name, file_path = row.asset.cache_key, row.asset.file_path
         if self.assigned.get(name) in self._listing:
             return
-        if any(owner.row is not None and owner.file_path == file_path for owner in self._owners.get(key, ())):
+        owners = self._owners.get(key, ())
+        is_described = any(owner.row is not None and owner.file_path == file_path for owner in owners)
+        if is_described and row.section == PRODUCTS_SECTION:
             return
         self.assigned[name] = self.assignments[name] = key
         is_here = os.path.exists(f"{self._root}/{file_path}")  # noqa: PTH110 - as above

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core import files
+from creative_s3.core.catalog.catalog import ProvedObject
 from creative_s3.core.catalog.usage import DOWNLOADS, Tally
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.faults import ends_run
@@ -275,7 +276,7 @@ class Promoter:
                 yield failed(wanted.move, outcome.error)
             else:
                 waiting.append((wanted.move, outcome))
-                self._commit(waiting)
+                self._commit(waiting, is_current=False)
                 yield done(wanted.move, self._now)
 
     def _remember_origins(self, ready: Sequence[_Wanted]) -> None:
@@ -312,21 +313,23 @@ class Promoter:
             hint=f"fetch it as it is: creative-s3 assets download {move.file.key}",
         )
 
-    def _commit(self, waiting: list[tuple[Move, Outcome]]) -> None:
+    def _commit(self, waiting: list[tuple[Move, Outcome]], *, is_current: bool = True) -> None:
         """Record what arrived; of a file that has been edited or removed by now, only that it came."""
         if not waiting:
             return
         at = datetime.now(UTC)
         here = [(move, outcome) for move, outcome in waiting if os.path.lexists(outcome.request.path)]
-        known = []
+        known, proved = [], []
         for move, outcome in here:
+            if is_current and outcome.proof is Proof.CHECKSUM and outcome.stored and outcome.stored.crc64nvme:
+                proved.append(_proved(outcome.stored, at))
             stored = outcome.stored or self._catalog.object(outcome.request.key)
             signature = files.unchanged(outcome.request.path, outcome.fingerprint)
             if signature is not None and stored is not None and stored.crc64nvme is not None:
                 known.append((move.file.file_path, signature, stored.crc64nvme))
         with self._catalog.database.transaction():
             self._mark([move.file for move, _ in here])
-            self._catalog.remember(files=known)
+            self._catalog.remember(files=known, objects=proved)
             self._movements.record(self._movement(move, outcome, at) for move, outcome in waiting)
             size_bytes = sum(move.file.size_bytes for move, _ in waiting)
             self._catalog.usage.record({}, {DOWNLOADS: Tally(len(waiting), size_bytes)}, at=at)
@@ -353,6 +356,20 @@ class Promoter:
 
     def _mark(self, brought: Iterable[TierFile]) -> None:
         self._catalog.assets.set_cold((key for file in brought for key in file.cache_keys), is_cold=False)
+
+
+def _proved(stored: StoredObject, at: datetime) -> ProvedObject:
+    return ProvedObject(
+        key=stored.key,
+        size_bytes=stored.size_bytes,
+        etag=stored.etag,
+        crc64nvme=stored.crc64nvme or "",
+        version_id=stored.version_id,
+        storage_class=stored.storage_class,
+        owner=owner_of(stored.metadata),
+        proof=str(Proof.CHECKSUM),
+        proved_at=at.isoformat(timespec="seconds"),
+    )
 
 
 def _is_same(stored: StoredObject, known: Movement) -> bool:
