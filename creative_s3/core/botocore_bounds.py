@@ -1,7 +1,8 @@
 """Bounds for what botocore reads: urllib3's time-outs begin anew with every byte that comes.
 
 Its connections get sockets that count, so that an answer which drips or never ends is that request's error.
-Their one private name of botocore is the table of connection pools in its HTTP session.
+Interim answers, such as 103 of a proxy, are none. Private names: botocore's table of connection pools and
+what its connections do on 100; how ``http.client`` reads the status.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from botocore.awsrequest import (
     AWSHTTPSConnection,
     AWSHTTPSConnectionPool,
 )
+from botocore.exceptions import ReadTimeoutError
 
 from creative_s3.core.least_speed import LeastSpeed
 
@@ -35,7 +37,11 @@ _WORKING = frozenset({"CompleteMultipartUpload", "CopyObject", "DeleteObjects", 
 """S3 sends a space now and then while it works on them (AWS: "CompleteMultipartUpload", "CopyObject")."""
 _MOST_HEAD_BYTES = 256 << 10
 """With all interim answers before it."""
+_MOST_SILENCES = 2
+"""How often one request may come to its time-out: five times a minute looks like a program that hangs."""
 _MOST_INTERIM_LINES = 100
+_MOST_INTERIM = 16
+_INTERIM = frozenset(range(100, 200)) - {http.client.SWITCHING_PROTOCOLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,9 @@ _now = _Now()
 
 def bound(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common type
     """Bound the answers that a client reads, in time and, unless they are streams, in size."""
-    client.meta.events.register("before-send.s3", _before_send, unique_id="creative-s3-bounds")
+    events = client.meta.events
+    events.register("before-send.s3", _before_send, unique_id="creative-s3-bounds")
+    events.register_first("needs-retry.s3", _give_up_on_silence, unique_id="creative-s3-silences")
     with suppress(AttributeError):  # a later botocore may do without that table: its time-outs stay
         client._endpoint.http_session._pool_classes_by_scheme.update(http=_Pool, https=_TlsPool)  # noqa: SLF001
 
@@ -67,6 +75,14 @@ def _before_send(request: Any, event_name: str, **_: Any) -> None:  # noqa: ANN4
         window_s=LONGEST_WORK_S if event_name.rpartition(".")[2] in _WORKING else None,
         most_bytes=None if request.stream_output else MOST_BYTES,
     )
+
+
+def _give_up_on_silence(
+    caught_exception: Exception | None, attempts: int, event_name: str, **_: object
+) -> None:
+    works = event_name.rpartition(".")[2] in _WORKING
+    if isinstance(caught_exception, ReadTimeoutError) and attempts >= _MOST_SILENCES and not works:
+        raise caught_exception
 
 
 class _Counting:
@@ -111,8 +127,25 @@ class _TlsSocket(_Counting, ssl.SSLSocket):
     pass
 
 
+class _Answer(http.client.HTTPResponse):
+    """The answer after any interim ones: ``http.client`` takes all but 100 for the answer itself."""
+
+    _interim = 0
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
+        if status not in _INTERIM:
+            return version, status, reason
+        self._interim += 1
+        if self._interim > _MOST_INTERIM:
+            raise http.client.HTTPException("one interim answer after the other")
+        return version, http.client.CONTINUE, reason
+
+
 class _Reading:
     """What both kinds of connections do."""
+
+    response_class = _Answer
 
     def _new_conn(self) -> socket.socket:
         made: socket.socket = super()._new_conn()  # type: ignore[misc]  # the other base's
@@ -132,6 +165,11 @@ class _Reading:
         if isinstance(counting, _Counting):
             counting.allow(bounds.most_bytes)
         return answer
+
+    def _is_100_continue_status(self, maybe_status_line: bytes) -> bool:
+        """Tell whether an interim answer comes while 100 is waited for: the body may go all the same."""
+        _, status, _ = (*maybe_status_line.split(None, 2), b"", b"", b"")[:3]
+        return maybe_status_line.startswith(b"HTTP/") and status.isdigit() and int(status) in _INTERIM
 
     def _consume_headers(self, fp: IO[bytes]) -> None:
         """Read what follows an interim answer; botocore waits for ever where its lines end without CR."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+from s3transfer.exceptions import S3ValidationError
+from urllib3.exceptions import HTTPError
 
 from creative_s3.errors import (
     AccessDeniedError,
@@ -23,6 +26,7 @@ from creative_s3.errors import (
     SettingsError,
     SlowDownError,
     TemporaryError,
+    UnreadableAnswerError,
     UnsupportedError,
 )
 
@@ -163,6 +167,9 @@ OF_CODE: Mapping[str, Row] = {
     "QuotaExceeded": Row(ItemError, "the server's quota is used up", DOCTOR),
 }
 
+READING = (HTTPError, ResponseParserError, S3ValidationError)
+"""What is raised while an answer is read, and is no error of botocore's own."""
+
 OF_BOTOCORE: tuple[tuple[type[Exception], Row], ...] = (
     (
         boto.ProfileNotFound,
@@ -194,6 +201,12 @@ OF_BOTOCORE: tuple[tuple[type[Exception], Row], ...] = (
     (boto.ChecksumError, Row(ChecksumMismatchError, "what arrived is not what S3 sent", RUN_AGAIN)),
     (boto.HTTPClientError, Row(TemporaryError, "the connection broke", RUN_AGAIN)),
     (boto.IncompleteReadError, Row(TemporaryError, "the answer was cut short", RUN_AGAIN)),
+    (
+        S3ValidationError,
+        Row(UnreadableAnswerError, "the server gave another part than it was asked for", DOCTOR),
+    ),
+    (ResponseParserError, Row(TemporaryError, "the answer was cut short", RUN_AGAIN)),
+    (HTTPError, Row(TemporaryError, "the answer was cut short", RUN_AGAIN)),
 )
 
 OF_CRT: Mapping[str, Row] = {

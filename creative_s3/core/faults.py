@@ -36,6 +36,7 @@ from creative_s3.core.fault_table import (
     OF_CODE,
     OF_CRT,
     PLAN_AGAIN,
+    READING,
     REGION,
     RENEW,
     RUN_AGAIN,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 NOT_MODIFIED = 304
 _REDIRECT = range(300, 400)
+_PARSERS = frozenset({"botocore.handlers", "botocore.parsers"})
 _ENDPOINT_HINT = "creative-s3 config  # shows S3_ENDPOINT_URL and where it comes from"
 
 
@@ -108,7 +110,7 @@ def _is_of_parser(error: BaseException) -> bool:
     if not isinstance(error, (ArithmeticError, LookupError, TypeError, ValueError)):
         return False
     frames = traceback.walk_tb(error.__traceback__)
-    return any(frame.f_globals.get("__name__") == "botocore.parsers" for frame, _ in frames)
+    return any(frame.f_globals.get("__name__") in _PARSERS for frame, _ in frames)
 
 
 def _speaks_no_http(error: Exception) -> bool:
@@ -321,8 +323,6 @@ def _of_botocore(error: Exception, about: _About) -> CreativeS3Error:
     for kind, row in OF_BOTOCORE:
         if isinstance(error, kind):
             return _made(row, item)
-    if isinstance(error, urllib3.exceptions.HTTPError) or type(error).__name__ == "ResponseParserError":
-        return TemporaryError("the answer was cut short", item=item, hint=RUN_AGAIN)
     if isinstance(error, boto.ParamValidationError):
         return ItemError(clean(str(error)), item=item, hint=DOCTOR)
     return SettingsError(clean(str(error)), item=item, hint=DOCTOR)
@@ -394,6 +394,6 @@ _HANDLERS: tuple[
     (awscrt.exceptions.AwsCrtError, _of_crt),
     ((boto.EndpointConnectionError, boto.ProxyConnectionError), _of_connection),
     (S3DownloadFailedError, _of_download),
-    ((boto.BotoCoreError, urllib3.exceptions.HTTPError), _of_botocore),
+    ((boto.BotoCoreError, *READING), _of_botocore),
     (OSError, _of_os),
 )

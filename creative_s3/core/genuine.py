@@ -54,7 +54,7 @@ def _looking(endpoint_url: str | None) -> Callable[..., None]:
         if status in _REDIRECT and status != NOT_MODIFIED:
             if region_of(headers, body) is None:
                 raise redirected(status, headers.get("location"), endpoint_url)
-        elif not _is_genuine(name, status, headers, body):
+        elif status < min(_OK) or not _is_genuine(name, status, headers, body):
             raise not_s3(f"it answers {_shown(status, headers, body)}", endpoint_url, body)
 
     return look

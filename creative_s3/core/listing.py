@@ -26,6 +26,8 @@ _ROOT = "ListBucketResult"
 _EVENT = f"before-parse.*.{OPERATION}"
 """Handlers of this name come before botocore's own of ``before-parse.s3.*``, which parse the body too."""
 _SIZE = re.compile(r"\s*[0-9]{1,18}\s*", re.ASCII)
+_OK = range(200, 300)
+"""What stands between may answer 203, and a server 206: botocore takes them all for a success."""
 _PAGE = "creative-s3-page"
 _EMPTY = f"<{_ROOT}/>".encode()
 _wanted: ContextVar[bool] = ContextVar("creative_s3_page_wanted", default=False)
@@ -76,14 +78,17 @@ def list_page(client: Any, **arguments: Any) -> Page:  # noqa: ANN401 - boto3's 
     Raises:
         BotoCoreError: As botocore raises it.
         ClientError: The same.
+        TemporaryError: The answer is no listing, or one of objects without a key or a size.
     """
     # Registering it again changes nothing, and any thread may.
     client.meta.events.register_first(_EVENT, _take_page, unique_id=_PAGE)
     before = _wanted.set(True)
     try:
-        page: Page = client.list_objects_v2(**arguments)[_PAGE]
+        page: Page | None = client.list_objects_v2(**arguments).get(_PAGE)
     finally:
         _wanted.reset(before)
+    if page is None:
+        raise _untrusted("the server's answer is no listing")
     return page
 
 
@@ -115,10 +120,7 @@ def parse_page(body: bytes) -> Page | None:
         keys = [unquote_plus(key) if "%" in key or "+" in key else key for key in keys]
     sizes = [size or "" for size in column("Size")]
     if not all(keys) or not all(map(_SIZE.fullmatch, sizes)):
-        raise TemporaryError(
-            "the server's listing has objects without a key or a size, so it cannot be trusted",
-            hint="run the same command again",
-        )
+        raise _untrusted("the server's listing has objects without a key or a size, so it cannot be trusted")
     return Page(
         keys=keys,
         sizes=[int(size) for size in sizes],
@@ -132,12 +134,16 @@ def parse_page(body: bytes) -> Page | None:
 
 def _take_page(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
     """Take a page out of an answer before botocore parses it; what is no page is left to botocore."""
-    if not _wanted.get() or response_dict["status_code"] != 200:  # noqa: PLR2004 - HTTP's OK
+    if not _wanted.get() or response_dict["status_code"] not in _OK:
         return
     page = parse_page(response_dict["body"])
     if page is not None:
         customized_response_dict[_PAGE] = page
         response_dict["body"] = _EMPTY
+
+
+def _untrusted(why: str) -> TemporaryError:
+    return TemporaryError(why, hint="run the same command again")
 
 
 def _moment(text: str) -> datetime | None:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 20
 _MOST_BYTES = 8 << 30
 """Of what is read whole, such as the published index."""
+_MOST_EMPTY_PAGES = 200
+"""One after the other, each with another token: a listing that goes on without an end."""
 _ORDER_OF: Mapping[Provider, Order] = {Provider.AWS: by_bytes, Provider.SEAWEEDFS: by_parts}
 """The order in which servers list; those that are not here may have any."""
 
@@ -114,8 +116,10 @@ class ObjectStore:
         token: str | None = None
         orders = (order,) if order else () if is_directory_bucket(self.bucket) else KNOWN_ORDERS
         check = ListingCheck(orders)
+        empty = 0
         while True:
             page = self._page(prefix, token, after)
+            empty = 0 if page.keys else empty + 1
             if repeated := check.repeated(page.keys):
                 raise TemporaryError(
                     "the server's listing repeats itself, so it cannot be trusted",
@@ -125,7 +129,7 @@ class ObjectStore:
             yield page
             if not page.is_truncated:
                 return
-            if not page.token or page.token == token:
+            if not page.token or page.token == token or empty > _MOST_EMPTY_PAGES:
                 raise TemporaryError(
                     "the server's listing ends before it is complete",
                     item=f"s3://{self.bucket}/{prefix}",

@@ -165,7 +165,7 @@ def listed_etag(connection: Connection, key: str) -> str | None:
     except Exception as error:
         raise translate(error, item=key, endpoint_url=connection.endpoint_url) from error
     first = next(iter(answer.get("Contents", ())), None)
-    return bare_etag(first.get("ETag")) if first and first["Key"] == key else None
+    return bare_etag(first.get("ETag")) if first and first.get("Key") == key else None
 
 
 def read_back(connection: Connection, stored: StoredObject) -> str:

@@ -8,7 +8,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 
 from creative_s3.core.transfers.engine import Download, Proof
-from creative_s3.errors import ChecksumMismatchError, ItemError, TemporaryError
+from creative_s3.errors import ChecksumMismatchError, ItemError, TemporaryError, UnreadableAnswerError
 from tests.faults.programme import Reply, Retell, Rule, on
 from tests.faults.workshop import COMPLETE, CREATE, GET, HEAD, KIB, PART, PUT, failures
 from tests.s3.moving import MIB, MULTIPART, a_file, an_upload, leftovers
@@ -208,3 +208,23 @@ def test_more_than_the_object_has_is_never_written_on(bench: Bench, tmp_path: Pa
     assert isinstance(outcome.error, (ItemError, TemporaryError))
     assert leftovers(tmp_path / "to") == []
     assert not (tmp_path / "to" / "x").exists()
+
+
+@pytest.mark.parametrize("engine", ["auto", "classic"])
+def test_an_answer_that_tells_another_part_is_proved_or_an_error(bench: Bench, tmp_path: Path) -> None:
+    path = a_file(tmp_path, MULTIPART)
+    bench.put_unseen(an_upload(path, "k/x"))
+
+    def of_another(reply: Reply) -> Iterator[bytes]:
+        ranged = reply.head.field("content-range") is not None
+        yield (reply.but(content_range=f"bytes 0-0/{MULTIPART}") if ranged else reply).raw
+
+    bench.proxy.follow(Rule(Retell(of_another), GET))
+    (outcome,) = bench.get(Download("k/x", tmp_path / "to" / "x"), patience_s=5)
+
+    if bench.engine == "classic":  # s3transfer looks at it
+        assert isinstance(outcome.error, UnreadableAnswerError)
+        assert not (tmp_path / "to" / "x").exists()
+    else:
+        assert outcome.proof is Proof.CHECKSUM
+        assert (tmp_path / "to" / "x").read_bytes() == path.read_bytes()

@@ -172,7 +172,7 @@ def _checksums(visit: Visit) -> tuple[Check, ...]:
     if visit.is_aws:
         return (CHECKSUMS.ok("CRC64NVME, S3's own"),)
     first = next(iter((visit.page or {}).get("Contents", ())), None)
-    if first is not None:
+    if first is not None and first.get("Key"):
         try:
             answer = visit.client.head_object(
                 Bucket=visit.config.require_bucket(), Key=first["Key"], ChecksumMode="ENABLED"

@@ -1,0 +1,96 @@
+"""What a listing may look like and how it may go on, whatever the server says."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.config import Config
+
+from creative_s3.core.object_store import ObjectStore
+from creative_s3.errors import NotS3Error, TemporaryError
+from tests.faults.programme import Hold, Reply, Retell, Rule, Way, on
+from tests.faults.workshop import with_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.faults.workshop import Bench, Site
+
+LIST = on("ListObjectsV2")
+pytestmark = pytest.mark.parametrize("engine", ["classic"])
+
+
+def with_status(status: int, content: bytes | None = None) -> Callable[[Reply], Iterator[bytes]]:
+    def tell(reply: Reply) -> Iterator[bytes]:
+        body = reply.content if content is None else content
+        yield b"HTTP/1.1 %d So\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
+
+    return tell
+
+
+def changed(pattern: bytes, by: bytes) -> Callable[[Reply], Iterator[bytes]]:
+    return lambda reply: with_status(200, re.sub(pattern, by, reply.content))(reply)
+
+
+def going_on() -> Callable[[Reply], Iterator[bytes]]:
+    numbers = itertools.count()
+
+    def tell(reply: Reply) -> Iterator[bytes]:
+        page = b"<IsTruncated>true</IsTruncated><NextContinuationToken>%d</NextContinuationToken>"
+        yield from with_status(200, b"<ListBucketResult>" + page % next(numbers) + b"</ListBucketResult>")(
+            reply
+        )
+
+    return tell
+
+
+def listed(bench: Bench) -> list[str]:
+    return [one.key for one in ObjectStore(connection=bench.connection).objects()]
+
+
+@pytest.mark.parametrize("status", [201, 203, 206])
+def test_another_status_of_success_is_one(bench: Bench, status: int) -> None:
+    bench.s3.put_object(Bucket=bench.bucket, Key="k")
+    bench.proxy.follow(Rule(Retell(with_status(status)), LIST))
+
+    assert listed(bench) == ["k"]
+
+
+@pytest.mark.parametrize(
+    ("tell", "error"),
+    [
+        (with_status(204, b""), NotS3Error),
+        (with_status(206, b"<Error><Code>InternalError</Code></Error>"), TemporaryError),
+        (with_status(206, b"<ListBucketRes"), TemporaryError),
+        (going_on(), TemporaryError),
+    ],
+)
+def test_what_is_no_listing_or_has_no_end_is_told(
+    bench: Bench, tell: Callable[[Reply], Iterator[bytes]], error: type[Exception]
+) -> None:
+    bench.proxy.follow(Rule(Retell(tell), LIST))
+
+    with pytest.raises(error):
+        listed(bench)
+
+
+def test_a_server_that_is_silent_is_asked_once_more_only(bench: Bench) -> None:
+    hasty = replace(bench, connection=with_client(bench.connection, Config(read_timeout=1)))
+    bench.proxy.follow(Rule(Hold(Way.DOWN), LIST))
+
+    with pytest.raises(TemporaryError):
+        listed(hasty)
+
+    assert bench.proxy.struck <= 2
+
+
+def test_the_doctor_outlasts_objects_without_keys(site: Site, engine: str) -> None:
+    assert engine
+    site.program("migrate", "upload", "--yes")
+    site.proxy.follow(Rule(Retell(changed(rb"<Key>[^<]*</Key>", b"")), LIST))
+
+    assert site.program("doctor").code in {0, 5}
