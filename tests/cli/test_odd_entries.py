@@ -167,6 +167,20 @@ def test_all_of_them_together_stop_no_command(cli: Inside) -> None:
     none_crashes(cli)
 
 
+def test_an_index_of_which_no_entry_can_be_taken_any_more_is_refused_with_the_reason(
+    cli: Inside, s3: S3Client, bucket: str
+) -> None:
+    write(cli, lambda _: None)
+    assert cli("migrate", "upload").code == 0
+    write(cli, lambda index: index.update(semantic_assets={"good": entry(metadata=scene(tags="a,b"))}))
+    done = cli("migrate", "upload")
+    assert done.code == 8, done
+    assert "semantic_assets.good" in done.err
+    assert "tags" in done.err
+    assert "rm -r" not in done.err
+    assert keys(s3, bucket) == ["good.png"]
+
+
 @pytest.mark.parametrize("what", TAKEN)
 def test_what_does_not_matter_for_the_file_keeps_it_out_of_nothing(
     cli: Inside, s3: S3Client, bucket: str, what: str

@@ -150,6 +150,21 @@ def test_settings_that_are_none_are_refused(
         S3StorageManager(wrong)
 
 
+@pytest.mark.parametrize("wrong", ["10", -1, float("nan"), float("inf"), True])
+def test_a_limit_that_is_none_is_refused(wrong: Any, workspace: Path) -> None:  # noqa: ANN401 - the same
+    with pytest.raises(UsageError, match="local_cache_size_limit_gb"):
+        S3CacheManager(workspace / "cache", enable_s3=False, local_cache_size_limit_gb=wrong)
+    S3CacheManager(workspace / "cache", enable_s3=False, local_cache_size_limit_gb=0).close()
+
+
+@pytest.mark.parametrize("wrong", ["cache", None])
+def test_what_is_no_cache_manager_is_refused(wrong: Any, storage: S3StorageManager) -> None:  # noqa: ANN401 - the same
+    with pytest.raises(UsageError, match="no cache manager"):
+        S3MigrationManager(wrong, storage)
+    with pytest.raises(UsageError, match="no cache manager"):
+        S3MigrationManager(storage, storage)  # type: ignore[arg-type]
+
+
 def test_what_is_no_callback_is_refused_before_anything_is_sent(
     s3: S3Client, bucket: str, workspace: Path, storage: S3StorageManager
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -63,4 +64,34 @@ def check_settings(config: object) -> None:
             "the settings are no S3Config",
             item=repr(config)[:_SHOWN_CHARACTERS],
             hint="for example S3Config('my-bucket')",
+        )
+
+
+def check_limit(limit_gb: object) -> None:
+    """See that a limit of the cache's size is one, before files leave for it.
+
+    Raises:
+        UsageError: It is below zero, endless, text or a truth.
+    """
+    if isinstance(limit_gb, int | float) and not isinstance(limit_gb, bool) and 0 <= limit_gb < math.inf:
+        return
+    if limit_gb is not None:
+        raise UsageError(
+            "local_cache_size_limit_gb is a number of GB from 0 on, or None",
+            item=repr(limit_gb)[:_SHOWN_CHARACTERS],
+            hint="for example local_cache_size_limit_gb=10.0",
+        )
+
+
+def check_cache_manager(manager: object) -> None:
+    """See that what is to be moved is a manager of a cache.
+
+    Raises:
+        UsageError: It is something else, such as the path of the cache, or the storage manager.
+    """
+    if not hasattr(manager, "cache_dir"):
+        raise UsageError(
+            "the first argument is no cache manager",
+            item=repr(manager)[:_SHOWN_CHARACTERS],
+            hint="for example S3MigrationManager(CacheManager('cache'), storage)",
         )

@@ -20,7 +20,7 @@ from creative_s3.core.catalog.usage import DOWNLOADS, MISSES
 from creative_s3.core.costs.pricing import GB
 from creative_s3.core.index.entries import CACHE_SECTION, SEMANTIC_SECTION
 from creative_s3.core.layout import asset_of, owner_of
-from creative_s3.core.library.arguments import check_settings
+from creative_s3.core.library.arguments import check_limit, check_settings
 from creative_s3.core.library.cache import CacheManager
 from creative_s3.core.library.locator import AssetLocator
 from creative_s3.core.library.replacing import check_replacement
@@ -91,6 +91,7 @@ class S3CacheManager(CacheManager):
         s3_manager: S3StorageManager | None = None,
     ) -> None:
         check_settings(s3_config)
+        check_limit(local_cache_size_limit_gb)
         super().__init__(cache_dir)
         self.local_cache_size_limit_gb = local_cache_size_limit_gb
         if auto_manage and local_cache_size_limit_gb is None:

@@ -15,7 +15,7 @@ from creative_s3.core.catalog.ledger import Ledger, Moved
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
-from creative_s3.core.library.arguments import check_callback
+from creative_s3.core.library.arguments import check_cache_manager, check_callback
 from creative_s3.core.lock import exclusive
 from creative_s3.core.migration.execution import Execution
 from creative_s3.core.migration.matching import Matching
@@ -33,8 +33,9 @@ from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from creative_s3.core.index.index import IndexProblem
     from creative_s3.core.object_store import ObjectStore
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.transfers.progress import TransferProgress
@@ -73,6 +74,7 @@ class S3MigrationManager:
         max_bandwidth: int | None = None,
         emit: Emit = ignore,
     ) -> None:
+        check_cache_manager(cache_manager)
         self.storage = s3_manager
         self.workspace = Workspace(Path(cache_manager.cache_dir))
         self.prefix = _default_prefix(s3_manager) if prefix is None else prefix
@@ -220,7 +222,7 @@ class S3MigrationManager:
             include_unindexed=include_unindexed, trusted=trusted, counts_new=counts_new
         ) as seen:
             if not seen.named:
-                self._check_index(catalog)
+                self._check_index(catalog, aside=[one for one in seen.survey.problems if one.stops])
             yield seen
 
     def _check_cache(self, *, include_unindexed: bool) -> None:
@@ -230,9 +232,17 @@ class S3MigrationManager:
                 settle(catalog, self.workspace, emit=self._emit)
         check_cache(self.workspace, include_unindexed=include_unindexed)
 
-    def _check_index(self, catalog: Catalog) -> None:
+    def _check_index(self, catalog: Catalog, *, aside: Sequence[IndexProblem]) -> None:
         """Refuse an index that names nothing any more: it is never read as "everything was deleted"."""
         known = catalog.count_assignments()
+        if known and aside:
+            raise RefusedError(
+                f"{len(aside):,} index entries are set aside and none is left, and {known:,} of this cache"
+                f" are in the bucket; nothing is read as deleted. One of them: {aside[0].item}"
+                f" {aside[0].reason}",
+                item=str(self.workspace.index_path),
+                hint="correct the entries in index.json, then run again",
+            )
         if known:
             ours = shlex.quote(str(catalog_path(self.workspace.cache_dir).parent))
             raise RefusedError(
