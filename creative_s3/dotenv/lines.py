@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 BLANK = r"[ \t]"
 _ASSIGNMENT = re.compile(rf"{BLANK}*(?:export{BLANK}+)?(?P<name>[^=#\s'\"]+){BLANK}*=(?P<gap>{BLANK}*)")
 _BARE = re.compile(rf"{BLANK}*(?:export{BLANK}+)?(?P<name>\w+){BLANK}*(?:#.*)?")
-_FIRST_WORD = re.compile(r"\W*(?:(?:export|set|setenv|declare|readonly)\s+(?:-\w+\s+)?)?\W?(?P<name>\w+)")
+_FIRST_WORD = re.compile(
+    r"\W*(?:(?:export|set|setenv|unset|declare|typeset|local|readonly)\s+(?:-\w+\s+)?)?\W?(?P<name>\w+)"
+)
 
 
 @dataclass(frozen=True, slots=True)

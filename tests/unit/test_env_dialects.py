@@ -158,6 +158,8 @@ def test_usual_forms_are_read(text: str, found: str) -> None:
         ("HOST=h\nS3_PREFIX=$${HOST}\n", 2, "S3_PREFIX"),
         ("S3_PREFIX='a\\\n", 1, "S3_PREFIX"),
         ("S3_MAX_PARALLEL_UPLOADS=ten\n", 1, "S3_MAX_PARALLEL_UPLOADS"),
+        ("S3_PREFIX=a\nunset S3_PREFIX\n", 2, "S3_PREFIX"),
+        ("typeset -x S3_PREFIX=a\n", 1, "S3_PREFIX"),
     ],
 )
 def test_what_is_not_certain_is_refused_with_file_line_and_setting(text: str, line: int, name: str) -> None:
