@@ -2,7 +2,7 @@
 
 Each client that `core.aws` makes is watched. Answers are kept only inside `collected`, and only for the
 thread that asks. Headers that are not what they are for are taken for none: botocore would fail on a time or
-a number that is none, whatever else the answer says.
+a number that is none, whatever else the answer says. A list whose entries lack what they are for is an error.
 """
 
 from __future__ import annotations
@@ -14,11 +14,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.utils import parse_timestamp
 
+from creative_s3.errors import UnreadableAnswerError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _NUMBERS: Final = frozenset({"integer", "long"})
 _MOST_DIGITS: Final = 18
+_ALWAYS_THERE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "GetObjectTagging": {"TagSet": ("Key", "Value")},
+    "ListMultipartUploads": {"Uploads": ("Key", "UploadId")},
+    "ListObjectVersions": {"DeleteMarkers": ("Key", "IsLatest"), "Versions": ("Key", "IsLatest")},
+    "ListParts": {"Parts": ("PartNumber", "Size")},
+}
+"""What each entry of a list has to say, or the list cannot be used (AWS API reference)."""
 _asking = threading.local()
 
 
@@ -26,6 +35,7 @@ def watch(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common
     """Let `collected` see the answers that a client gets, and take unusable headers out of them."""
     client.meta.events.register("before-parse.s3", _note, unique_id="creative-s3-answers")
     client.meta.events.register("before-parse.s3", _leave_out, unique_id="creative-s3-answers-headers")
+    client.meta.events.register("after-call.s3", _look_at_lists, unique_id="creative-s3-answers-lists")
 
 
 @contextmanager
@@ -52,6 +62,16 @@ def _leave_out(operation_model: Any, response_dict: dict[str, Any], **_: Any) ->
             name = member.serialization.get("name", "")
             if name in headers and not _is_usable(member.type_name, headers[name]):
                 del headers[name]
+
+
+def _look_at_lists(parsed: Mapping[str, Any], model: Any, **_: Any) -> None:  # noqa: ANN401 - the same
+    for name, needed in _ALWAYS_THERE.get(model.name, {}).items():
+        for entry in parsed.get(name, ()):
+            if lacking := [one for one in needed if one not in entry]:
+                raise UnreadableAnswerError(
+                    f"the server's {model.name} leaves out {' and '.join(lacking)}",
+                    hint="run `creative-s3 doctor`",
+                )
 
 
 def _is_usable(kind: str, text: str) -> bool:

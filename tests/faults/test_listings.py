@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.faults.workshop import Bench, Site
+    from tests.s3.moving import EngineName
 
 LIST = on("ListObjectsV2")
-pytestmark = pytest.mark.parametrize("engine", ["classic"])
+
+
+@pytest.fixture
+def engine() -> EngineName:
+    """Listings are botocore's whatever moves the files."""
+    return "classic"
 
 
 def with_status(status: int, content: bytes | None = None) -> Callable[[Reply], Iterator[bytes]]:
@@ -88,9 +94,31 @@ def test_a_server_that_is_silent_is_asked_once_more_only(bench: Bench) -> None:
     assert bench.proxy.struck <= 2
 
 
-def test_the_doctor_outlasts_objects_without_keys(site: Site, engine: str) -> None:
-    assert engine
+def test_the_doctor_outlasts_objects_without_keys(site: Site) -> None:
     site.program("migrate", "upload", "--yes")
     site.proxy.follow(Rule(Retell(changed(rb"<Key>[^<]*</Key>", b"")), LIST))
 
     assert site.program("doctor").code in {0, 5}
+
+
+@pytest.mark.parametrize(
+    ("operation", "field", "commands"),
+    [
+        ("ListMultipartUploads", b"Key", ("bucket uploads", "assets stats --cost", "doctor")),
+        ("ListMultipartUploads", b"UploadId", ("bucket uploads", "doctor")),
+        ("ListParts", b"Size", ("bucket uploads", "doctor")),
+    ],
+)
+def test_lists_that_leave_out_what_they_are_for_crash_nothing(
+    site: Site, operation: str, field: bytes, commands: tuple[str, ...]
+) -> None:
+    site.program("migrate", "upload", "--yes")
+    begun = site.s3.create_multipart_upload(Bucket=site.bucket, Key="creative-assets/x")
+    site.s3.upload_part(
+        Bucket=site.bucket, Key="creative-assets/x", UploadId=begun["UploadId"], PartNumber=1, Body=b"x"
+    )
+    leaving_out = changed(b"<%s>[^<]*</%s>" % (field, field), b"")
+    site.proxy.follow(Rule(Retell(leaving_out), on(operation)))
+
+    assert all(site.program(*command.split()).code in {0, 3} for command in commands)
+    assert site.proxy.struck
