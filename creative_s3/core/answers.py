@@ -24,7 +24,7 @@ _MOST_DIGITS: Final = 18
 _ALWAYS_THERE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "GetObjectTagging": {"TagSet": ("Key", "Value")},
     "ListMultipartUploads": {"Uploads": ("Key", "UploadId")},
-    "ListObjectVersions": {"DeleteMarkers": ("Key", "IsLatest"), "Versions": ("Key", "IsLatest")},
+    "ListObjectVersions": dict.fromkeys(("DeleteMarkers", "Versions"), ("Key", "IsLatest", "LastModified")),
     "ListParts": {"Parts": ("PartNumber", "Size")},
 }
 """What each entry of a list has to say, or the list cannot be used (AWS API reference)."""

@@ -118,7 +118,8 @@ def empty_uploads(connection: Connection, key: str, *, since: float, until: floa
     client, bucket = connection.client, connection.bucket
     for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key):
         for upload in page.get("Uploads", ()):
-            if upload["Key"] != key or not since <= upload["Initiated"].timestamp() <= until:
+            begun = upload.get("Initiated")
+            if upload["Key"] != key or begun is None or not since <= begun.timestamp() <= until:
                 continue
             listed = client.list_parts(Bucket=bucket, Key=key, UploadId=upload["UploadId"], MaxParts=1)
             if not listed.get("Parts"):
