@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -255,6 +257,8 @@ def test_a_file_that_is_here_already_is_not_cold_and_not_trusted(first: Machine,
     path = "cache/scenes/us/summer/background.jpg"
     (second.root / path).parent.mkdir(parents=True)
     (second.root / path).write_bytes(b"something else")
+    later = time.time() + 5  # S3 tells whole seconds: newer than the object beyond doubt
+    os.utime(second.root / path, (later, later))
     assert first.root.exists()
     found = second.sync()
     (one,) = [one for one in found.of(Standing.NEW) if "scene_summer_us_001" in one.cache_keys]

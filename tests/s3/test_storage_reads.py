@@ -70,9 +70,9 @@ def test_a_missing_object_is_data(storage: S3StorageManager, tmp_path: Path) -> 
 def test_an_object_that_nothing_can_prove_is_there_but_no_success(
     storage: S3StorageManager, s3: S3Client, bucket: str, tmp_path: Path
 ) -> None:
-    # Two parts: the ETag is no MD5, and another checksum than ours is all there is.
+    # Two parts of no program's size: the ETag is no MD5, and another checksum than ours is all there is.
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="SHA256")["UploadId"]
-    content = [b"a" * 5 * MIB, b"b"]
+    content = [b"a" * (5 * MIB + 4321), b"b"]
     parts = [
         s3.upload_part(
             Bucket=bucket, Key="k", UploadId=upload, PartNumber=number, Body=part, ChecksumAlgorithm="SHA256"

@@ -96,6 +96,13 @@ def test_a_file_that_had_just_changed_when_it_was_seen_is_not_remembered(path: P
             assert catalog.crc_of_file("cache/x", signature) == expected
 
 
+@pytest.mark.parametrize("mtime_ns", [-62_135_596_801 * 10**9, 2**54 * 10**9])
+def test_files_of_any_time_are_remembered(path: Path, mtime_ns: int) -> None:
+    with Catalog(path, bucket="b") as catalog:
+        catalog.remember(files=[("cache/x", Signature(5, mtime_ns, 1, 7), "crc")])
+        assert catalog.crc_of_file("cache/x", Signature(5, mtime_ns, 1, 7)) == "crc"
+
+
 def test_inode_numbers_of_64_bits_are_remembered(path: Path) -> None:
     with Catalog(path, bucket="b") as catalog:
         for inode in (2**63 - 1, 2**63, 2**64 - 1):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
+from creative_s3.core.file_times import storable
 from creative_s3.core.own_files import check_own
 from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError
 
@@ -172,9 +173,9 @@ def _require(version: int, path: Path) -> None:
 
 
 def numbers(signature: Signature) -> tuple[int, int, int, int]:
-    """Return a signature as SQLite can hold it: some file systems have inode numbers of all 64 bits."""
+    """Return a signature as SQLite can hold it: inode numbers may have all 64 bits, and times may be any."""
     inode = signature.inode - 2**64 if signature.inode >= 2**63 else signature.inode
-    return signature.size_bytes, signature.mtime_ns, signature.ctime_ns, inode
+    return signature.size_bytes, storable(signature.mtime_ns), storable(signature.ctime_ns), inode
 
 
 def _check_version(database: sqlite3.Connection) -> int:

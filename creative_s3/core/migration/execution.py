@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from creative_s3.core.events import Skipped
 from creative_s3.core.faults import ends_run
 from creative_s3.core.layout import object_metadata, object_tags, owner_of
 from creative_s3.core.media_types import content_type_of
-from creative_s3.core.transfers.outcomes import Outcome, Upload
+from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
 from creative_s3.core.workspace import Signature
 from creative_s3.errors import CreativeS3Error, ExitCode, FileChangedError
 
@@ -156,10 +156,23 @@ class Execution:
     def _take(self, operation: Operation, outcome: Outcome) -> None:
         if outcome.error is None:
             self._succeed(operation, outcome)
-        elif ends_run(outcome.error):
+            return
+        self._remember_left(operation, outcome)
+        if ends_run(outcome.error):
             raise outcome.error
-        else:
-            self.fail(operation, outcome.error)
+        self.fail(operation, outcome.error)
+
+    def _remember_left(self, operation: Operation, outcome: Outcome) -> None:
+        """Record what a file that kept changing has stored: the next run may replace its own."""
+        if outcome.stored is None or outcome.stored.crc64nvme is None:
+            return
+        with self._catalog.database.transaction():
+            self._catalog.remember(
+                objects=[proved_object(operation, replace(outcome, proof=Proof.CHECKSUM))],
+                assignments=dict.fromkeys((operation.asset.cache_key, *operation.shared_with), operation.key),
+                origins=[(operation.asset.file_path, outcome.stored.crc64nvme)],
+            )
+            self._catalog.runs.add_changes(self.run, [(operation.key, operation.if_match is not None)])
 
     def _request(self, operation: Operation) -> Upload:
         return Upload(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
     from creative_s3.core.events import Emit
+    from creative_s3.core.models import StoredObject
     from creative_s3.core.transfers.flights import Engine, Reply
     from creative_s3.core.transfers.multipart import MultipartSender
     from creative_s3.core.transfers.outcomes import Download, Outcome, Upload
@@ -147,6 +148,11 @@ class Job(ABC):
     @abstractmethod
     def size_bytes(self) -> int:
         """What there is to move; 0 while it is not known."""
+
+    @property
+    def left(self) -> StoredObject | None:
+        """What an unsuccessful job stored and proved all the same; None where nothing."""
+        return None
 
     @property
     @abstractmethod

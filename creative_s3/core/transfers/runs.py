@@ -311,7 +311,7 @@ class Run:
                 raise  # a bug of ours; it ends the run
             if self._again(job, ours):
                 return
-            outcome = Outcome(request=job.request, error=ours)
+            outcome = Outcome(request=job.request, stored=job.left, error=ours)
         else:
             self._succeeded_at = self._terms.clock()
             self._failures_in_a_row = 0

@@ -57,6 +57,11 @@ class UploadJob(Job):
         return self.request.size_bytes
 
     @property
+    def left(self) -> StoredObject | None:
+        """The earlier content of a file that changed while it was sent."""
+        return self._own
+
+    @property
     def _is_large(self) -> bool:
         """Whether it goes in parts."""
         return self.request.size_bytes >= MULTIPART_FROM_BYTES
