@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HOST = "127.0.0.1"
-_LAST_ROUNDS = 5
+_LAST_ROUNDS = 50
 _LONGEST_LINE = 1 << 20
 
 

@@ -106,6 +106,7 @@ def test_the_doctor_outlasts_objects_without_keys(site: Site) -> None:
     [
         ("ListMultipartUploads", b"Key", ("bucket uploads", "assets stats --cost", "doctor")),
         ("ListMultipartUploads", b"UploadId", ("bucket uploads", "doctor")),
+        ("ListMultipartUploads", b"Initiated", ("lifecycle simulate --suggest", "bucket uploads")),
         ("ListParts", b"Size", ("bucket uploads", "doctor")),
     ],
 )

@@ -6,6 +6,7 @@ Only reads. What the catalog knows of the objects is in `known_use`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.aws import translate
@@ -160,7 +161,7 @@ def _take_uploads(
                 upload["Key"],
                 _uploaded_bytes(store, upload["Key"], upload["UploadId"]),
                 storage_class=storage_class,
-                stored_day=midnight_from(upload["Initiated"]),
+                stored_day=midnight_from(upload.get("Initiated") or datetime.now(UTC)),  # unknown: never too early
                 state=State.UPLOAD,
             )
         following = {
