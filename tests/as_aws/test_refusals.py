@@ -128,7 +128,7 @@ def test_a_certificate_of_another_authority_stops_before_the_first_request(
     assert ended.code == 4
     assert UNTRUSTED in ended.err
     assert "check AWS_CA_BUNDLE" in ended.err
-    assert office.host not in office.hosts_seen()  # another office's last request may be told late
+    assert office.host not in office.hosts_seen()
 
 
 @pytest.mark.parametrize("engine", ["auto", "classic", *(["crt"] if "CRT_STALLS" in os.environ else [])])
@@ -147,7 +147,7 @@ def test_each_engine_itself_refuses_such_a_certificate(
 
     assert re.findall(r"^SettingsError", said, re.MULTILINE)
     assert UNTRUSTED in said
-    assert office.host not in office.hosts_seen()  # another office's last request may be told late
+    assert office.host not in office.hosts_seen()
 
 
 def test_a_certificate_without_the_hosts_name_is_not_trusted(opened: Opens, tmp_path: Path) -> None:

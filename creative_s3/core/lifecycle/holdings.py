@@ -161,7 +161,7 @@ def _take_uploads(
                 upload["Key"],
                 _uploaded_bytes(store, upload["Key"], upload["UploadId"]),
                 storage_class=storage_class,
-                stored_day=midnight_from(upload.get("Initiated") or datetime.now(UTC)),  # unknown: never too early
+                stored_day=midnight_from(upload.get("Initiated") or datetime.now(UTC)),
                 state=State.UPLOAD,
             )
         following = {
