@@ -15,6 +15,7 @@ from tests.faults.workshop import HEAD, KIB, Cache, a_cache
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.as_aws.bed import Office
     from tests.as_aws.conftest import Opens
 
 MIB = 1 << 20
@@ -128,7 +129,12 @@ def test_a_certificate_of_another_authority_stops_before_the_first_request(
     assert ended.code == 4
     assert UNTRUSTED in ended.err
     assert "check AWS_CA_BUNDLE" in ended.err
-    assert office.host not in office.hosts_seen()
+    assert asked(office) == set()
+
+
+def asked(office: Office) -> set[str]:
+    """Return the hosts that requests went to, but those of another office: its last may be told late."""
+    return {host for host in office.hosts_seen() if office.bucket in host or "as-aws-" not in host}
 
 
 @pytest.mark.parametrize("engine", ["auto", "classic", *(["crt"] if "CRT_STALLS" in os.environ else [])])
@@ -147,7 +153,7 @@ def test_each_engine_itself_refuses_such_a_certificate(
 
     assert re.findall(r"^SettingsError", said, re.MULTILINE)
     assert UNTRUSTED in said
-    assert office.host not in office.hosts_seen()
+    assert asked(office) == set()
 
 
 def test_a_certificate_without_the_hosts_name_is_not_trusted(opened: Opens, tmp_path: Path) -> None:
