@@ -309,7 +309,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: OddServer
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        try:
+            body = self.rfile.read(length)
+        except ConnectionError:
+            body = b""
+        if len(body) < length:  # A client that was killed: its half is no object, as with every server.
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         said = self.server.said(Asked(self.command, self.path, headers, body))
         self.send_response(said.status)
