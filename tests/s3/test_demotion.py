@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,7 +31,7 @@ from tests.at_the_moment import whenever
 from tests.s3.a_cache import ACache
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from types_boto3_s3 import S3Client
 
@@ -564,6 +566,81 @@ def test_a_file_aside_whose_name_was_taken_is_kept_unless_it_is_the_same(cache: 
         assert kept.read_bytes() == cache.contents["a"]
         assert cache.path("a").read_bytes() == b"newer"
         assert "kept as cache/backgrounds/a.kept-1.png" in report.warnings[0]
+
+
+def _a_link(path: Path) -> None:
+    path.symlink_to("elsewhere.png")
+
+
+@pytest.mark.parametrize("take", [_a_link, Path.mkdir, os.mkfifo], ids=["a link", "a folder", "a pipe"])
+def test_a_file_aside_whose_name_is_no_file_any_more_is_kept_and_the_run_goes_on(
+    cache: ACache, take: Callable[[Path], None]
+) -> None:
+    aside = aside_of(cache, "a", 7)
+    cache.path("a").rename(aside)
+    take(cache.path("a"))
+
+    report = cache.demote("b")
+
+    assert report.demoted == 1
+    assert not aside.exists()
+    assert cache.path("a").with_name("a.kept-1.png").read_bytes() == cache.contents["a"]
+    assert "kept as cache/backgrounds/a.kept-1.png" in report.warnings[0]
+    assert not cache.demote("c").warnings
+    assert cache.demote("a").exit_code == ExitCode.ITEMS_FAILED  # its name is no file, which is said
+
+
+def test_a_journal_with_a_file_whose_name_became_a_link_comes_to_its_end(cache: ACache) -> None:
+    with cache.tiers() as tiers:
+        tiers.apply(tiers.plan(Policy()))
+        tiers.undo(1)
+    with cache.opened() as catalog:
+        movements = Movements(catalog.database)
+        pending = movements.begin([(movement, (movement.cache_key,)) for movement in movements.demoted_by(1)])
+    for one in pending:
+        name = one.cache_keys[0]
+        cache.path(name).rename(aside_of(cache, name, one.number))
+    cache.path("a").symlink_to("b.png")
+
+    with cache.tiers() as tiers:
+        tiers.undo(1)
+
+    with cache.opened() as catalog:
+        assert Movements(catalog.database).pending() == []
+    assert cache.path("a").with_name("a.kept-1.png").read_bytes() == cache.contents["a"]
+    assert cache.path("b").read_bytes() == cache.contents["b"]
+    assert not list(cache.root.rglob("*.leaving"))
+
+
+def test_a_long_name_is_kept_under_a_name_that_fits(cache: ACache) -> None:
+    name = "\N{SPARKLES}" * 61 + ".png"  # 187 bytes, and the name aside is not cut
+    path = cache.add("long", path=f"cache/backgrounds/{name}")
+    path.rename(path.with_name(f".{name}.creative-s3-7.leaving"))
+    path.write_bytes(b"newer")
+    (warning,) = cache.demote("b").warnings
+    (kept,) = path.parent.glob("*.kept-1.png")
+    assert kept.name in warning
+    assert kept.read_bytes() == cache.contents["long"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root changes what may be done in a folder of its own")
+def test_a_file_aside_that_the_system_keeps_there_is_told_and_the_run_goes_on(cache: ACache) -> None:
+    path = cache.add("x", path="cache/kept/x.png")
+    cache.upload()
+    aside = aside_of(cache, "x", 7)
+    path.rename(aside)
+    chattr = shutil.which("chattr") or "false"
+    if subprocess.run([chattr, "+i", str(path.parent)], capture_output=True, check=False).returncode:
+        pytest.skip("this file system has no folders that cannot be changed")
+    try:
+        report = cache.demote("b")
+    finally:
+        subprocess.run([chattr, "-i", str(path.parent)], check=True)
+    assert report.demoted == 1
+    assert f"still cache/kept/{aside.name}" in report.warnings[0]
+    assert aside.read_bytes() == cache.contents["x"]
+    cache.demote("c")
+    assert path.read_bytes() == cache.contents["x"]
 
 
 def test_undo_brings_back_exactly_what_went_or_says_why_not(cache: ACache, s3: S3Client) -> None:

@@ -205,7 +205,8 @@ class Demoter:
                 # Also on the way out of an interruption: what was begun is settled, the rest was not touched.
                 for begun in untouched:
                     ending, _ = settle(begun, self._workspace)
-                    (gone if ending is Ending.GONE else kept).append(begun)
+                    if ending is not Ending.ASIDE:
+                        (gone if ending is Ending.GONE else kept).append(begun)
                 _sync_folders(ready)
                 end(self._catalog, gone=gone, stayed=kept)
         return results
@@ -276,7 +277,12 @@ class Demoter:
             return stayed(move, Hold.CHANGED, detail), None
         except OSError as error:
             ours = translate(error, item=move.file.file_path)
-            return failed(move, ours), settle(begun, self._workspace)[0]
+            ending, _ = settle(begun, self._workspace)
+            if ending is Ending.ASIDE:
+                aside = aside_name(proved.leaving.name, begun.number)
+                ours.hint = f"it is kept beside its own name as {aside}; the next run gives that back"
+                return failed(move, ours), None
+            return failed(move, ours), ending
         return done(move, self._now), Ending.GONE
 
     def _told(self, settled: Settled) -> Settled:
