@@ -8,6 +8,7 @@ import shlex
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -171,11 +172,11 @@ def test_asking_changes_nothing(place: Path, tmp_path_factory: pytest.TempPathFa
 def test_a_catalog_that_cannot_answer_gives_nothing(place: Path) -> None:
     path = catalog_path(place / "cache")
     line = "creative-s3 assets show h"
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         database.execute("PRAGMA user_version = 999")
     assert ask(place, line) == []
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         database.execute(f"PRAGMA user_version = {version}")
         database.execute("BEGIN EXCLUSIVE")
         assert ask(place, line) == []

@@ -77,7 +77,7 @@ def test_no_catalog_is_made_for_it(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_stops_nothing(path: Path, tmp_path: Path) -> None:
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 999")
     with Ledger(path, SIDE).run("assets download", Moved):
         pass
