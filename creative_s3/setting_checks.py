@@ -1,8 +1,51 @@
-"""What values of settings have to be: each check returns the value as it is kept, or says what is wrong."""
+"""Checks of the settings' values: each returns the value as it is kept, or says what is wrong."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STORAGE_CLASSES = (
+    "STANDARD",
+    "INTELLIGENT_TIERING",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "REDUCED_REDUNDANCY",
+)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+ALLOWED: Mapping[str, str] = {
+    "storage_class": ", ".join(STORAGE_CLASSES),
+    "log_level": ", ".join(LOG_LEVELS),
+    "max_parallel_uploads": "a whole number from 1 to 256",
+    "enable_versioning": "true or false",
+    "enable_encryption": "true or false",
+    "use_accelerate": "true or false",
+    "endpoint_url": "http://HOST[:PORT] or https://HOST[:PORT], without a user name or a path",
+    "bucket_name": "3 to 63 lowercase letters, digits, dots and hyphens, a letter or digit at both ends",
+    "prefix": "key characters without empty, '.' or '..' parts, for example creative-assets",
+    "region": "an AWS region name such as us-east-1",
+}
+_PROBLEMS: Mapping[str, str] = {
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "int_type": "is not a whole number",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false",
+    "string_type": "is not text",
+    "path_type": "is not a path",
+    "extra_forbidden": "is not a setting",
+}
+"""What pydantic's error types mean to a person; the allowed values are in the hint."""
+_NOUNS: Mapping[str, str] = {"storage_class": "a storage class", "log_level": "a log level"}
+_LONGEST_WORD_SHOWN = 20
 
 
 def bucket_name(value: str) -> str:
@@ -58,3 +101,17 @@ def region(value: str) -> str:
 def upper(value: object) -> object:
     """Return text in capitals, as S3's own words and log levels are written."""
     return value.upper() if isinstance(value, str) else value
+
+
+def problem(field: str, kind: str, message: str, wrong: object) -> str:
+    """Say in plain words what is wrong; our own validators do so already, pydantic's do not."""
+    if kind == "literal_error":
+        # One short word is shown: it is nearly always a slip of the pen, and no key or token is that short.
+        word = str(wrong)
+        shown = len(word) <= _LONGEST_WORD_SHOWN and word.isidentifier()
+        shown = shown and not word.startswith(("AKIA", "ASIA"))
+        subject = f"'{word}'" if shown else "the value"
+        return f"{subject} is not {_NOUNS.get(field, 'allowed')}"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    return _PROBLEMS.get(kind, "has a value that cannot be used")

@@ -28,17 +28,6 @@ from creative_s3.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-STORAGE_CLASSES = (
-    "STANDARD",
-    "INTELLIGENT_TIERING",
-    "STANDARD_IA",
-    "ONEZONE_IA",
-    "GLACIER_IR",
-    "GLACIER",
-    "DEEP_ARCHIVE",
-    "REDUCED_REDUNDANCY",
-)
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DEFAULT_REGION = "us-east-1"
 
 ENVIRONMENT_NAMES: Mapping[str, str] = {
@@ -59,32 +48,6 @@ ENVIRONMENT_NAMES: Mapping[str, str] = {
 _FIELDS: Mapping[str, str] = {name: field for field, name in ENVIRONMENT_NAMES.items()}
 _from_file: ContextVar[tuple[str | Path | None, env_values.EnvValues]] = ContextVar("from_file")
 """The env file of the `S3Config` that is being made, and what it says: pydantic's own reader guesses."""
-_ALLOWED: Mapping[str, str] = {
-    "storage_class": ", ".join(STORAGE_CLASSES),
-    "log_level": ", ".join(LOG_LEVELS),
-    "max_parallel_uploads": "a whole number from 1 to 256",
-    "enable_versioning": "true or false",
-    "enable_encryption": "true or false",
-    "use_accelerate": "true or false",
-    "endpoint_url": "http://HOST[:PORT] or https://HOST[:PORT], without a user name or a path",
-    "bucket_name": "3 to 63 lowercase letters, digits, dots and hyphens, a letter or digit at both ends",
-    "prefix": "key characters without empty, '.' or '..' parts, for example creative-assets",
-    "region": "an AWS region name such as us-east-1",
-}
-
-_PROBLEMS: Mapping[str, str] = {
-    "int_parsing": "is not a whole number",
-    "int_from_float": "is not a whole number",
-    "int_type": "is not a whole number",
-    "greater_than_equal": "is too small",
-    "less_than_equal": "is too large",
-    "bool_parsing": "is neither true nor false",
-    "bool_type": "is neither true nor false",
-    "string_type": "is not text",
-    "path_type": "is not a path",
-    "extra_forbidden": "is not a setting",
-}
-"""What pydantic's error types mean to a person; the allowed values are in the hint."""
 _ENV_FILE = ".env"
 _BY_POSITION = ("bucket_name", "region", "prefix")
 _WITHOUT_SETTING: Mapping[str, str] = {
@@ -93,8 +56,6 @@ _WITHOUT_SETTING: Mapping[str, str] = {
     "upload_timeout": "leave it out: a connection on which nothing moves is given up, however large the file",
 }
 """Settings of the program before this one, and what does their work now."""
-_NOUNS: Mapping[str, str] = {"storage_class": "a storage class", "log_level": "a log level"}
-_LONGEST_WORD_SHOWN = 20
 
 
 class _AwsRegionSource(EnvSettingsSource):
@@ -384,30 +345,16 @@ def _explain(
     field = str(first["loc"][0]) if first["loc"] else "settings"
     name = ENVIRONMENT_NAMES.get(field, field)
     wrong = error.errors(include_url=False, include_context=False)[0]["input"]
-    problem = _problem(field, first["type"], first["msg"], wrong)
+    problem = setting_checks.problem(field, first["type"], first["msg"], wrong)
     source = _source(field, given, env_file, read)
     if source == str(env_file):
         source += f", line {read.settings[name].line}"
-    allowed = _ALLOWED.get(field)
+    allowed = setting_checks.ALLOWED.get(field)
     return SettingsError(
         f"{name} (from {source}): {problem}",
         item=name,
         hint=f"allowed: {allowed}" if allowed else f"correct {name}, then run: creative-s3 config",
     )
-
-
-def _problem(field: str, kind: str, message: str, wrong: object) -> str:
-    """Say in plain words what is wrong; our own validators do so already, pydantic's do not."""
-    if kind == "literal_error":
-        # One short word is shown: it is nearly always a slip of the pen, and no key or token is that short.
-        word = str(wrong)
-        shown = len(word) <= _LONGEST_WORD_SHOWN and word.isidentifier()
-        shown = shown and not word.startswith(("AKIA", "ASIA"))
-        subject = f"'{word}'" if shown else "the value"
-        return f"{subject} is not {_NOUNS.get(field, 'allowed')}"
-    if kind == "value_error":
-        return message.removeprefix("Value error, ")
-    return _PROBLEMS.get(kind, "has a value that cannot be used")
 
 
 __all__ = ["ENVIRONMENT_NAMES", "Origin", "S3Config", "origins"]

@@ -309,12 +309,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: OddServer
 
     def _answer(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+        promised = int(self.headers.get("Content-Length") or 0)
         try:
-            body = self.rfile.read(length)
+            body = self.rfile.read(promised)
         except ConnectionError:
             body = b""
-        if len(body) < length:  # A client that was killed: its half is no object, as with every server.
+        if len(body) < promised:  # A client that was killed: its half is no object, as with every server.
             self.close_connection = True
             return
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -22,7 +22,7 @@ from creative_s3.core.costs.pricing import (
     money,
 )
 from creative_s3.errors import UsageError
-from creative_s3.settings import STORAGE_CLASSES as SETTABLE_CLASSES
+from creative_s3.setting_checks import STORAGE_CLASSES as SETTABLE_CLASSES
 
 BOOK = load_bundled()
 # Per GB-month STD SIA ZIA GIR GFR GDA; per 1,000 PUT and GET in STD, PUT into GFR and GDA; per GB retrieval

@@ -16,7 +16,8 @@ from creative_s3.cli import groups
 from creative_s3.cli.app import app
 from creative_s3.cli.options import SHORTCUTS_PANEL
 from creative_s3.errors import ExitCode
-from creative_s3.settings import ENVIRONMENT_NAMES, LOG_LEVELS, STORAGE_CLASSES, S3Config
+from creative_s3.setting_checks import LOG_LEVELS, STORAGE_CLASSES
+from creative_s3.settings import ENVIRONMENT_NAMES, S3Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
