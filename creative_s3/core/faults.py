@@ -43,7 +43,7 @@ from creative_s3.core.fault_table import (
     Row,
 )
 from creative_s3.core.limits import of_limit
-from creative_s3.core.retry_after import asked_s
+from creative_s3.core.retry_after import UNTOLD_S, asked_s
 from creative_s3.errors import (
     BucketNotFoundError,
     ClockError,
@@ -54,6 +54,7 @@ from creative_s3.errors import (
     ItemError,
     NotS3Error,
     SettingsError,
+    SlowDownError,
     TemporaryError,
     UnreadableAnswerError,
     UnsupportedError,
@@ -332,7 +333,10 @@ def _of_crt(error: awscrt.exceptions.AwsCrtError, about: _About) -> CreativeS3Er
     item = about.item
     name: str = error.name
     if row := OF_CRT.get(name):
-        return _made(row, item)
+        made = _made(row, item)
+        if isinstance(made, SlowDownError):
+            made.retry_after_s = UNTOLD_S
+        return made
     if name.startswith("AWS_AUTH_"):
         return CredentialsError("the credentials could not be fetched", item=item, hint=RENEW)
     if name in {"AWS_IO_DNS_INVALID_NAME", "AWS_IO_DNS_QUERY_FAILED", "AWS_IO_DNS_NO_ADDRESS_FOR_HOST"}:

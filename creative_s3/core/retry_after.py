@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LONGEST_S: Final = 60.0
 """Whatever a server asks for: a proxy that says "in a day" must not stop everything for a day."""
+UNTOLD_S: Final = 3.0
+"""How long to wait where the Common Runtime says that the server asks to slow down, and not for how long."""
 _ASKING: Final = frozenset({429, 503})
 _MOST_WAITED_S: Final = 120.0
 _FEWEST_ATTEMPTS: Final = 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3.core.events import Retried
-from creative_s3.core.retry_after import asked_s
+from creative_s3.core.retry_after import UNTOLD_S, asked_s
 from creative_s3.core.transfers.engine import Download
 from tests.faults.programme import Answer, Rule, on
 from tests.faults.workshop import GET, KIB, PUT, failures
@@ -70,10 +70,29 @@ def test_nothing_is_sent_until_then(bench: Bench, tmp_path: Path, status: int) -
     assert failures(put) == {}
     if bench.engine != "crt":  # the Common Runtime tries a few times by itself before it tells
         assert refused == 1
-    if (bench.engine, status) != ("crt", 503):  # of its own error for 503 it does not always have the headers
-        assert all(event.delay_s >= 2 for event in events if isinstance(event, Retried))
+    assert all(event.delay_s >= 2 for event in events if isinstance(event, Retried))
     got = bench.get(*(Download(f"k/{n}", tmp_path / "to" / str(n)) for n in range(6)))
     assert failures(got) == {}
+
+
+@pytest.mark.parametrize("engine", ["crt"])
+def test_what_the_common_runtime_does_not_pass_on_is_heard_with_the_next_try(
+    bench: Bench, tmp_path: Path
+) -> None:
+    path = a_file(tmp_path, KIB)
+    bench.put_unseen(an_upload(path, "k/0"))
+    bench.proxy.follow(Rule(busy(503, "4"), GET, times=5))
+    events: list[Event] = []
+
+    got = bench.get(Download("k/0", tmp_path / "to" / "0"), emit=events.append)
+
+    assert failures(got) == {}
+    # Four by the Common Runtime, then one by botocore, which tells what was asked for.
+    waited = [event.delay_s for event in events if isinstance(event, Retried)]
+    assert len(waited) == 2
+    assert waited[0] >= UNTOLD_S
+    assert waited[1] >= 4
+    assert bench.proxy.struck == 5
 
 
 def test_a_listing_waits_too(site: Site) -> None:

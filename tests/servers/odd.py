@@ -183,6 +183,12 @@ def get_takes_no_conditions(asked: Asked, pass_on: PassOn) -> Said:
     return refused(412, "PreconditionFailed") if refuses else pass_on(asked)
 
 
+def ranges_are_ignored(asked: Asked, pass_on: PassOn) -> Said:
+    """Send the whole object where a range is asked for."""
+    asked.headers.pop("range", None)
+    return pass_on(asked)
+
+
 # -- what servers do with ETags
 
 

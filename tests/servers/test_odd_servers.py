@@ -43,6 +43,7 @@ ODD: dict[str, tuple[odd.Oddity, ...]] = {
     "no ETags in lists": (*BARE, odd.lists_have_no_etags),
     "other ETags in lists": (*BARE, odd.lists_have_other_etags),
     "GET refuses If-Match": (*BARE, odd.get_takes_no_conditions),
+    "Range ignored": (odd.ranges_are_ignored,),
 }
 
 

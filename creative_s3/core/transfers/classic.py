@@ -6,7 +6,9 @@ around the boto3 client that it is given.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from s3transfer.manager import TransferConfig, TransferManager
@@ -17,6 +19,7 @@ from creative_s3.core.objects import bare_etag, bare_version, whole_crc64nvme
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES, Answer, Flight, Reply
 from creative_s3.core.transfers.http_answers import unreadable
+from creative_s3.errors import TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,21 +38,11 @@ class ClassicEngine:
 
     def __init__(self, connection: Connection, *, bandwidth: Bandwidth | None = None) -> None:
         self._bucket = connection.bucket
+        self._parallel = connection.config.max_parallel_uploads
+        self._bandwidth = bandwidth
         self._client = _ObservedClient(connection.client)
-        self._manager = TransferManager(
-            cast("BaseClient", self._client),
-            TransferConfig(
-                multipart_threshold=MULTIPART_FROM_BYTES,
-                multipart_chunksize=PART_BYTES,
-                max_request_concurrency=connection.config.max_parallel_uploads,
-            ),
-            executor_cls=cast(
-                "type[ThreadPoolExecutor]", DaemonPool
-            ),  # only its submit and shutdown are used
-        )
-
-        if bandwidth is not None:
-            bandwidth.hold_back(self._manager)
+        self._manager = self._manager_from(MULTIPART_FROM_BYTES)
+        self._whole: TransferManager | None = None
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Begin an upload of a file that goes in one piece."""
@@ -64,9 +57,11 @@ class ClassicEngine:
         return future.cancel
 
     def get(self, flight: Flight) -> Callable[[], None]:
-        """Begin a download."""
+        """Begin a download: by ranges where it is large, and whole where the server sends no ranges."""
         self._client.gets[flight.key] = flight
-        future = self._manager.download(
+        if self._client.ignores_ranges and self._whole is None:
+            self._whole = self._manager_from(sys.maxsize)
+        future = (self._whole or self._manager).download(
             self._bucket,
             flight.key,
             str(flight.path),
@@ -76,8 +71,26 @@ class ClassicEngine:
         return future.cancel
 
     def close(self) -> None:
-        """End the manager's threads."""
+        """End the managers' threads."""
         self._manager.shutdown()
+        if self._whole is not None:
+            self._whole.shutdown()
+
+    def _manager_from(self, multipart_from_bytes: int) -> TransferManager:
+        manager = TransferManager(
+            cast("BaseClient", self._client),
+            TransferConfig(
+                multipart_threshold=multipart_from_bytes,
+                multipart_chunksize=PART_BYTES,
+                max_request_concurrency=self._parallel,
+            ),
+            executor_cls=cast(
+                "type[ThreadPoolExecutor]", DaemonPool
+            ),  # only its submit and shutdown are used
+        )
+        if self._bandwidth is not None:
+            self._bandwidth.hold_back(manager)
+        return manager
 
 
 class _Observer(BaseSubscriber):
@@ -119,12 +132,21 @@ class _DownloadObserver(_Observer):
 
 @dataclass(slots=True)
 class _ObservedClient:
-    """A boto3 client that adds the conditions of a key's flight and notes what S3 answers."""
+    """A boto3 client that adds the conditions of a key's flight and notes what S3 answers.
+
+    Attributes:
+        client: boto3's.
+        puts: Uploads under way, by key.
+        gets: Downloads under way, by key.
+        bodies: Of the answers to each download.
+        ignores_ranges: Whether the server has answered a request for a range with the whole object.
+    """
 
     client: Any
     puts: dict[str, Flight] = field(default_factory=dict)
     gets: dict[str, Flight] = field(default_factory=dict)
     bodies: dict[str, list[Any]] = field(default_factory=dict)
+    ignores_ranges: bool = False
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
         return getattr(self.client, name)
@@ -142,6 +164,15 @@ class _ObservedClient:
         arguments.pop("IfMatch", None)  # s3transfer's, of what it was provided with
         answer = self.client.get_object(**arguments, **flight.conditions())
         self.bodies.setdefault(flight.key, []).append(answer["Body"])
+        if (
+            "Range" in arguments
+            and answer["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.PARTIAL_CONTENT
+        ):
+            self.ignores_ranges = True
+            raise TemporaryError(
+                "the server sends the whole object where a range is asked for; it is fetched whole",
+                item=flight.key,
+            )
         answer["Body"] = _Body(answer["Body"], _expected_bytes(flight, arguments.get("Range")))
         return answer if "Range" in arguments else _noted(flight, answer)
 

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from awscrt.exceptions import AwsCrtError
-from awscrt.s3 import S3RequestType
+from awscrt.s3 import S3RequestType, S3ResponseError
 
 from creative_s3.core import proxies
+from creative_s3.core.aws import hurried_client
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt_client import CrtCredentials, crt_client
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
@@ -28,6 +29,7 @@ from creative_s3.core.transfers.flights import (
     RequestTally,
     answer_of,
 )
+from creative_s3.errors import TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +41,20 @@ _WHOLE_UP_TO_BYTES = 1 << 20
 range has no checksum of the object, so they cost one HEAD more where the checksum is not known."""
 
 
-_PROTOCOL_ERROR = "AWS_ERROR_HTTP_PROTOCOL_ERROR"
+_NOT_UNDERSTOOD = frozenset(
+    {
+        "AWS_ERROR_DEST_COPY_TOO_SMALL",  # more than the range that was asked for
+        "AWS_ERROR_HTTP_PROTOCOL_ERROR",
+        "AWS_ERROR_S3_INVALID_CONTENT_LENGTH_HEADER",
+        "AWS_ERROR_S3_INVALID_CONTENT_RANGE_HEADER",
+        "AWS_ERROR_S3_MISSING_CONTENT_LENGTH_HEADER",
+        "AWS_ERROR_S3_MISSING_CONTENT_RANGE_HEADER",
+        "AWS_ERROR_S3_MISSING_ETAG",
+    }
+)
+"""Answers that the Common Runtime does not read: botocore does, or knows what is wrong with them."""
+_SLOW_DOWN = "AWS_ERROR_S3_SLOW_DOWN"
+_DONE = range(200, 300)
 
 
 class CrtEngine:
@@ -47,8 +62,10 @@ class CrtEngine:
 
     Attributes:
         credentials: botocore's.
-        is_understood: Whether the server's HTTP is strict enough, and nothing stands between; else the
-            classic engine does the rest.
+        is_understood: Whether the server's HTTP is strict enough, it answers ranges with ranges, and nothing
+            stands between; else the classic engine does the rest.
+        slowed: The keys whose last try the server answered with 503. The Common Runtime does not pass on how
+            long it asked to wait; the next try, which botocore makes once, hears that.
     """
 
     name = "crt"
@@ -56,16 +73,20 @@ class CrtEngine:
     def __init__(self, connection: Connection, *, tally: RequestTally) -> None:
         self._connection = connection
         self._fallback: ClassicEngine | None = None
+        self._listening: ClassicEngine | None = None
         self._bucket = connection.bucket
         self._tally = tally
         self.credentials = CrtCredentials(connection)
         self.is_understood = not proxies.is_any()
         self._serializer = LeanSerializer(connection)
         self._client = crt_client(connection, self.credentials)
+        self.slowed: set[str] = set()
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
         """Begin an upload of a file that goes in one piece."""
         path = _as_text(flight)
+        if flight.key in self.slowed:
+            return self._once("PutObject", flight).put(flight, arguments)
         if path is None or self._is_for_classic:
             return self._classic().put(flight, arguments)
         self._tally.add("PutObject")
@@ -86,6 +107,8 @@ class CrtEngine:
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
         path = _as_text(flight)
+        if flight.key in self.slowed:
+            return self._once("GetObject", flight).get(flight)
         # Between ranges, this client sets the condition that the first answer's ETag stays.
         if path is None or self._is_for_classic or flight.is_doubted or flight.if_match is None:
             return self._classic().get(flight)
@@ -115,9 +138,10 @@ class CrtEngine:
         return self._fetch(flight, path, exchange, S3RequestType.GET_OBJECT)
 
     def close(self) -> None:
-        """End the fallback's threads; the native client ends by itself when nothing refers to it."""
-        if self._fallback is not None:
-            self._fallback.close()
+        """End the other engines' threads; the native client ends by itself when nothing refers to it."""
+        for other in (self._fallback, self._listening):
+            if other is not None:
+                other.close()
 
     def _get_whole(self, flight: Flight, path: str) -> Callable[[], None]:
         """Fetch an object by one plain request, whose answer has the object's checksum."""
@@ -143,6 +167,15 @@ class CrtEngine:
     def _is_for_classic(self) -> bool:
         """Whether the server takes less than is sent here, or answers in a way that is not read here."""
         return bool(self._connection.dialect.refuses) or not self.is_understood
+
+    def _once(self, operation: str, flight: Flight) -> ClassicEngine:
+        """Return the engine for one try that tells at once what the server asks for."""
+        self.slowed.discard(flight.key)
+        self._tally.add(operation)  # the tally sees only what the connection's own client sends
+        if self._listening is None:
+            client = hurried_client(self._connection, attempts=1)
+            self._listening = ClassicEngine(replace(self._connection, client=client))
+        return self._listening
 
     def _classic(self) -> ClassicEngine:
         """Return the engine for what the Common Runtime cannot open, or a server does not take from it."""
@@ -177,8 +210,13 @@ class _Exchange:
         """Return the end of the request in our words."""
         if isinstance(error, AwsCrtError) and error.name.startswith("AWS_AUTH_"):
             error = self._engine.credentials.failure or error
-        if isinstance(error, AwsCrtError) and error.name == _PROTOCOL_ERROR:
+        if isinstance(error, AwsCrtError) and error.name in _NOT_UNDERSTOOD:
             self._engine.is_understood = False
+        if isinstance(error, AwsCrtError) and error.name == _SLOW_DOWN:
+            self._engine.slowed.add(self._flight.key)
+        if isinstance(error, S3ResponseError) and error.status_code in _DONE:
+            self._engine.is_understood = False
+            error = TemporaryError(f"an answer of HTTP {error.status_code}; it is asked in another way")
         return Reply(answer=self.answer, error=error)
 
 
