@@ -15,6 +15,7 @@ import pytest
 
 import creative_s3
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.intake import turn
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:
@@ -338,3 +339,15 @@ finally:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+def test_while_another_process_takes_the_index_in_what_was_known_is_shown(cli: Inside) -> None:
+    assert names(cli, "gradient_elegant") == ["gradient_elegant"]
+    index = cli.cwd / "cache" / "index.json"
+    index.write_text(index.read_text().replace("gradient_elegant", "gradient_changed"))
+    with turn(catalog_path(cli.cwd / "cache")):
+        result = cli("assets", "find", "gradient_elegant", "--json")
+    assert result.code == 0
+    assert [found["cache_key"] for found in result.data["assets"]] == ["gradient_elegant"]
+    assert "this may be out of date" in result.out
+    assert names(cli, "gradient_changed") == ["gradient_changed"]

@@ -140,6 +140,20 @@ class Database:
                 raise
 
     @contextmanager
+    def in_memory(self) -> Iterator[None]:
+        """Keep what each transaction of the block changes in memory until its end, so that others can read.
+
+        Otherwise SQLite writes into the file as soon as its cache is full, and nobody reads from then on.
+        """
+        with self._lock, self._translated():
+            self._connection.execute("PRAGMA cache_spill = OFF")
+        try:
+            yield
+        finally:
+            with self._lock, self._translated():
+                self._connection.execute("PRAGMA cache_spill = ON")
+
+    @contextmanager
     def temporary(self) -> Iterator[sqlite3.Connection]:
         """Fill temporary tables of this connection in one step; the file is read only."""
         with self._lock, self._translated():

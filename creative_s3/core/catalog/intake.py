@@ -1,400 +1,118 @@
-"""Taking index.json into the catalog: only what changed since the last time becomes rows.
+"""Taking index.json into the catalog: only what changed since the last time becomes rows; one at a time.
 
 An index that is the file it was costs one stat; one whose time alone changed, a hash more. Otherwise it is
-read as a stream, each entry's text is compared by digest, and what is new or different is parsed into rows, a
-few thousand to a transaction, so that nobody waits long. What was taken in is recorded at the end: after
-a kill the next intake goes on, and finds most of it done.
+read by `core.catalog.index_reading`. What was taken in is recorded at the end: after a kill the next intake
+goes on, and finds most of it done. Two at once would undo each other's rows, so each waits for its turn, and
+looks again when it has it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
-import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.asset_rows import AssetRecord, Source
-from creative_s3.core.catalog.asset_table import EntryName, is_storable
+from creative_s3.core.catalog.index_reading import IndexReading, IntakeReport
 from creative_s3.core.events import Emit, PhaseStarted, ignore
-from creative_s3.core.index.entries import (
-    CACHE_SECTION,
-    PRODUCTS_SECTION,
-    SECTIONS,
-    SEMANTIC_SECTION,
-    TOP_LEVEL,
-    EntryReader,
-    Products,
-    by_precedence,
-    identities,
-    looks_like_entry,
-    product_slug,
-)
-from creative_s3.core.index.fields import OutsideError, UnusableError, shown
-from creative_s3.core.index.index import problem_of
-from creative_s3.core.index.state import IndexState, hash_file, record_intake
-from creative_s3.core.index.stream import StreamedEntry, stream_entries
+from creative_s3.core.index.held_files import HeldFile
+from creative_s3.core.index.state import IndexState, record_intake
+from creative_s3.core.index.stream import reading
+from creative_s3.core.lock import exclusive
 from creative_s3.core.workspace import Signature
+from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from creative_s3.core.catalog.asset_table import AssetTable
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.index.index import IndexProblem
-    from creative_s3.core.models import Asset
     from creative_s3.core.workspace import Workspace
 
-T = TypeVar("T")
-_Rows = dict[EntryName, dict[str, tuple[int, bytes | None]]]
-"""The rows of entries: field -> id and digest."""
-
-_LOOKUPS = 500
-_GROUPS_TOGETHER = 8
-"""Groups of so many to a transaction: about a quarter of a second."""
-_GROUP = 4000
-_FILE_FIELD = "file_path"
-_ORDER = {PRODUCTS_SECTION: 0, SEMANTIC_SECTION: 1, CACHE_SECTION: 2, TOP_LEVEL: 3}
-_BULK_BYTES = 8 * 2**20
-"""From this size on, the first intake builds the indexes at its end."""
+LOCK_NAME = "settling.lock"
+IN_MEMORY = Path(":memory:")
+"""The path of a catalog that is in no file, and that no other process has."""
+TURN_WAIT_S = 600.0
+"""The first intake of a very large index takes minutes."""
+_PAUSES_S = (0.2, 0.3, 0.7, 1.5, 3.0)
+"""How long each attempt waits for a pause of those who write the index in place."""
 
 
-@dataclass(frozen=True, slots=True)
-class IntakeReport:
-    """What an intake found.
+@contextmanager
+def turn(catalog_path: Path, *, wait_s: float = TURN_WAIT_S) -> Iterator[None]:
+    """Be the only one, of all threads and processes, that moves anything between index.json and the catalog.
 
-    Attributes:
-        was_read: Whether the index had changed and was read.
-        written: Rows added or changed.
-        removed: Rows whose entries are gone.
-        lost: Assets of ours whose entries somebody else's older copy of the index has dropped again.
+    Raises:
+        LockedError: Another process has its turn for longer than `wait_s` seconds; names its pid and host.
+        CreativeS3Error: The lock cannot be made.
     """
+    if catalog_path == IN_MEMORY:
+        yield
+        return
+    with exclusive(catalog_path.with_name(LOCK_NAME), wait_s=wait_s):
+        yield
 
-    was_read: bool = False
-    written: int = 0
-    removed: int = 0
-    lost: tuple[AssetRecord, ...] = ()
 
-
-def take_in(catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore) -> IntakeReport:
+def take_in(
+    catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore, wait_s: float = TURN_WAIT_S
+) -> IntakeReport:
     """Bring the catalog's assets up to date with index.json.
 
     A missing index changes nothing: it is never read as "everything was deleted".
 
+    Args:
+        catalog: The catalog.
+        workspace: Where the index is.
+        emit: Takes events.
+        wait_s: How many seconds to wait for another intake.
+
     Raises:
-        IndexFileError: index.json cannot be read as an index; the catalog stays as it was.
+        IndexFileError: index.json cannot be read as an index, and nobody is writing it; the catalog stays as
+            it was.
+        LockedError: Another process takes the index in for longer than `wait_s`.
         CatalogError: The catalog cannot be used.
     """
+    if is_taken_in(catalog, workspace):
+        return IntakeReport()
+    with turn(catalog.path, wait_s=wait_s):
+        return take_in_now(catalog, workspace, emit=emit)
+
+
+def is_taken_in(catalog: Catalog, workspace: Workspace) -> bool:
+    """Tell whether the index is missing or the very file that was taken in last; costs one stat."""
     try:
         signature = Signature.of(workspace.index_path.stat())
     except OSError:
-        return IntakeReport()
+        return True
     known = IndexState.of(catalog, workspace)
-    if known and known.signature == signature:
-        return IntakeReport()
-    digest = hash_file(workspace.index_path)
+    return known is not None and known.signature == signature
+
+
+def take_in_now(catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore) -> IntakeReport:
+    """Do what `take_in` does, for a caller that has its `turn`."""
+    path = workspace.index_path
+    pauses = iter(_PAUSES_S)
+    while not is_taken_in(catalog, workspace):
+        with reading(path):
+            held = HeldFile.open(path)
+        with held:
+            try:
+                return _taken_in(held, catalog, workspace, emit)
+            except IndexFileError:
+                pause_s = next(pauses, None)
+                if pause_s is None or not (held.await_writer(pause_s) or not held.is_at(path)):
+                    raise
+    return IntakeReport()
+
+
+def _taken_in(held: HeldFile, catalog: Catalog, workspace: Workspace, emit: Emit) -> IntakeReport:
+    known = IndexState.of(catalog, workspace)
+    digest = bytes.fromhex(held.sha256())
     if known and known.sha256 == digest:
-        record_intake(catalog, workspace, signature, digest, products=known.products)
+        if held.is_untouched():
+            record_intake(catalog, workspace, held.signature, digest, products=known.products)
         return IntakeReport()
     emit(PhaseStarted("taking in the index"))
-    report, products = _Intake(catalog, workspace).run(signature, known.products if known else b"")
-    # What is lost must come back first, or nobody would look for it again. Hashed again: what was read may be
-    # newer than what was hashed.
-    if not report.lost and hash_file(workspace.index_path) == digest:
-        record_intake(catalog, workspace, signature, digest, products=products)
+    report, products = IndexReading(catalog, workspace, held).run(known.products if known else b"")
+    # What is lost must come back first, or nobody would look for it again.
+    if report.is_current and not report.lost:
+        record_intake(catalog, workspace, held.signature, digest, products=products)
     return report
-
-
-class _Intake:
-    """One reading of an index that has changed."""
-
-    def __init__(self, catalog: Catalog, workspace: Workspace) -> None:
-        self._catalog = catalog
-        self._table = catalog.assets
-        self._workspace = workspace
-        self._reader = EntryReader(workspace.cache_dir)
-        self._before = self._table.highest_id()
-        self._seen = bytearray(self._before // 8 + 1)
-        self._pending = {(change.section, change.entry) for change in catalog.journal.pending()}
-        self._written = 0
-        self._touched: set[str] = set()
-        self._derived: set[EntryName] = set()
-        self._has_indexes = True
-        self._product_names: set[str] = set()
-        self._names: Products | None = None
-        self._waiting: list[StreamedEntry] = []
-        self._are_products_late = False
-
-    def run(self, signature: Signature, products_before: bytes) -> tuple[IntakeReport, bytes]:
-        """Read the index; return what was found and the digest of its products."""
-        is_first = not self._before and signature.size_bytes > _BULK_BYTES
-        if is_first:
-            self._table.drop_indexes()
-            self._has_indexes = False
-        else:
-            self._table.make_indexes()  # a first intake may have been killed
-        with self._catalog.database.transaction() as database:
-            database.execute("DELETE FROM problem")
-            database.execute("DELETE FROM warning")
-        groups = _grouped(stream_entries(self._workspace.index_path, warn=self._warn), _LOOKUPS)
-        is_more = True
-        while is_more:
-            with self._catalog.database.transaction():
-                is_more = all(self._take_next(groups) for _ in range(_GROUPS_TOGETHER))
-        is_late = self._are_products_late or bool(self._waiting)
-        with self._catalog.database.transaction():
-            names = self._take_products(self._names or Products())
-        self._table.make_indexes()
-        if is_first:
-            repeated = self._table.repeated()
-            for record in self._table.by_id(repeated):
-                self._warn_of_repeated(record.section, record.entry)
-            self._table.remove(repeated)
-        if is_late or names.digest() != products_before:
-            self._mend_slugs(names)
-        removed, lost = self._sweep()
-        self._forget_products(lost)
-        settle_identities(self._table, None if is_first else sorted(self._touched))
-        report = IntakeReport(was_read=True, written=self._written, removed=removed, lost=lost)
-        return report, names.digest()
-
-    def _take_next(self, groups: Iterator[list[StreamedEntry]]) -> bool:
-        """Take in a group, which is gone before the next one is read; return whether there was one."""
-        group = next(groups, [])
-        products = [entry for entry in group if entry.section == PRODUCTS_SECTION]
-        self._waiting += products
-        if len(products) < len(group) and (self._waiting or self._names is None):
-            # Products name the slugs of what follows; where they follow, the slugs are mended in the end.
-            self._are_products_late = self._are_products_late or bool(self._names and self._waiting)
-            self._names = self._take_products(self._names or Products())
-        others: dict[EntryName, StreamedEntry] = {}
-        for entry in group:
-            if entry.section != PRODUCTS_SECTION and _is_asset(entry):
-                if (entry.section, entry.name) in others:
-                    self._warn_of_repeated(entry.section, entry.name)
-                others[entry.section, entry.name] = entry
-        self._take_others(list(others.values()), self._names or Products())
-        return bool(group)
-
-    def _take_products(self, names: Products) -> Products:
-        entries, self._waiting = self._waiting, []
-        texts: dict[str, str] = {}
-        for entry in entries:
-            if entry.name in self._product_names:
-                self._warn_of_repeated(entry.section, entry.name)
-            self._product_names.add(entry.name)
-            texts[entry.name] = entry.raw
-        entries = list({entry.name: entry for entry in entries}.values())
-        with self._catalog.database.transaction() as database:
-            database.executemany(
-                "INSERT INTO product VALUES (?, ?) ON CONFLICT (entry) DO UPDATE SET content=excluded.content"
-                " WHERE content <> excluded.content",
-                [
-                    (entry.name, json.dumps(entry.value))
-                    for entry in entries
-                    if is_storable(entry.name) and (PRODUCTS_SECTION, entry.name) not in self._pending
-                ],
-            )
-        found: list[tuple[str, bytes, list[tuple[str, Asset]]]] = []
-        for name, value in by_precedence((entry.name, entry.value) for entry in entries):
-            try:
-                assets = list(self._reader.product(name, value))
-                names.add(product_slug(name, value), (asset.file_path for _, asset in assets))
-                found.append((name, _digest(texts[name]), assets))
-            except (UnusableError, OutsideError) as reason:
-                self._set_aside(problem_of(PRODUCTS_SECTION, name, reason), texts[name])
-        for batch in _grouped(found, _LOOKUPS):
-            rows = self._rows_of([(PRODUCTS_SECTION, name) for name, _, _ in batch])
-            self._write(
-                (PRODUCTS_SECTION, name, field, digest, asset, rows)
-                for name, digest, assets in batch
-                for field, asset in assets
-            )
-        return names
-
-    def _take_others(self, entries: list[StreamedEntry], names: Products) -> None:
-        for batch in _grouped(entries, _LOOKUPS):
-            rows = self._rows_of([(entry.section, entry.name) for entry in batch])
-            taken = []
-            for entry in batch:
-                digest = _digest(entry.raw)
-                known = rows.get((entry.section, entry.name), {}).get(_FILE_FIELD)
-                if known and self._was_met(known[0]):
-                    self._warn_of_repeated(entry.section, entry.name)
-                if known and known[1] == digest:
-                    self._mark(known[0])
-                    continue
-                try:
-                    asset = self._reader.asset(entry.section, entry.name, entry.value)
-                except (UnusableError, OutsideError) as reason:
-                    self._set_aside(problem_of(entry.section, entry.name, reason), entry.raw)
-                else:
-                    completed = names.complete(asset)
-                    taken.append((entry.section, entry.name, _FILE_FIELD, digest, completed, rows))
-                    if completed.product_slug != asset.product_slug:
-                        self._derived.add((entry.section, entry.name))
-            self._write(taken)
-
-    def _write(self, found: Iterable[tuple[str, str, str, bytes, Asset, _Rows]]) -> None:
-        """Turn what was read into rows, those of entries that are there already in their place."""
-        changed: list[tuple[int | None, AssetRecord]] = []
-        for section, entry, field, digest, asset, rows in found:
-            number, known_digest = rows.get((section, entry), {}).get(field, (None, None))
-            if number is not None:
-                self._mark(number)
-                if known_digest == digest or (section, entry) in self._pending:
-                    continue
-            record = AssetRecord(
-                asset,
-                section,
-                entry,
-                field,
-                digest=digest,
-                slug_is_derived=(section, entry) in self._derived,
-                size_bytes=self._size_of(asset.file_path),
-            )
-            changed.append((number, record))
-            if self._has_indexes:  # else all are looked at in the end
-                self._touched.add(asset.cache_key)
-        self._derived.clear()
-        old = {
-            row.id: row for row in self._table.by_id([number for number, _ in changed if number is not None])
-        }
-        self._table.put(
-            _renewed(old[number], record) if number in old else record for number, record in changed
-        )
-        self._written += len(changed)
-
-    def _rows_of(self, entries: list[EntryName]) -> _Rows:
-        rows: _Rows = {}
-        if self._has_indexes:
-            storable = [name for name in entries if is_storable(name[1])]
-            for section, entry, field, number, digest in self._table.digests(storable):
-                rows.setdefault((section, entry), {})[field] = (number, digest)
-        return rows
-
-    def _mark(self, number: int) -> None:
-        if number <= self._before:
-            self._seen[number >> 3] |= 1 << (number & 7)
-
-    def _was_met(self, number: int) -> bool:
-        """Tell whether this very intake has come by a row already."""
-        return number > self._before or bool(self._seen[number >> 3] & 1 << (number & 7))
-
-    def _size_of(self, file_path: str) -> int | None:
-        try:
-            return os.stat(f"{self._workspace.root}/{file_path}").st_size  # noqa: PTH116 - a million times
-        except OSError:
-            return None
-
-    def _set_aside(self, problem: IndexProblem, raw: str) -> None:
-        with self._catalog.database.transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO problem VALUES (?, ?, ?, ?, ?)",
-                (problem.section, problem.entry, _digest(raw), str(problem.kind), problem.reason),
-            )
-
-    def _warn(self, name: str, reason: str) -> None:
-        with self._catalog.database.transaction() as database:
-            database.execute("INSERT INTO warning (name, reason) VALUES (?, ?)", (shown(name), reason))
-
-    def _warn_of_repeated(self, section: str, name: str) -> None:
-        self._warn(".".join(part for part in (section, name) if part), "stands twice; the later one counts")
-
-    def _mend_slugs(self, names: Products) -> None:
-        """Find out again the slugs that the products name."""
-        rows = self._table.all("kind IN ('product', 'composite') AND section <> 'products'")
-        for group in _grouped(rows, _GROUP):
-            changed = []
-            for row in group:
-                asset = row.asset
-                explicit = None if row.slug_is_derived else asset.product_slug
-                slug = names.slug_of(asset.cache_key, asset.file_path, explicit)
-                if slug != asset.product_slug:
-                    changed.append(
-                        replace(row, asset=replace(asset, product_slug=slug), slug_is_derived=True)
-                    )
-            if changed:
-                self._table.put(changed)
-
-    def _sweep(self) -> tuple[int, tuple[AssetRecord, ...]]:
-        """Remove the rows whose entries are gone; return how many, and those of ours that must come back."""
-        removed = 0
-        lost: list[AssetRecord] = []
-        last = 0
-        while chunk := self._table.places(last, self._before, _GROUP):
-            last = chunk[-1][0]
-            gone = [
-                number
-                for number, section, entry in chunk
-                if not self._seen[number >> 3] & 1 << (number & 7) and (section, entry) not in self._pending
-            ]
-            rows = self._table.by_id(gone)
-            kept = [row for row in rows if row.source is not Source.INDEX and self._is_somewhere(row)]
-            lost += kept
-            ids = {row.id for row in kept}
-            self._table.remove([number for number in gone if number not in ids])
-            removed += len(gone) - len(kept)
-        return removed, tuple(lost)
-
-    def _forget_products(self, lost: tuple[AssetRecord, ...]) -> None:
-        kept = self._product_names | {row.entry for row in lost if row.section == PRODUCTS_SECTION}
-        kept |= {entry for section, entry in self._pending if section == PRODUCTS_SECTION}
-        known = [entry for (entry,) in self._catalog.database.rows("SELECT entry FROM product")]
-        with self._catalog.database.transaction() as database:
-            database.executemany(
-                "DELETE FROM product WHERE entry=?", [(entry,) for entry in known if entry not in kept]
-            )
-
-    def _is_somewhere(self, row: AssetRecord) -> bool:
-        return row.is_cold or self._size_of(row.asset.file_path) is not None
-
-
-def settle_identities(table: AssetTable, among: Sequence[str] | None) -> None:
-    """Give each of several assets with one cache key an identity of its own.
-
-    Args:
-        table: The assets.
-        among: The cache keys to look at; None for all.
-    """
-    for name in table.shared_cache_keys(among):
-        for row in sorted(table.with_cache_key(name), key=_precedence)[1:]:
-            wanted = identities(row.section, row.entry, row.field, name)[1:]
-            numbered = (f"{wanted[-1]}:{number}" for number in itertools.count(2))
-            identity = next(other for other in itertools.chain(wanted, numbered) if table.get(other) is None)
-            table.put([replace(row, asset=replace(row.asset, cache_key=identity))])
-
-
-def _renewed(old: AssetRecord, new: AssetRecord) -> AssetRecord:
-    """Return what the index says now, with what only the catalog knows."""
-    if old.is_cold and old.asset.file_path.replace("\\", "/") == new.asset.file_path:
-        # The file whose name had backslashes is in S3 only, so that its name was not found here.
-        new = replace(new, asset=replace(new.asset, file_path=old.asset.file_path))
-    return replace(
-        new,
-        id=old.id,
-        source=old.source,
-        is_cold=old.is_cold and new.size_bytes is None,
-        size_bytes=old.size_bytes if new.size_bytes is None else new.size_bytes,
-    )
-
-
-def _precedence(row: AssetRecord) -> tuple[int, bool, str, str]:
-    """Sort rows as `core.index.index` reads entries, which decides who keeps a name."""
-    return _ORDER[row.section], row.entry != row.asset.product_slug, row.entry, row.field
-
-
-def _is_asset(entry: StreamedEntry) -> bool:
-    if entry.section == TOP_LEVEL and entry.name in SECTIONS:
-        return bool(entry.value)  # a section that is no object: set aside
-    return entry.section in _ORDER and (entry.section != TOP_LEVEL or looks_like_entry(entry.value))
-
-
-def _digest(raw: str) -> bytes:
-    return hashlib.blake2b(raw.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-
-
-def _grouped(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(values)
-    return iter(lambda: list(itertools.islice(iterator, size)), [])

@@ -69,6 +69,13 @@ class Journal:
             JournalEntry(number, section, entry, json.loads(text)) for number, section, entry, text in rows
         ]
 
+    def pending_names(self) -> frozenset[tuple[str, str]]:
+        """Return section and name of the entries that index.json lacks, or has as they were before."""
+        rows = self._database.rows(
+            "SELECT DISTINCT section, entry FROM journal WHERE action=?", (INDEX_ACTION,)
+        )
+        return frozenset(rows)
+
     def has_pending(self) -> bool:
         """Tell whether index.json lacks anything."""
         return self._database.row("SELECT 1 FROM journal WHERE action=? LIMIT 1", (INDEX_ACTION,)) is not None

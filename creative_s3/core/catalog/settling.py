@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.catalog.intake import IntakeReport, take_in
+from creative_s3.core.catalog.index_reading import IntakeReport
+from creative_s3.core.catalog.intake import is_taken_in, take_in_now, turn
 from creative_s3.core.catalog.product_table import ProductTable
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index.entries import PRODUCTS_SECTION, SEMANTIC_SECTION
 from creative_s3.core.index.state import IndexState, record_intake
 from creative_s3.core.index.writer import EntryChange, write_changes
-from creative_s3.core.lock import exclusive
 from creative_s3.core.models import Kind
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from creative_s3.core.catalog.journal import JournalEntry
     from creative_s3.core.workspace import Workspace
 
-LOCK_NAME = "settling.lock"
-_LOCK_WAIT_S = 60.0
 _UNKNOWN_TIME = "1970-01-01T00:00:00"
 """The pipeline reads its times without asking whether they are there."""
 _IN_ROWS = frozenset({"asset_type", "product_category", "region", "visual_style", "season", "color_palette"})
@@ -49,18 +47,17 @@ def settle(catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore) -> In
         LockedError: Another process settles for very long.
         CreativeS3Error: index.json cannot be written, or the catalog cannot be used.
     """
-    turn = catalog.path.with_name(LOCK_NAME)
-    if catalog.journal.has_pending():
-        # In turns, so that nobody writes an older value over a newer one.
-        with exclusive(turn, wait_s=_LOCK_WAIT_S):
-            _write_pending(catalog, workspace, emit)
-    report = take_in(catalog, workspace, emit=emit)
-    if not report.lost:
-        return report
-    emit(PhaseStarted("writing the index"))
-    with exclusive(turn, wait_s=_LOCK_WAIT_S):
+    if not catalog.journal.has_pending() and is_taken_in(catalog, workspace):
+        return IntakeReport()
+    # In turns, so that nobody writes an older value over a newer one.
+    with turn(catalog.path):
+        _write_pending(catalog, workspace, emit)
+        report = take_in_now(catalog, workspace, emit=emit)
+        if not report.lost:
+            return report
+        emit(PhaseStarted("writing the index"))
         write_changes(workspace.index_path, entries_of_rows(catalog, report.lost))
-    again = take_in(catalog, workspace, emit=emit)
+        again = take_in_now(catalog, workspace, emit=emit)
     return replace(report, written=report.written + again.written, removed=report.removed + again.removed)
 
 

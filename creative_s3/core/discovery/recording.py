@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from creative_s3.core.catalog.intake import settle_identities
+from creative_s3.core.catalog.identities import settle_identities
 from creative_s3.core.catalog.product_table import ProductTable
 from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.catalog.settling import entries_of_rows, settle

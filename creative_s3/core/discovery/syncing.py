@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
-from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.intake import IN_MEMORY, take_in
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.discovery.discovery import discover, look_at_bucket
 from creative_s3.core.discovery.recording import Recorded, record
@@ -18,12 +17,13 @@ from creative_s3.core.workspace import Workspace
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from creative_s3.core.discovery.discovered import Discovery
     from creative_s3.core.object_store import ObjectStore
 
 RUN_LOCK = "lock"
 """What every run that changes something holds, beside the catalog."""
-_IN_MEMORY = Path(":memory:")
 
 
 def compare_with_bucket(
@@ -38,7 +38,7 @@ def compare_with_bucket(
     path = catalog_path(cache_dir)
     side = remote_side(storage.connection, prefix)
     workspace = Workspace(cache_dir)
-    with Catalog(path if path.is_file() else _IN_MEMORY, bucket=side) as catalog:
+    with Catalog(path if path.is_file() else IN_MEMORY, bucket=side) as catalog:
         take_in(catalog, workspace, emit=emit)
         return discover(look_at_bucket(storage, prefix, emit=emit), catalog, workspace, emit=emit)
 

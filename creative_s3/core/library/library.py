@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.asset_table import is_storable
 from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
-from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.intake import IN_MEMORY, TURN_WAIT_S, take_in
 from creative_s3.core.events import Emit, ignore
+from creative_s3.core.index.state import IndexState
 from creative_s3.core.workspace import FileState, Workspace
-from creative_s3.errors import IndexFileError, ObjectNotFoundError, SettingsError, TemporaryError
+from creative_s3.errors import (
+    IndexFileError,
+    LockedError,
+    ObjectNotFoundError,
+    SettingsError,
+    TemporaryError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     from creative_s3.settings import S3Config
 
 _PATIENCE_S = 5.0
-_IN_MEMORY = Path(":memory:")
+_TURN_PATIENCE_S = 2.0
 _CHUNK = 500
 _STORED = """
     SELECT cache_key, key,
@@ -186,6 +193,7 @@ def open_library(config: S3Config, *, emit: Emit = ignore) -> Iterator[Library]:
     Raises:
         SettingsError: The cache directory does not exist.
         IndexFileError: index.json cannot be read, and nothing is known from before.
+        LockedError: Another process takes index.json in for very long, and nothing is known from before.
         CatalogError: The catalog cannot be used.
     """
     workspace = Workspace(config.cache_dir)
@@ -198,20 +206,24 @@ def open_library(config: S3Config, *, emit: Emit = ignore) -> Iterator[Library]:
     path = catalog_path(config.cache_dir)
     # With neither of them there is nothing to know: no file is made.
     is_known = path.is_file() or workspace.index_path.exists()
-    with Catalog(path if is_known else _IN_MEMORY, bucket=NOWHERE, timeout_s=_PATIENCE_S) as catalog:
+    with Catalog(path if is_known else IN_MEMORY, bucket=NOWHERE, timeout_s=_PATIENCE_S) as catalog:
         catalog.bucket = _side(config, catalog)
         yield Library(catalog, workspace, tuple(_updated(catalog, workspace, emit)))
 
 
 def _updated(catalog: Catalog, workspace: Workspace, emit: Emit) -> Iterator[str]:
     """Take in index.json; yield why that was not possible."""
+    is_first = IndexState.of(catalog, workspace) is None
     try:
-        take_in(catalog, workspace, emit=emit)
+        # What was there before is better than a wait, and nothing is not.
+        take_in(catalog, workspace, emit=emit, wait_s=TURN_WAIT_S if is_first else _TURN_PATIENCE_S)
     except IndexFileError as error:
         if not catalog.assets.highest_id():
             raise
         yield f"index.json cannot be read, so this is what the catalog knew before: {error.message}"
-    except TemporaryError as error:
+    except (TemporaryError, LockedError) as error:
+        if is_first and isinstance(error, LockedError):
+            raise
         yield f"this may be out of date, because the catalog could not take in index.json: {error.message}"
     if not workspace.index_path.exists():
         yield "there is no index.json, so this is what the catalog alone knows"
