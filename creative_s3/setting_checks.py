@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STORAGE_CLASSES = (
+StorageClass = Literal[
     "STANDARD",
     "INTELLIGENT_TIERING",
     "STANDARD_IA",
@@ -17,8 +17,11 @@ STORAGE_CLASSES = (
     "GLACIER",
     "DEEP_ARCHIVE",
     "REDUCED_REDUNDANCY",
-)
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+]
+"""A class that an object of a general purpose bucket can be given."""
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+STORAGE_CLASSES: tuple[StorageClass, ...] = get_args(StorageClass)
+LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 ALLOWED: Mapping[str, str] = {
     "storage_class": ", ".join(STORAGE_CLASSES),
     "log_level": ", ".join(LOG_LEVELS),

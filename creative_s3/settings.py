@@ -10,7 +10,7 @@ import os
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
@@ -114,19 +114,7 @@ class S3Config(BaseSettings):
 
     bucket_name: Annotated[str, AfterValidator(setting_checks.bucket_name)] | None = None
     region: Annotated[str, AfterValidator(setting_checks.region)] = DEFAULT_REGION
-    storage_class: Annotated[
-        Literal[
-            "STANDARD",
-            "INTELLIGENT_TIERING",
-            "STANDARD_IA",
-            "ONEZONE_IA",
-            "GLACIER_IR",
-            "GLACIER",
-            "DEEP_ARCHIVE",
-            "REDUCED_REDUNDANCY",
-        ],
-        BeforeValidator(setting_checks.upper),
-    ] = "STANDARD"
+    storage_class: Annotated[setting_checks.StorageClass, BeforeValidator(setting_checks.upper)] = "STANDARD"
     prefix: Annotated[str, AfterValidator(setting_checks.prefix)] = "creative-assets"
     endpoint_url: Annotated[str, AfterValidator(setting_checks.endpoint_url)] | None = None
     kms_key_id: str | None = None
@@ -137,9 +125,9 @@ class S3Config(BaseSettings):
     cloudfront_distribution_id: str | None = Field(
         default=None, validation_alias="cloudfront_distribution_id"
     )
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(setting_checks.upper)
-    ] = Field(default="INFO", validation_alias="log_level")
+    log_level: Annotated[setting_checks.LogLevel, BeforeValidator(setting_checks.upper)] = Field(
+        default="INFO", validation_alias="log_level"
+    )
     cache_dir: Path = Field(default=Path("cache"), validation_alias="cache_dir")
 
     def __init__(self, *given: object, **settings: Any) -> None:  # noqa: ANN401 - any field

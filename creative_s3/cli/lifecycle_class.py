@@ -4,7 +4,7 @@
 
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.selections import selected_names, selecting
 from creative_s3.cli.text import PROGRAM, count, size
 from creative_s3.errors import ExitCode, ObjectNotFoundError
+from creative_s3.setting_checks import StorageClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,19 +27,6 @@ if TYPE_CHECKING:
     from creative_s3.core.storage.class_plan import ClassPlan, Refused
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.errors import CreativeS3Error
-
-
-StorageClass = Literal[
-    "STANDARD",
-    "INTELLIGENT_TIERING",
-    "STANDARD_IA",
-    "ONEZONE_IA",
-    "GLACIER_IR",
-    "GLACIER",
-    "DEEP_ARCHIVE",
-    "REDUCED_REDUNDANCY",
-]
-"""The classes that an object of a general purpose bucket can be given."""
 
 
 def register(app: typer.Typer) -> None:

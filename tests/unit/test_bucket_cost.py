@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creative_s3.core.costs.costs import SizeTotals, storage_price
-from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
+from creative_s3.core.costs.pricing import GB, load_bundled
 from creative_s3.core.models import StoredObject
 from creative_s3.core.storage.bucket_cost import NO_CAMPAIGN, BucketCost, CostTally
 from creative_s3.core.storage.hidden_bytes import HiddenBytes
+from creative_s3.setting_checks import STORAGE_CLASSES
 
 VIRGINIA = load_bundled().region("us-east-1")
 KEYS = {

@@ -8,10 +8,11 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
+from creative_s3.core.costs.pricing import GB, load_bundled
 from creative_s3.core.models import StoredObject
 from creative_s3.core.part_copies import COPY_LIMIT_BYTES, copy_part_bytes, parts_of_copy
 from creative_s3.core.storage.class_plan import EARLY_DELETE, RETRIEVAL, ClassPlan, plan_class_change
+from creative_s3.setting_checks import STORAGE_CLASSES
 
 VIRGINIA = load_bundled().region("us-east-1")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -22,7 +22,8 @@ from creative_s3.core.costs.costs import (
     request_price,
     storage_price,
 )
-from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
+from creative_s3.core.costs.pricing import GB, load_bundled
+from creative_s3.setting_checks import STORAGE_CLASSES
 
 KIB, MIB = 2**10, 2**20
 VIRGINIA = load_bundled().region("us-east-1")

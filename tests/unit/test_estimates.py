@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creative_s3.core.costs.costs import RequestCounts, measure, request_price
-from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
+from creative_s3.core.costs.pricing import GB, load_bundled
 from creative_s3.core.migration.estimates import UNUSED, MigrationEstimate, Use, estimate_migration
 from creative_s3.errors import UsageError
+from creative_s3.setting_checks import STORAGE_CLASSES
 
 if TYPE_CHECKING:
     from random import Random

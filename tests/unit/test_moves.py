@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from creative_s3.core.costs.costs import measure
 from creative_s3.core.costs.moves import early_delete_price, months_of, retrieval_price, transition_price
-from creative_s3.core.costs.pricing import GB, STORAGE_CLASSES, load_bundled
+from creative_s3.core.costs.pricing import GB, load_bundled
 from creative_s3.errors import UsageError
+from creative_s3.setting_checks import STORAGE_CLASSES
 
 KIB = 2**10
 VIRGINIA = load_bundled().region("us-east-1")

@@ -28,16 +28,6 @@ SMALL_OBJECT_BYTES = 128 * 1024
 FIRST_TIER_BYTES = 51_200 * GB
 """Where STANDARD's first volume tier ends."""
 FALLBACK_REGION = "us-east-1"
-STORAGE_CLASSES = (
-    "STANDARD",
-    "INTELLIGENT_TIERING",
-    "STANDARD_IA",
-    "ONEZONE_IA",
-    "GLACIER_IR",
-    "GLACIER",
-    "DEEP_ARCHIVE",
-    "REDUCED_REDUNDANCY",
-)
 _TWELVE_PLACES = Decimal("1e-12")  # one byte-month in the cheapest class is still 0.000000000001 dollars
 
 
