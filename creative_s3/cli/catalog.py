@@ -87,9 +87,10 @@ def check(run: Run) -> Report:
 def rebuild(run: Run) -> Report:
     """Set the catalog aside and make it anew, from index.json and the bucket.
 
-    Access counts, runs, keys and what index.json was waiting for are taken over as far as they can be read.
-    The old file stays beside the new one. Without a bucket, index.json alone is the source, and the keys are
-    learnt when there is one. A catalog that is whole may be rebuilt, too.
+    Access counts, runs, keys, what index.json was waiting for and which assets were registered or discovered
+    here are taken over as far as they can be read. The old file stays beside the new one. Without a bucket,
+    index.json alone is the source, and the keys are learnt when there is one. A catalog that is whole may be
+    rebuilt, too.
     """
     from creative_s3.cli import views_discovery as views
     from creative_s3.core.catalog.rebuilding import rebuild

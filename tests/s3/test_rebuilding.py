@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3 import AssetType, CacheManager, SemanticMetadata
 from creative_s3.cli import views_discovery
+from creative_s3.core.catalog.asset_rows import Source
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
 from creative_s3.core.catalog.rebuilding import Rebuilt, rebuild
 from creative_s3.core.catalog.runs import RunRecord
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
 
+SCENE = SemanticMetadata(AssetType.SCENE_BACKGROUND, region="US")
 RUN = RunRecord("migrate upload", "side", "2026-05-01T10:00:00+00:00", 1.5, 0, 3, 300, 0, {"PutObject": 3})
 
 
@@ -177,6 +180,82 @@ def test_no_damage_whatever_stops_a_rebuild(tmp_path: Path, seed: int) -> None:
     made = rebuild(cache, None, prefix=PREFIX)
     assert made.assets == 300
     assert not examine(path, "integrity_check").problems
+
+
+def registered(cache: Path, *names: str) -> None:
+    with CacheManager(cache) as manager:
+        for name in names:
+            manager.register_semantic_asset(name, cache / "scene.png", SCENE)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    directory = tmp_path / "work" / "cache"
+    directory.mkdir(parents=True)
+    (directory / "scene.png").write_bytes(b"picture")
+    (directory / "index.json").write_text('{"semantic_assets": {}}', encoding="utf-8")
+    return directory
+
+
+@pytest.mark.parametrize("drops_before", [False, True])
+def test_what_was_registered_survives_a_stale_save_around_a_rebuild(
+    cache: Path, *, drops_before: bool
+) -> None:
+    stale = (cache / "index.json").read_bytes()
+    with CacheManager(cache) as manager:
+        manager.register_semantic_asset("beach", cache / "scene.png", SCENE)
+        manager.register_product("Soap", cache / "scene.png")
+        manager.register_cache_entry("overlay", cache / "scene.png", {"type": "text_overlay", "odd": 1})
+    whole = json.loads((cache / "index.json").read_bytes())
+    if drops_before:
+        (cache / "index.json").write_bytes(stale)
+    rebuild(cache, None, prefix=PREFIX)
+    if not drops_before:
+        assert json.loads((cache / "index.json").read_bytes()) == whole
+        (cache / "index.json").write_bytes(stale)
+        registered(cache, "other")
+        del (kept := json.loads((cache / "index.json").read_bytes()))["semantic_assets"]["other"]
+    else:
+        kept = json.loads((cache / "index.json").read_bytes())
+    assert kept == whole
+    with Catalog(catalog_path(cache), bucket="b") as catalog:
+        assert {row.source for row in catalog.assets.all()} == {Source.REGISTERED}
+
+
+def test_what_the_pipeline_itself_removed_stays_removed_by_a_rebuild(cache: Path) -> None:
+    entry = {"file_path": "cache/scene.png", "semantic_metadata": SCENE.to_dict()}
+    (cache / "index.json").write_text(json.dumps({"semantic_assets": {"theirs": entry}}), encoding="utf-8")
+    rebuild(cache, None, prefix=PREFIX)
+    (cache / "index.json").write_text('{"semantic_assets": {}}', encoding="utf-8")
+    assert rebuild(cache, None, prefix=PREFIX).assets == 0
+
+
+def test_without_an_index_the_old_catalog_is_the_source_of_the_assets(cache: Path) -> None:
+    registered(cache, "beach")
+    (cache / "index.json").unlink()
+    assert rebuild(cache, None, prefix=PREFIX).assets == 1
+
+
+def test_a_library_that_is_open_during_a_rebuild_goes_on_with_the_new_catalog(cache: Path) -> None:
+    with CacheManager(cache) as manager:
+        manager.register_semantic_asset("before", cache / "scene.png", SCENE)
+        rebuild(cache, None, prefix=PREFIX)
+        manager.register_semantic_asset("after", cache / "scene.png", SCENE)
+    (cache / "index.json").write_text('{"semantic_assets": {}}', encoding="utf-8")
+    with CacheManager(cache) as manager:
+        assert manager.get_asset_path("before") == manager.get_asset_path("after") == cache / "scene.png"
+    assert set(json.loads((cache / "index.json").read_bytes())["semantic_assets"]) == {"before", "after"}
+
+
+def test_rows_of_assets_that_are_not_well_formed_are_left_behind(cache: Path) -> None:
+    registered(cache, "good", "bytes", "source", "list")
+    with closing(sqlite3.connect(catalog_path(cache))) as database, database:
+        database.execute("UPDATE asset SET file_path=x'00ff' WHERE entry='bytes'")
+        database.execute("UPDATE asset SET source='elsewhere' WHERE entry='source'")
+        database.execute("UPDATE asset SET tags='[' WHERE entry='list'")
+    (cache / "index.json").write_text('{"semantic_assets": {}}', encoding="utf-8")
+    assert [row.entry for row in salvage(catalog_path(cache)).assets] == ["good"]
+    assert rebuild(cache, None, prefix=PREFIX).assets == 1
 
 
 def test_without_a_bucket_the_index_and_the_rescued_keys_are_the_source(machine: Machine) -> None:

@@ -44,6 +44,13 @@ _LOOK_S = 2.0
 """How long a look waits for a process that writes."""
 
 
+def _inode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class ProvedObject:
     """An object whose content we proved.
@@ -97,6 +104,7 @@ class Catalog:
         self.path = path
         self.bucket = bucket
         self.database = Database(path, read_only=read_only, timeout_s=timeout_s)
+        self._inode = _inode_of(path)
         self.assets = AssetTable(self.database)
         self.usage = Usage(self.database)
         self.runs = Runs(self.database, bucket)
@@ -113,6 +121,10 @@ class Catalog:
     def close(self) -> None:
         """Close the database."""
         self.database.close()
+
+    def is_replaced(self) -> bool:
+        """Tell whether another file has the catalog's name by now: it was made anew."""
+        return _inode_of(self.path) != self._inode
 
     def crc_of_file(self, path: str, signature: Signature) -> str | None:
         """Return the known CRC64NVME of a file, if it is still the file that was read."""

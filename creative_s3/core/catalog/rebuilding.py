@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import itertools
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path, remote_side
-from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.identities import settle_identities
+from creative_s3.core.catalog.intake import take_in_now, turn
 from creative_s3.core.catalog.salvage import TABLES, Salvage, salvage
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.catalog.state import CatalogState, examine
@@ -22,12 +25,14 @@ from creative_s3.core.discovery.discovery import discover, look_at_bucket
 from creative_s3.core.discovery.recording import record_known
 from creative_s3.core.discovery.syncing import RUN_LOCK
 from creative_s3.core.events import Emit, PhaseStarted, ignore
+from creative_s3.core.index.entries import PRODUCTS_SECTION
 from creative_s3.core.lock import exclusive
 from creative_s3.core.migration.validation import State
 from creative_s3.core.workspace import Workspace
 from creative_s3.errors import CatalogError, CreativeS3Error, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from creative_s3.core.discovery.discovered import Discovery
@@ -103,9 +108,10 @@ def rebuild(
     with exclusive(path.with_name(RUN_LOCK)):
         old = _examined(path)
         emit(PhaseStarted("taking in the index"))
-        rescued = _make(path, workspace, side)
-        set_aside = _set_aside(path) if old else None
-        _put_in_place(path)
+        with turn(path), _no_changes(path):
+            rescued = _make(path, workspace, side)
+            set_aside = _set_aside(path) if old else None
+            _put_in_place(path)
         with Catalog(path, bucket=side) as catalog:
             pending = len(catalog.journal.pending())
             settle(catalog, workspace, emit=emit)
@@ -149,6 +155,20 @@ def _examined(path: Path) -> CatalogState | None:
     return state
 
 
+@contextmanager
+def _no_changes(path: Path) -> Iterator[None]:
+    """Let nobody change the old catalog for the block, as far as its damage allows that.
+
+    A write that comes later fails, because the file has moved (sqlite.org, "SQLITE_READONLY_DBMOVED").
+    """
+    with ExitStack() as opened:
+        if path.exists():
+            with suppress(sqlite3.Error):
+                old = opened.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+                old.execute("BEGIN IMMEDIATE")
+        yield
+
+
 def _make(path: Path, workspace: Workspace, side: str) -> Salvage:
     """Make the new catalog beside the old one, with what index.json says and the old one still says."""
     new = path.with_name(path.name + _NEW_MARK)
@@ -156,8 +176,9 @@ def _make(path: Path, workspace: Workspace, side: str) -> Salvage:
         leftover.unlink(missing_ok=True)
     try:
         with Catalog(new, bucket=side) as catalog:
-            take_in(catalog, workspace)
-            rescued = salvage(path) if path.exists() else Salvage({}, {})
+            take_in_now(catalog, workspace)
+            is_only_source = not workspace.index_path.exists()
+            rescued = salvage(path, every_asset=is_only_source) if path.exists() else Salvage({}, {})
             _keep(catalog, rescued)
     except BaseException:
         for leftover in (new, _journal_of(new)):
@@ -181,6 +202,29 @@ def _keep(catalog: Catalog, rescued: Salvage) -> None:
         if (row := catalog.assets.get(cache_key)) and row.size_bytes is None  # else its file is on disk
     ]
     catalog.assets.put(cold)
+    _keep_assets(catalog, rescued)
+
+
+def _keep_assets(catalog: Catalog, rescued: Salvage) -> None:
+    """Take over what we added to the index: which rows these are, and those that it lacks at present."""
+    places = {(row.section, row.entry) for row in rescued.assets}
+    there = {(row.section, row.entry, row.field): row for row in catalog.assets.at(sorted(places))}
+    kept, missing = [], []
+    for row in rescued.assets:
+        if known := there.get((row.section, row.entry, row.field)):
+            kept.append(replace(known, source=row.source))
+        else:
+            missing.append(replace(row, id=None, digest=None))
+    with catalog.database.transaction() as database:
+        catalog.assets.put([*kept, *missing])
+        settle_identities(catalog.assets, [row.asset.cache_key for row in missing])
+        names = {row.entry for row in missing if row.section == PRODUCTS_SECTION}
+        database.executemany(
+            "INSERT OR IGNORE INTO product VALUES (?, ?)",
+            [(name, content) for name, content in rescued.products.items() if name in names],
+        )
+        if missing:
+            database.execute("DELETE FROM intake")  # so that settling finds what index.json lacks
 
 
 def _set_aside(path: Path) -> Path:

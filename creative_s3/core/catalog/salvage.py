@@ -1,7 +1,8 @@
 """Reading what can still be read of a damaged catalog: what nobody else knows, and what saves asking again.
 
-The assets themselves are not among it: index.json has them. Nothing that is read here is trusted to be well
-formed: a row that is not what it should be is left behind.
+The assets that index.json has are not among it. Those that we registered or discovered are: an older
+pipeline may drop their entries at any time, and only the catalog knows that they must come back. Nothing that
+is read here is trusted to be well formed: a row that is not what it should be is left behind.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.catalog.asset_rows import COLUMNS, AssetRecord, Source, record_of
 from creative_s3.core.catalog.runs import NOT_ENDED
 
 if TYPE_CHECKING:
@@ -31,19 +33,31 @@ class Salvage:
     Attributes:
         rows: By table: the rows, as the table has them.
         cold: Cache keys of assets that were recorded as in S3 only, with their sizes in bytes.
+        assets: Rows of assets that must not be lost with their entries.
+        products: The entries of products as index.json had them, in JSON.
         incomplete: Tables of which not everything could be read.
     """
 
     rows: Mapping[str, list[tuple[Any, ...]]]
     cold: Mapping[str, int]
+    assets: tuple[AssetRecord, ...] = ()
+    products: Mapping[str, str] = field(default_factory=dict)
     incomplete: tuple[str, ...] = ()
 
 
-def salvage(path: Path) -> Salvage:
-    """Read what can be read of the catalog at `path`; of a file that is no database, nothing."""
+def salvage(path: Path, *, every_asset: bool = False) -> Salvage:
+    """Read what can be read of the catalog at `path`; of a file that is no database, nothing.
+
+    Args:
+        path: The old catalog.
+        every_asset: Whether nothing else knows any asset; otherwise only those are read that we added.
+    """
     rows: dict[str, list[tuple[Any, ...]]] = {}
     incomplete: list[str] = []
     cold: list[tuple[Any, ...]] = []
+    assets: list[tuple[Any, ...]] = []
+    products: list[tuple[Any, ...]] = []
+    ours = "asset" if every_asset else f"asset WHERE source <> '{Source.INDEX}'"
     try:
         address = f"{path.resolve().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT_S)) as database:
@@ -57,13 +71,30 @@ def salvage(path: Path) -> Salvage:
             cold, is_whole = _read(database, "cache_key, size_bytes, is_cold", "asset", "id")
             if not is_whole:
                 incomplete.append("asset")
+            assets, is_whole = _read(database, ", ".join(("id", *COLUMNS)), ours, "id")
+            if not is_whole:
+                incomplete.append("asset")
+            products, _ = _read(database, "entry, content", "product", "entry")
     except sqlite3.Error:
         incomplete = [*TABLES, "asset"]
     return Salvage(
         rows=rows,
         cold={row[0]: row[1] or 0 for row in cold if _is_well_formed(row, (_text, _number_or_none, _yes))},
+        assets=tuple(filter(None, map(_asset, assets))),
+        products={row[0]: row[1] for row in products if _is_well_formed(row, (_text, _json_object))},
         incomplete=tuple(dict.fromkeys(incomplete)),
     )
+
+
+def _asset(row: tuple[Any, ...]) -> AssetRecord | None:
+    """Return the asset of a row; None if it is not well formed."""
+    checks = (_number, *(_ASSET_CHECKS.get(column, _text_or_none) for column in COLUMNS))
+    if not _is_well_formed(row, checks):
+        return None
+    try:
+        return record_of(row)
+    except (ValueError, TypeError):  # an unknown source, or a list that is none
+        return None
 
 
 def _columns(database: sqlite3.Connection, table: str, wanted: Iterable[str]) -> list[str]:
@@ -147,6 +178,15 @@ def _parses(parse: Callable[[str], object], value: object) -> bool:
     except ValueError:
         return False
 
+
+_ASSET_CHECKS: Mapping[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("section", "entry", "field", "source", "cache_key", "file_path", "kind"), _text),
+    "asset_type": _text,
+    "digest": lambda value: value is None or isinstance(value, bytes),
+    **dict.fromkeys(("width", "height", "size_bytes"), _number_or_none),
+    **dict.fromkeys(("slug_is_derived", "is_cold"), lambda value: value in {0, 1}),
+}
+"""What makes a value of an asset's column well formed, where that is more than being a text or nothing."""
 
 TABLES: Mapping[str, tuple[str, Mapping[str, Callable[[object], bool]]]] = {
     "access": ("cache_key, day", {"cache_key": _text, "day": _day, "uses": _number, "last_at": _moment}),

@@ -274,6 +274,10 @@ class CacheManager:
         """Return the catalog, up to date with index.json as it was less than `within_s` ago."""
         catalog = self._open()
         now = time.monotonic()
+        if catalog.is_replaced():
+            catalog.close()
+            self._catalog = None
+            catalog = self._open()
         if not self._seen_at or now - self._seen_at > within_s:
             report = take_in(catalog, self.workspace)
             self._is_unsettled = self._is_unsettled or bool(report.lost)
