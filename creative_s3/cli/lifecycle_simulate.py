@@ -224,7 +224,7 @@ def _report_form(report: str | None) -> Any:  # noqa: ANN401 - what turns an out
 
 
 def _write_report(run: Run, report: str, text: str) -> None:
-    from creative_s3.core.files import write_new
+    from creative_s3.core.output_files import write_new
 
     if not write_new(Path(report), text):
         raise WouldOverwriteError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import itertools
-import json
 import os
 import re
 import secrets
@@ -24,7 +23,7 @@ from creative_s3.core.workspace import Signature
 from creative_s3.errors import FileChangedError, FileUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _MARK = ".creative-s3-"
 _PARTIAL = re.compile(r"^\..*\.creative-s3-([0-9a-f]{6})[0-9a-f]{2}\.part(?:\.[0-9A-Za-z]{1,16})?$")
@@ -303,23 +302,6 @@ def sync_folder(folder: Path) -> None:
     _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def write_lines(destination: Path, values: Iterable[object]) -> None:
-    """Write values as JSON lines, whole and durable or not at all; a file of that name is replaced.
-
-    Raises:
-        OSError: It cannot be written; the old file is as it was.
-    """
-    partial = partial_path(destination)
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            for value in values:
-                file.write(json.dumps(value) + "\n")
-        sync(partial)
-        install_over(partial, destination)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def write_private(destination: Path, content: bytes) -> None:
     """Write a file that only its owner can read, whole and durable or not at all.
 
@@ -338,36 +320,6 @@ def write_private(destination: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-
-
-def write_new(destination: Path, text: str) -> bool:
-    """Write a file whole and durable, or not at all; return False when something has that name.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    partial = partial_path(destination)
-    try:
-        partial.write_text(text, encoding="utf-8")
-        sync(partial)
-        return install_new(partial, destination)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_over(destination: Path, text: str) -> None:
-    """Write a file whole and durable, or not at all; a file of that name is replaced.
-
-    Raises:
-        OSError: It cannot be written; the old file is as it was.
-    """
-    partial = partial_path(destination)
-    try:
-        partial.write_text(text, encoding="utf-8")
-        sync(partial)
-        install_over(partial, destination)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _install_without_links(partial: Path, destination: Path) -> bool:

@@ -150,7 +150,7 @@ class Workspace:
         except OSError as error:
             return _unreachable(path, error)
         if not stat.S_ISREG(status.st_mode):
-            return LocalFile(path, FileState.REFUSED, reason=f"it is {_what(status.st_mode)}, not a file")
+            return LocalFile(path, FileState.REFUSED, reason=f"it is {kind_of(status.st_mode)}, not a file")
         if not os.access(real, os.R_OK):
             return LocalFile(path, FileState.UNREADABLE, reason="permission denied")
         return LocalFile(path, FileState.PRESENT, Signature.of(status))
@@ -270,7 +270,7 @@ def _walked(shown: str, entry: os.DirEntry[str], user: int) -> WalkedFile:
     except OSError as error:
         return _unusable(shown, FileState.UNREADABLE, error.strerror or "cannot be read")
     if not stat.S_ISREG(status.st_mode):
-        return _unusable(shown, FileState.REFUSED, f"it is {_what(status.st_mode)}, not a file")
+        return _unusable(shown, FileState.REFUSED, f"it is {kind_of(status.st_mode)}, not a file")
     if not shown.isascii() and not _is_text(shown):
         return _unusable(shown, FileState.REFUSED, "its name is not valid UTF-8")
     # An owner may read what its own bits allow (POSIX: "File Access Permissions"); the others are asked.
@@ -317,7 +317,7 @@ def _listed(path: Path, entry: os.DirEntry[str]) -> LocalFile:
     except OSError as error:
         return LocalFile(path, FileState.UNREADABLE, reason=error.strerror or "cannot be read")
     if not stat.S_ISREG(status.st_mode):
-        return LocalFile(path, FileState.REFUSED, reason=f"it is {_what(status.st_mode)}, not a file")
+        return LocalFile(path, FileState.REFUSED, reason=f"it is {kind_of(status.st_mode)}, not a file")
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -325,7 +325,8 @@ def _listed(path: Path, entry: os.DirEntry[str]) -> LocalFile:
     return LocalFile(path, FileState.PRESENT, Signature.of(status))
 
 
-def _what(mode: int) -> str:
+def kind_of(mode: int) -> str:
+    """Name what is no regular file, such as "a link", by its mode."""
     kinds = (
         (stat.S_ISLNK, "a link"),
         (stat.S_ISDIR, "a directory"),

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from creative_s3.core.folders import open_folder
 from creative_s3.core.tiers import open_files
 from creative_s3.core.tiers.leaving import (
     LeavingFile,
@@ -20,7 +20,6 @@ from creative_s3.core.tiers.leaving import (
     StrandedError,
     aside_name,
     is_aside,
-    open_folder,
     own_name,
     put_back,
 )
@@ -31,6 +30,7 @@ from tests.at_the_moment import whenever
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="elsewhere nobody can tell who has a file open"
@@ -300,7 +300,7 @@ def test_whoever_keeps_writing_new_files_under_the_name_never_loses_one(workspac
 
 
 def _clear_aside(workspace: Workspace) -> None:
-    folder = open_folder(workspace.cache_dir, Path("inner/a.png"))  # type: ignore[arg-type]  # parts are enough
+    folder = open_folder(workspace.cache_dir, ["inner"])
     try:
         put_back(folder, ASIDE, "a.png")
     except FileExistsError:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creative_s3.core.folders import check_no_links
 from creative_s3.core.storage.placement import (
     Destination,
     Placer,
-    check_folders,
     folded,
     ignores_case,
     safe_path,
 )
-from creative_s3.errors import UnsafeKeyError, UsageError
+from creative_s3.errors import RefusedError, UnsafeKeyError, UsageError
 
 PREFIX = "creative-assets"
 HOSTILE = {
@@ -164,9 +165,9 @@ def test_a_linked_folder_is_refused_and_the_directory_itself_may_be_a_link(tmp_p
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "real" / "inner" / "out").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    check_folders(tmp_path / "link", PurePosixPath("inner/new/a.png"))
+    check_no_links(tmp_path / "link", ["inner", "new"], item="a.png")
     with pytest.raises(UnsafeKeyError, match="symbolic link"):
-        check_folders(tmp_path / "link", PurePosixPath("inner/out/a.png"))
+        check_no_links(tmp_path / "link", ["inner", "out"], item="a.png")
 
 
 def test_one_key_goes_under_its_last_part_into_the_current_directory() -> None:
@@ -218,3 +219,18 @@ def test_usual_names_are_taken_but_for_those_of_devices(name: str) -> None:
 def test_a_name_that_looks_usual_and_is_a_device_is_refused(name: str) -> None:
     with pytest.raises(UnsafeKeyError, match="device"):
         safe_path(name)
+
+
+@pytest.mark.parametrize("there", ["link", "dangling", "pipe", "device"])
+def test_one_object_does_not_take_the_place_of_what_is_no_file(tmp_path: Path, there: str) -> None:
+    path = tmp_path / "out"
+    (tmp_path / "target").write_bytes(b"precious")
+    if there == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"link": "target", "dangling": "none", "device": "/dev/null"}[there])
+    with pytest.raises(RefusedError, match="is not replaced by a file"):
+        destination(str(path), alone=True)
+    for name in ("/dev/null", "/dev/stdout"):
+        with pytest.raises(RefusedError, match="is not replaced by a file"):
+            destination(name, alone=True)

@@ -317,8 +317,13 @@ class S3CacheManager(CacheManager):
         if stored.crc64nvme is not None:
             with self._lock:
                 self._open().remember(origins=[(found.file_path, stored.crc64nvme)])
-        check = landing.checker(found.file_path)
-        if (result := storage.download(stored.key, target, check=check)).exception is not None:
+        result = storage.download(
+            stored.key,
+            target,
+            check=landing.checker(found.file_path),
+            below=landing.root(found.file_path),
+        )
+        if result.exception is not None:
             raise result.exception
         if record is None:
             self._adopt(found, stored)

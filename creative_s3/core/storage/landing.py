@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.index.index import INDEX_NAME
 from creative_s3.core.media_types import HEAD_BYTES, has_media_name, is_media
-from creative_s3.core.storage.placement import folded, place_of
+from creative_s3.core.storage.placement import folded, place_of, root_of
 from creative_s3.errors import ItemError, UnsafeKeyError
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ class Landing:
         if problem := self.problem(file_path):
             raise UnsafeKeyError(f"nothing is brought to {file_path!r}: {problem}", item=file_path)
         return place_of(self._workspace, file_path)
+
+    def root(self, file_path: str) -> Path:
+        """Return the folder above a file's place that may be reached by links; none is followed below it."""
+        return root_of(self._workspace, file_path)
 
     def checker(self, file_path: str) -> Callable[[Path], None] | None:
         """Return what looks at a file before it gets its name; None where any content may land."""

@@ -184,6 +184,7 @@ class S3StorageManager(ObjectStore):
         *,
         replace: bool = False,
         check: Callable[[Path], None] | None = None,
+        below: Path | None = None,
     ) -> DownloadResult:
         """Fetch one object to a file, proved before the file gets its name.
 
@@ -198,13 +199,15 @@ class S3StorageManager(ObjectStore):
             replace: Whether a file with other content is replaced.
             check: Looks at the file before it gets its name, and raises a `CreativeS3Error` where it may not
                 have it.
+            below: The folder above the file that may be reached by links, and below which none is followed;
+                by default the file's own.
 
         Raises:
             CreativeS3Error: The whole call is impossible, see the class.
         """
         path = local_file(local_path)
         self._sweep(path.parent)
-        return download_file(self, s3_key, path, replace=replace, check=check)
+        return download_file(self, s3_key, path, replace=replace, check=check, below=below)
 
     def list_objects(self, prefix: str | None = None, max_keys: int | None = None) -> list[ListedObject]:
         """List objects, in the order in which the server has them; one request for each 1,000.

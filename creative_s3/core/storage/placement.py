@@ -6,10 +6,8 @@ that the same download succeeds or fails everywhere. Nothing here writes, except
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import stat
 import tempfile
 import time
 import unicodedata
@@ -17,6 +15,8 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from creative_s3.core.folders import check_no_links
+from creative_s3.core.output_files import check_replaceable
 from creative_s3.core.own_files import PRIVATE_DIRECTORY
 from creative_s3.errors import UnsafeKeyError, UsageError
 
@@ -80,6 +80,7 @@ class Destination:
 
     Raises:
         UsageError: `output` is a file, and several objects shall go there.
+        RefusedError: `output` is a link, a pipe or a device, and one object shall go there.
     """
 
     def __init__(self, output: str | None, *, alone: bool, prefix: str) -> None:
@@ -92,6 +93,13 @@ class Destination:
             raise UsageError(
                 "several objects cannot go into one file", item=output, hint="name a directory with --output"
             )
+        if not self._is_folder:
+            check_replaceable(self._path)
+
+    @property
+    def root(self) -> Path | None:
+        """The folder below which no link is followed; None where the user names each file's own."""
+        return self._path if self._is_folder else None
 
     def path_of(self, key: str) -> Path:
         """Return where `key` goes, inside the output directory whatever the key says.
@@ -106,7 +114,7 @@ class Destination:
                 return self._path / safe_path(key.rpartition("/")[2])
             relative = self._placer.place(key)
             if self._is_due(relative.parent):
-                check_folders(self._path, relative)
+                check_no_links(self._path, relative.parent.parts, item=key)
         except UnsafeKeyError as error:
             error.item = key
             error.hint = error.hint or f"name the file yourself: {_alone(key)}"
@@ -217,29 +225,16 @@ def place_of(workspace: Workspace, file_path: str) -> Path:
     Raises:
         UnsafeKeyError: A folder on the way is a link.
     """
-    root, relative = workspace.root, PurePosixPath(file_path)
-    if relative.parts[0] == workspace.cache_dir.name and len(relative.parts) > 1:
-        root, relative = workspace.cache_dir, PurePosixPath(*relative.parts[1:])
-    check_folders(root, relative)
-    return root / relative
+    root = root_of(workspace, file_path)
+    path = workspace.root / file_path
+    check_no_links(root, path.parent.relative_to(root).parts, item=file_path)
+    return path
 
 
-def check_folders(root: Path, relative: PurePosixPath) -> None:
-    """Make sure that the folders of `relative` under `root` lead nowhere else; `root` itself may be a link.
+def root_of(workspace: Workspace, file_path: str) -> Path:
+    """Return the folder above a file of the workspace that may be reached by links; below it none is.
 
-    Raises:
-        UnsafeKeyError: One of them is a symbolic link.
+    The cache directory itself may be a link to another disk.
     """
-    folder = root
-    for part in relative.parts[:-1]:
-        folder /= part
-        try:
-            mode = os.lstat(folder).st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return  # the rest will be made, or cannot be: making it tells
-        if stat.S_ISLNK(mode):
-            raise UnsafeKeyError(
-                f"the folder {folder} is a symbolic link, which is not followed",
-                item=str(relative),
-                hint="remove the link or choose another --output",
-            )
+    is_inside = file_path.startswith(f"{workspace.cache_dir.name}/")
+    return workspace.cache_dir if is_inside else workspace.root

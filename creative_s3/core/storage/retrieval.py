@@ -250,7 +250,14 @@ def retrieve(  # noqa: C901, PLR0913 - each of them is a choice of the caller
                 emit(Failed(stored.key, error.message))
             else:
                 proved = known(stored) if stored.crc64nvme is None else None
-                yield Download(stored.key, path, stored=stored, replace=replace_files, crc64nvme=proved)
+                yield Download(
+                    stored.key,
+                    path,
+                    stored=stored,
+                    replace=replace_files,
+                    crc64nvme=proved,
+                    below=destination.root,
+                )
 
     place = {stored.key: number for number, stored in enumerate(selection.objects)}
 

@@ -169,6 +169,7 @@ def download_file(  # noqa: PLR0913 - each of them is a choice of the caller
     replace: bool,
     engine: EngineName | None = None,
     check: Callable[[Path], None] | None = None,
+    below: Path | None = None,
 ) -> DownloadResult:
     """Fetch one object to `path`, proved before the file gets its name.
 
@@ -179,6 +180,7 @@ def download_file(  # noqa: PLR0913 - each of them is a choice of the caller
         replace: Whether a file with other content may be replaced.
         engine: Which transfer engine; by default what suits the size.
         check: Looks at the file before it gets its name, and raises where it may not have it.
+        below: The folder above the file that may be reached by links; by default the file's own.
 
     Raises:
         CreativeS3Error: No object can be fetched at all: no bucket, no valid credentials, a wrong clock.
@@ -195,7 +197,7 @@ def download_file(  # noqa: PLR0913 - each of them is a choice of the caller
             raise UsageError("this is a directory", item=str(path), hint="name the file to make")
         engine = engine or single_engine(stored.size_bytes)
         with TransferEngine(store.connection, engine=engine) as transfers:
-            request = Download(key, path, stored=stored, replace=replace, check=check)
+            request = Download(key, path, stored=stored, replace=replace, check=check, below=below)
             (outcome,) = transfers.download([request])
             store.count(transfers.requests)
     except CreativeS3Error as error:

@@ -16,13 +16,12 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Self
 
+from creative_s3.core.folders import open_folder
 from creative_s3.core.tiers.open_files import InUseError, SoleUse
 from creative_s3.core.tiers.tiers import Hold
 from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from creative_s3.core.workspace import Workspace
 
 _TICK_NS = 100_000_000
@@ -33,7 +32,6 @@ _NAME_BYTES = 200
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _A_LINK = frozenset({errno.ELOOP, errno.ENOTDIR})
 _ASIDE = re.compile(r"\.(.+)\.creative-s3-[0-9a-f]+\.leaving", re.DOTALL)
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -80,7 +78,7 @@ class LeavingFile:
         relative = inside_cache(workspace, file_path)
         self.name = relative.name
         try:
-            self._folder = open_folder(workspace.cache_dir, relative)
+            self._folder = open_folder(workspace.cache_dir, relative.parent.parts)
             self._descriptor = os.open(self.name, _FILE_FLAGS, dir_fd=self._folder)
             self.status = _checked(os.fstat(self._descriptor))
         except BaseException as error:
@@ -228,22 +226,6 @@ def inside_cache(workspace: Workspace, file_path: str) -> PurePosixPath:
     if len(parts) < 2 or parts[0] != workspace.cache_dir.name or ".." in parts:  # noqa: PLR2004 - folder, name
         raise StaysError(Hold.OUTSIDE)
     return PurePosixPath(*parts[1:])
-
-
-def open_folder(cache_dir: Path, relative: PurePosixPath) -> int:
-    """Open the folder of a file, step by step from the cache directory, following no link on the way.
-
-    Raises:
-        OSError: It is not there, or a link is in the way (NotADirectoryError).
-    """
-    folder = os.open(cache_dir, _FOLDER_FLAGS)  # the cache itself may be a link to another disk
-    for part in relative.parts[:-1]:
-        try:
-            inner = os.open(part, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
-        finally:
-            os.close(folder)
-        folder = inner
-    return folder
 
 
 def put_back(folder: int, aside: str, name: str) -> None:

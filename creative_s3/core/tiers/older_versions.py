@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core import files, objects
 from creative_s3.core.faults import translate
+from creative_s3.core.folders import OpenFolder
 from creative_s3.core.transfers.checksums import CHUNK_BYTES, Crc64
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
 from creative_s3.errors import AccessDeniedError, ChecksumMismatchError, CreativeS3Error, WouldOverwriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from creative_s3.core.models import StoredObject
@@ -42,44 +42,39 @@ def find_version(store: ObjectStore, known: Movement) -> StoredObject | None:
     return stored if stored.crc64nvme in {None, known.crc64nvme} else None
 
 
-def fetch_version(
-    store: ObjectStore,
-    stored: StoredObject,
-    path: Path,
-    *,
-    known: Movement,
-    check: Callable[[Path], None] | None = None,
-) -> Outcome:
+def fetch_version(store: ObjectStore, request: Download, *, known: Movement) -> Outcome:
     """Fetch a version into its place; it gets the name when it has the content that went. Over nothing.
 
     Args:
         store: The bucket.
-        stored: From `find_version`.
-        path: Where to.
+        request: Where to; `stored` is what `find_version` returned.
         known: What went.
-        check: As for `Download`.
     """
-    request = Download(stored.key, path, stored=stored)
+    stored, path = request.stored, request.path
+    assert stored is not None  # noqa: S101 - the caller has found it
     store.count({"GetObject": 1})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = files.partial_path(path)
-        try:
-            if _write(store, stored, partial) != known.crc64nvme:
-                raise ChecksumMismatchError(
-                    "what arrived is not what was demoted", item=stored.key, hint="run the same command again"
-                )
-            files.sync(partial)
-            if check is not None:
-                check(partial)
-            files.dress(partial, mode=known.mode, mtime_ns=known.mtime_ns)
-            before = files.fingerprint(partial)
-            if not files.install_new(partial, path):
-                raise WouldOverwriteError(
-                    "a file is in its place by now", item=str(path), hint=f"ls -l {path}"
-                )
-        finally:
-            partial.unlink(missing_ok=True)
+        with OpenFolder(path.parent, request.below) as folder:
+            partial = files.partial_path(folder.at(path.name))
+            try:
+                if _write(store, stored, partial) != known.crc64nvme:
+                    raise ChecksumMismatchError(
+                        "what arrived is not what was demoted",
+                        item=stored.key,
+                        hint="run the same command again",
+                    )
+                files.sync(partial)
+                if request.check is not None:
+                    request.check(partial)
+                files.dress(partial, mode=known.mode, mtime_ns=known.mtime_ns)
+                before = files.fingerprint(partial)
+                if not files.name_new(partial, folder.at(path.name)):
+                    raise WouldOverwriteError(
+                        "a file is in its place by now", item=str(path), hint=f"ls -l {path}"
+                    )
+                folder.sync()
+            finally:
+                partial.unlink(missing_ok=True)
     except CreativeS3Error as error:
         return Outcome(request, stored=stored, error=error)
     except OSError as error:

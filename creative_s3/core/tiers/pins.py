@@ -84,7 +84,7 @@ def change_pins(cache_dir: Path, change: Callable[[Pins], Pins]) -> tuple[Pins, 
         LockedError: Another process keeps changing it.
         OSError: It cannot be written.
     """
-    from creative_s3.core.files import write_lines  # noqa: PLC0415 - it loads boto3, and reading needs none
+    from creative_s3.core.output_files import write_lines  # noqa: PLC0415 - it loads boto3, and reading needs none
 
     path = _path(cache_dir)
     with exclusive(path.with_suffix(".lock"), wait_s=_PATIENCE_S):

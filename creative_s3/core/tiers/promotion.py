@@ -255,6 +255,7 @@ class Promoter:
                 check=self._landing.checker(wanted.move.file.file_path),
                 mode=before.mode if before else None,
                 mtime_ns=before.mtime_ns if before else None,
+                below=self._landing.root(wanted.move.file.file_path),
             )
 
     def _before(self, wanted: _Wanted) -> Movement | None:
@@ -270,8 +271,15 @@ class Promoter:
             assert wanted.path is not None  # noqa: S101 - only those get here
             assert wanted.stored is not None  # noqa: S101 - the same
             assert wanted.older is not None  # noqa: S101 - the same
-            check = self._landing.checker(wanted.move.file.file_path)
-            outcome = fetch_version(self._store, wanted.stored, wanted.path, known=wanted.older, check=check)
+            file_path = wanted.move.file.file_path
+            request = Download(
+                wanted.stored.key,
+                wanted.path,
+                stored=wanted.stored,
+                check=self._landing.checker(file_path),
+                below=self._landing.root(file_path),
+            )
+            outcome = fetch_version(self._store, request, known=wanted.older)
             if outcome.error is not None:
                 yield failed(wanted.move, outcome.error)
             else:

@@ -15,13 +15,13 @@ from enum import Enum, auto
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from creative_s3.core.folders import open_folder
 from creative_s3.core.tiers.cache_walk import is_regular, walk
 from creative_s3.core.tiers.leaving import (
     StaysError,
     aside_name,
     inside_cache,
     is_aside,
-    open_folder,
     own_name,
     put_back,
 )
@@ -140,7 +140,7 @@ def settle(pending: Pending, workspace: Workspace) -> tuple[Ending, list[str]]:
     except OSError:
         return Ending.ASIDE, []
     try:
-        folder = open_folder(workspace.cache_dir, inside_cache(workspace, pending.file_path))
+        folder = open_folder(workspace.cache_dir, inside_cache(workspace, pending.file_path).parent.parts)
     except (OSError, StaysError):
         return Ending.GONE, kept
     try:
@@ -175,7 +175,7 @@ def _settle_aside(workspace: Workspace, file_path: str, aside: str) -> list[str]
     """Give a file that lies aside its name back, or another name if somebody has taken it."""
     relative = PurePosixPath(file_path)
     try:
-        folder = open_folder(workspace.cache_dir, inside_cache(workspace, file_path))
+        folder = open_folder(workspace.cache_dir, inside_cache(workspace, file_path).parent.parts)
     except (OSError, StaysError):
         return []
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from creative_s3.core.faults import translate
 from creative_s3.core.transfers.flights import Flight, Reply
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
+from creative_s3.core.workspace import kind_of
 from creative_s3.errors import (
     ArchivedError,
     ChecksumMismatchError,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from creative_s3.core.folders import OpenFolder
     from creative_s3.core.models import StoredObject
     from creative_s3.core.transfers.flights import Engine
     from creative_s3.core.transfers.jobs import Folders
@@ -44,6 +47,7 @@ class DownloadJob(Job):
     def __init__(self, request: Download, around: Surroundings) -> None:
         super().__init__(request, around)
         self._stored = request.stored
+        self._folder: OpenFolder | None = None
         self._partial: Path | None = None
         self._is_there = not request.replace
         self._looks_left = _LOOKS
@@ -68,25 +72,57 @@ class DownloadJob(Job):
                 item=self.request.key,
                 hint="restore it first: `aws s3api restore-object`, then wait until it is there",
             )
-        path = self.request.path
         try:
-            # What comes into being from here on is met when the download gets its name.
-            if self._is_there and (outcome := self._compared(already_there=True)):
-                return outcome
-            folder = path.parent
-            if not os.path.isdir(folder):  # noqa: PTH112 - for each of many small files
-                folder.mkdir(parents=True, exist_ok=True)
-            free_bytes = self.around.room.take(folder, stored.size_bytes)
+            return self._begun(stored.size_bytes)
         except OSError as error:
-            raise translate(error, item=str(path)) from error
-        if free_bytes < stored.size_bytes:
+            self.abandon()
+            raise translate(error, item=str(self.request.path)) from error
+        except BaseException as error:
+            self._rename_item(error)
+            self.abandon()
+            raise
+
+    def _begun(self, size_bytes: int) -> Outcome | None:
+        """Open the folder, and look at what is there."""
+        self._folder = self.around.folders.open(self.request.path.parent, self.request.below)
+        # What comes into being from here on is met when the download gets its name.
+        if self._is_there and (outcome := self._compared(already_there=True)):
+            self.abandon()
+            return outcome
+        if self.request.replace:
+            self._check_replaceable()
+        free_bytes = self.around.room.take(self.request.path.parent, size_bytes)
+        if free_bytes < size_bytes:
             raise ItemError(
-                f"there is no room on the disk: {stored.size_bytes} bytes are needed, {free_bytes} are free",
-                item=str(path),
+                f"there is no room on the disk: {size_bytes} bytes are needed, {free_bytes} are free",
+                item=str(self.request.path),
                 hint="free some space, then run the same command again",
             )
-        self._partial = files.partial_path(path)
+        self._partial = files.partial_path(self._place)
         return None
+
+    @property
+    def _place(self) -> Path:
+        """The destination, reached through its open folder."""
+        assert self._folder is not None  # noqa: S101 - prepare comes first
+        return self._folder.at(self.request.path.name)
+
+    def _check_replaceable(self) -> None:
+        """See that nothing but a file, or a link to one, would be replaced.
+
+        Raises:
+            WouldOverwriteError: It is a folder, a pipe or a device.
+        """
+        try:
+            mode = os.lstat(self._place).st_mode
+        except FileNotFoundError:
+            return
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            raise WouldOverwriteError(
+                f"{kind_of(mode)} is there, which is not replaced by a file",
+                item=str(self.request.path),
+                hint="name another file",
+            )
 
     def send(self, engine: Engine, done: Callable[[Reply], None]) -> Callable[[], None]:
         """Fetch this very version into a temporary file beside the destination."""
@@ -121,14 +157,26 @@ class DownloadJob(Job):
         """Prove what arrived and give it its name, or leave nothing behind."""
         try:
             return self._settle(reply, folders)
+        except CreativeS3Error as error:
+            self._rename_item(error)
+            raise
         finally:
             self.abandon()
 
+    def _rename_item(self, error: BaseException) -> None:
+        """Name a file as the user knows it, and not by its open folder."""
+        at = self._folder and str(self._folder.at(""))
+        if at and isinstance(error, CreativeS3Error) and (error.item or "").startswith(at):
+            error.item = str(self.request.path)
+
     def abandon(self) -> None:
-        """Remove the temporary file."""
+        """Remove the temporary file, and let go of its folder."""
         if self._partial is not None:
             self._partial.unlink(missing_ok=True)
             self._partial = None
+        if self._folder is not None and self.cancel is None:  # else somebody may still write into it
+            self._folder.close()
+            self._folder = None
 
     @property
     def _is_known(self) -> bool:
@@ -157,8 +205,10 @@ class DownloadJob(Job):
         return stored
 
     def _settle(self, reply: Reply, folders: Folders) -> Outcome:
-        stored, partial, path = self._known(), self._partial, self.request.path
+        stored, partial, folder = self._known(), self._partial, self._folder
         assert partial is not None  # noqa: S101 - send comes first
+        assert folder is not None  # noqa: S101 - the same
+        path = self._place
         if reply.error is not None:
             raise self._failure(reply.error) from reply.error
         stored = self._as_answered(stored, reply)
@@ -177,19 +227,23 @@ class DownloadJob(Job):
             files.dress(partial, mode=self.request.mode, mtime_ns=self.request.mtime_ns)
             before = files.fingerprint(partial)
             if self.request.replace:
+                self._check_replaceable()
                 partial.replace(path)
             elif not files.name_new(partial, path):
                 outcome = self._compared(already_there=True)  # another process was faster
                 if outcome is None:
                     raise TemporaryError(
-                        "the destination comes and goes", item=str(path), hint="run the command again"
+                        "the destination comes and goes",
+                        item=str(self.request.path),
+                        hint="run the command again",
                     )
                 return outcome
         except OSError as error:
-            raise translate(error, item=str(path)) from error
+            raise translate(error, item=str(self.request.path)) from error
         self._partial = None
         self._fingerprint = files.renamed(before, path)
-        folders.add(path.parent)
+        folders.add(folder, self.request.key)
+        self._folder = None
         return self._success(proof)
 
     def _checked(self, partial: Path, check: Callable[[Path], None]) -> None:
@@ -263,13 +317,15 @@ class DownloadJob(Job):
 
     def _compared(self, *, already_there: bool) -> Outcome | None:
         """Compare with what is at the destination; None when nothing is."""
-        path = self.request.path
+        path = self._place
         if not os.path.lexists(path):
             return None
         proof = self._proof(path, files.read) if path.is_file() and not path.is_symlink() else None
         if proof in {None, Proof.UNVERIFIABLE}:
             raise WouldOverwriteError(
-                "a file with other content is already there", item=str(path), hint="use --force to replace it"
+                "a file with other content is already there",
+                item=str(self.request.path),
+                hint="use --force to replace it",
             )
         return self._success(proof, already_there=already_there)
 

@@ -6,11 +6,14 @@ import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from creative_s3.core.events import Progressed
-from creative_s3.core.files import sync_folder
+from creative_s3.core.faults import translate
+from creative_s3.core.folders import OpenFolder, OpenFolders
+from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,20 +75,25 @@ class Folders:
     """Folders that got new names which are still to become durable; one for a batch, and one thread."""
 
     def __init__(self) -> None:
-        self._paths: set[Path] = set()
+        self._keys: defaultdict[OpenFolder, list[str]] = defaultdict(list)
 
-    def add(self, folder: Path) -> None:
-        """Note a folder."""
-        self._paths.add(folder)
+    def add(self, folder: OpenFolder, key: str) -> None:
+        """Take over an open folder in which an object's file got its name."""
+        self._keys[folder].append(key)
 
-    def sync(self) -> None:
-        """Make all of their names durable.
-
-        Raises:
-            OSError: One cannot be written.
-        """
-        for folder in self._paths:
-            sync_folder(folder)
+    def sync(self) -> dict[str, CreativeS3Error]:
+        """Make all of their names durable; return what is wrong with the files of which keys."""
+        errors: dict[str, CreativeS3Error] = {}
+        for folder, keys in self._keys.items():
+            try:
+                folder.sync()
+            except CreativeS3Error as error:
+                errors |= dict.fromkeys(keys, error)
+            except OSError as error:
+                errors |= dict.fromkeys(keys, translate(error, item=str(folder.path)))
+            for _ in keys:
+                folder.close()
+        return errors
 
 
 class Room:
@@ -117,6 +125,7 @@ class Surroundings:
     clock: Callable[[], float]
     multipart: MultipartSender
     room: Room = field(default_factory=Room)
+    folders: OpenFolders = field(default_factory=OpenFolders)
 
 
 class Job(ABC):

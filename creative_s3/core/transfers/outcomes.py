@@ -71,6 +71,8 @@ class Download:
         mtime_ns: The time of writing that it gets before its name, since 1970; None for now.
         crc64nvme: What the caller has proved this very object to hold, for a server that keeps no checksum;
             None where that is not known.
+        below: The folder at or above the destination's that may be reached by links; below it none is
+            followed. None is the destination's own folder.
     """
 
     key: str
@@ -81,6 +83,7 @@ class Download:
     mode: int | None = None
     mtime_ns: int | None = None
     crc64nvme: str | None = None
+    below: Path | None = None
 
 
 @dataclass(slots=True)

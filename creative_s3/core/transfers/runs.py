@@ -259,6 +259,7 @@ class Run:
                     self._terms.engine, lambda reply: inbox.put((replied, job, reply, None))
                 )
             except Exception as caught:  # noqa: BLE001 - translated or raised again
+                job.abandon()
                 self._settled(job, None, caught)
 
     def _replied(self, job: Job, reply: Reply, _error: None) -> None:
@@ -288,12 +289,10 @@ class Run:
     def _settle_batch(self, batch: list[tuple[Job, Reply]]) -> None:
         folders = Folders()
         results = [(job, *_tried(partial(job.settle, reply, folders))) for job, reply in batch]
-        try:
-            folders.sync()
-        except OSError as failure:
-            results = [(job, None, error or failure) for job, _, error in results]
+        problems = folders.sync()
         for job, outcome, error in results:
-            self._inbox.put((self._settled_aside, job, outcome, error))
+            problem = problems.get(job.request.key)
+            self._inbox.put((self._settled_aside, job, None if problem else outcome, error or problem))
 
     def _settled_aside(self, job: Job, outcome: Outcome | None, error: BaseException | None) -> None:
         self._settling -= 1
