@@ -209,7 +209,7 @@ def _carry_out(run: Run, store: "S3StorageManager", plan: "ClassPlan") -> "tuple
             files=len(done),
             size_bytes=sum(result.before.size_bytes for result in done),
             failed=len(errors),
-            exit_code=_exit_code(errors),
+            exit_code=_exit_code([*(one.error for one in plan.refused), *errors]),
             requests=bill().requests,
         )
 

@@ -178,6 +178,8 @@ def upload(
     forget what was replaced; new objects are in no cache yet.
     """
     from creative_s3.cli import invalidating, views
+    from creative_s3.core.catalog.catalog import NOWHERE, catalog_path
+    from creative_s3.core.catalog.ledger import Ledger
     from creative_s3.core.costs.pricing import amount_text
     from creative_s3.core.migration.plan_costs import planned_bill, price_plan, sent_bill
     from creative_s3.errors import ExitCode
@@ -233,6 +235,9 @@ def upload(
     # What was asked to make the plan belongs to its price, and so to what was sent.
     sent = sent_bill(Counter(looked) + Counter(report.requests), run.config)
     told = invalidating.announce(run, report) if invalidate else None
+    code = report.exit_code(strict=strict) or (told.exit_code if told else ExitCode.OK)
+    if code is not report.exit_code():
+        Ledger(catalog_path(run.config.cache_dir), NOWHERE).ended_with(report.run, code)
     return Report(
         data={
             "dry_run": False,
@@ -255,7 +260,7 @@ def upload(
         },
         human=lambda: stacked(views.upload_report(report, sent, planned), *([told.view()] if told else [])),
         lines=(operation.key for operation in made.uploads()),
-        exit_code=report.exit_code(strict=strict) or (told.exit_code if told else ExitCode.OK),
+        exit_code=code,
         warnings=(
             *warnings,
             *report.warnings,
@@ -301,10 +306,11 @@ def validate(
     ] = False,
     engine: EngineOption = "auto",
 ) -> Report:
-    """Compare index, disk and bucket by content; exit code 0 only if every file is proved to be in S3.
+    """Compare index, disk and bucket by content; exit code 0 only if every file in the index is proved in S3.
 
     Exit code 7 means differences: other content, or no object; also for an asset that is in S3 only. Objects
-    that no asset expects are listed as extra.
+    that no asset expects are listed as extra. With --include-unindexed, files that no entry names are
+    compared too, and links and names that cannot be used end it with 3.
     """
     from creative_s3.cli import views
 
@@ -321,12 +327,16 @@ def validate(
             "findings": [finding.to_dict() for finding in report.remarkable],
             "problems": [problem_data(problem) for problem in report.problems],
             "unindexed": [name for name, _ in report.unindexed],
+            "unusable": [{"path": name, "reason": reason} for name, reason in report.unusable],
             "requests": dict(report.requests or {}),
         },
         human=lambda: views.validation(report, strict=strict),
         lines=(finding.key for finding in report.differences),
         exit_code=code,
-        warnings=tuple(views.problem_sentence(problem) for problem in report.problems),
+        warnings=(
+            *(views.problem_sentence(problem) for problem in report.problems),
+            *views.skipped(report.unusable),
+        ),
         next_steps=("creative-s3 migrate upload  # sends what is missing or changed",)
         if any(str(finding.state) != "lost" for finding in report.differences)
         else (),

@@ -120,12 +120,21 @@ def operations(
         if unchanged
         else sum(number for reason, number in plan.counts.items() if str(reason) not in idle)
     )
+    if not total:
+        return _nothing_to_do(plan)
     return _operations(itertools.islice(chosen, limit), total, prefix=plan.prefix)
 
 
+def _nothing_to_do(plan: MigrationPlan) -> Text:
+    if plan.stops:
+        return Text("Nothing to do for the files that can be used; the others are named above.", "yellow")
+    if not plan.total_operations:
+        return Text("Nothing to do: there is no file to upload.", style="yellow")
+    others = "" if plan.include_unindexed or not plan.unindexed else " that index.json names"
+    return Text(f"Nothing to do: every file{others} is in the bucket already.", style="green")
+
+
 def _operations(shown_first: Iterable[Operation], total: int, *, prefix: str) -> RenderableType:
-    if not total:
-        return Text("Nothing to do: everything is in the bucket already.", style="green")
     shown = table("Why", "Size", _below(prefix), right=("Size",))
     for operation in shown_first:
         key = Text(printable(_short(operation.key, prefix)))
@@ -170,7 +179,14 @@ def notices(plan: MigrationPlan) -> tuple[str, ...]:
             f"{count(len(plan.unindexed), 'file')} in the cache that no index entry names:"
             f" {_some([name for name, _ in plan.unindexed])} (--include-unindexed uploads them)"
         )
-    sentences.extend(f"skipped {name}: {reason}" for name, reason in plan.unusable[:_SENTENCES])
+    return (*sentences, *skipped(plan.unusable))
+
+
+def skipped(unusable: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return sentences on the things in the cache that are no usable files: path, reason."""
+    sentences = [f"skipped {name}: {reason}" for name, reason in unusable[:_SENTENCES]]
+    if len(unusable) > _SENTENCES:
+        sentences.append(f"and {len(unusable) - _SENTENCES:,} more skipped: see --json")
     return tuple(sentences)
 
 
@@ -307,19 +323,35 @@ def _verdict(report: ValidationReport, *, strict: bool) -> Text:
         )
     nowhere = counts["missing"]
     lost = f"; {count(nowhere, 'indexed asset')} neither on disk nor in S3" if nowhere else ""
+    what, others = _what_was_compared(report)
     if strict and report.exit_code(strict=True):
         extra = f"; {count(counts['extra-in-s3'], 'extra object')}" if counts["extra-in-s3"] else ""
-        return Text(
-            f"Every file on disk is in {where}, but strictly taken not all is well{lost}{extra}.", "bold red"
-        )
+        said = f"{what} is in {where}, but strictly taken not all is well{lost}{extra}{others}."
+        return Text(said, "bold red")
     if report.exit_code():
-        return Text(
-            f"Every file that could be checked is in {where}; the others are listed above.", "bold yellow"
-        )
+        said = f"Every file that could be checked is in {where}; the others are listed above{others}."
+        return Text(said, "bold yellow")
     cold = f"; {count(counts['cold'], 'asset')} in S3 only" if counts["cold"] else ""
-    if cold and not counts["matching"]:
-        return Text(f"Nothing is on disk, and all is in {where}{cold}{lost}.", "bold green")
-    return Text(f"Every file on disk is in {where} and has the same content{cold}{lost}.", "bold green")
+    if not counts["matching"]:
+        here = "No file that index.json names is on disk" if others else "Nothing is on disk"
+        state = f", and all is in {where}" if cold else f", and none was compared with {where}"
+        return Text(f"{here}{state}{cold}{lost}{others}.", "bold green" if cold else "bold yellow")
+    style = "bold yellow" if others else "bold green"
+    return Text(f"{what} is in {where} and has the same content{cold}{lost}{others}.", style)
+
+
+def _what_was_compared(report: ValidationReport) -> tuple[str, str]:
+    """Return what a sentence may say of the files on disk, and what it has to add."""
+    if report.include_unindexed or not (report.unindexed or report.unusable):
+        return "Every file on disk", ""
+    spare = [
+        count(len(names), noun)
+        for names, noun in ((report.unindexed, "file"), (report.unusable, "link or unusable name"))
+        if names
+    ]
+    return "Every file that index.json names", (
+        f"; {' and '.join(spare)} in the cache that no entry names not compared (--include-unindexed)"
+    )
 
 
 def heading(text: str) -> RenderableType:

@@ -99,7 +99,14 @@ def _verdict(found: Discovery, recorded: Recorded | None) -> Text:
     if differing:
         said = f"Nothing new to record, and {count(differing, 'object')} not as this cache knew it."
         return Text(said, "yellow")
-    return Text("This cache knows everything that is in the bucket.", "bold green")
+    from creative_s3.core.discovery.discovered import Standing
+
+    refused, foreign = len(found.of(Standing.REFUSED)), found.amounts[Standing.FOREIGN].count
+    if refused:
+        said = f"Nothing new to record, and {count(refused, 'object')} cannot become an entry."
+        return Text(said, "yellow")
+    others = f" but {count(foreign, 'object')} that are not of our layout" if foreign else ""
+    return Text(f"This cache knows everything that is in the bucket{others}.", "bold green")
 
 
 _SORTS = {
@@ -153,7 +160,10 @@ def rebuilt(made: Rebuilt) -> RenderableType:
     if made.discovery:
         cold = len(made.discovery.cooled)
         lines.append(_line("Bucket", f"{count(made.proved, 'object')} proved again, {cold:,} in S3 only"))
-    return Group(*lines, Text(""), Text("The catalog is whole again.", "bold green"))
+    end = Text("The catalog is whole again.", "bold green")
+    if made.incomplete:
+        end = Text("The catalog is whole again. Not all of the old one could be read.", "bold yellow")
+    return Group(*lines, Text(""), end)
 
 
 def _line(title: str, text: str) -> Text:

@@ -39,7 +39,7 @@ def overview(seen: Overview) -> RenderableType:
     if seen.distribution:
         table.add_row("CDN", _cdn(seen))
     if not seen.steps:
-        table.add_row("Next", Text("nothing to do", style="green"))
+        table.add_row("Next", Text("nothing to do, as far as the catalog knows", style="green"))
     return table
 
 

@@ -128,6 +128,16 @@ class Ledger:
             tally = Tally(done.files, done.size_bytes)
             self._write({counts_as: tally} if counts_as and done.files else {}, record, started_at)
 
+    def ended_with(self, number: int, exit_code: int) -> None:
+        """Record the exit code of the process where it says more than the run knew, such as a later step."""
+        if not number or not self._path.is_file():
+            return
+        try:
+            with Catalog(self._path, bucket=self._bucket, timeout_s=_PATIENCE_S) as catalog:
+                catalog.runs.set_exit_code(number, exit_code)
+        except CreativeS3Error as error:
+            _log.debug("the exit code of the run was not written: %s", error)
+
     def _begin(self, command: str, at: datetime) -> int:
         if not self._path.is_file():
             return 0

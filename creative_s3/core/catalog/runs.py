@@ -152,6 +152,11 @@ class Runs:
                 ),
             )
 
+    def set_exit_code(self, number: int, exit_code: int) -> None:
+        """Record what the process of a run ended with in the end."""
+        with self._database.transaction() as database:
+            database.execute("UPDATE run SET exit_code=? WHERE id=?", (exit_code, number))
+
     def last(self, limit: int) -> list[RunRecord]:
         """Return the last runs that have ended, the newest first."""
         return self._read(f"WHERE exit_code <> {NOT_ENDED} ORDER BY id DESC LIMIT ?", (limit,))

@@ -17,7 +17,7 @@ from creative_s3.core.layout import object_metadata, object_tags, owner_of
 from creative_s3.core.media_types import content_type_of
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
 from creative_s3.core.workspace import Signature
-from creative_s3.errors import CreativeS3Error, ExitCode, FileChangedError
+from creative_s3.errors import CreativeS3Error, FileChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -146,7 +146,6 @@ class Execution:
             files=self.uploaded,
             size_bytes=self.uploaded_bytes,
             failed=len(self.failures),
-            exit_code=ExitCode.ITEMS_FAILED if self.failures else ExitCode.OK,
             requests=requests,
             created=self.created,
             replaced=len(self.replaced),

@@ -24,7 +24,7 @@ from creative_s3.core.migration.plan_costs import sent_bill
 from creative_s3.core.migration.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
 from creative_s3.core.migration.publication import assigned_keys, is_current, publish, published_findings
 from creative_s3.core.migration.remembering import remember
-from creative_s3.core.migration.report import MigrationReport
+from creative_s3.core.migration.report import MigrationReport, exit_code_of
 from creative_s3.core.migration.survey import check_cache
 from creative_s3.core.migration.validation import ValidationReport, compare
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
@@ -151,7 +151,11 @@ class S3MigrationManager:
 
             def moved() -> Moved:
                 sent = requests()
-                return replace(execution.moved(sent), price=sent_bill(sent, storage.connection.config).price)
+                return replace(
+                    execution.moved(sent),
+                    exit_code=exit_code_of(plan, failed=bool(execution.failures)),
+                    price=sent_bill(sent, storage.connection.config).price,
+                )
 
             with Ledger(catalog.path, catalog.bucket).run("migrate upload", moved) as execution.run:
                 if plan.total_files:
@@ -204,6 +208,8 @@ class S3MigrationManager:
             settled=seen.settled,
             problems=seen.survey.problems,
             unindexed=seen.survey.unindexed,
+            unusable=seen.survey.unusable,
+            include_unindexed=include_unindexed,
             deep=deep,
             requests=Counter(storage.requests) - before,
         )

@@ -161,6 +161,18 @@ class MigrationPlan:
     settled: SettledAssets = field(default_factory=SettledAssets)
     new: NewAssets = field(default_factory=NewAssets)
 
+    @property
+    def leftovers(self) -> tuple[tuple[str, str], ...]:
+        """Return what was wanted and is in no operation: the unusable things, where unindexed files count."""
+        return self.unusable if self.include_unindexed else ()
+
+    @property
+    def stops(self) -> bool:
+        """Whether an upload cannot do all that it is meant to: entries or files that cannot be used."""
+        return bool(
+            self.counts[Reason.REFUSED] or self.leftovers or any(problem.stops for problem in self.problems)
+        )
+
     def everything(self) -> Iterator[Operation]:
         """Yield an operation for every asset in the order of the keys; most of them come from the catalog."""
         return heapq.merge(

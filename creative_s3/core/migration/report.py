@@ -57,7 +57,11 @@ class MigrationReport:
 
     def exit_code(self, *, strict: bool = False) -> ExitCode:
         """Return what the process should end with; `strict` counts missing files as failures."""
-        refused = self.plan.counts[Reason.REFUSED] + sum(problem.stops for problem in self.plan.problems)
-        if self.failures or refused or (strict and self.plan.counts[Reason.MISSING]):
-            return ExitCode.ITEMS_FAILED
-        return ExitCode.OK
+        return exit_code_of(self.plan, failed=bool(self.failures), strict=strict)
+
+
+def exit_code_of(plan: MigrationPlan, *, failed: bool, strict: bool = False) -> ExitCode:
+    """Return what an upload should end with; `strict` counts missing files as failures."""
+    if failed or plan.stops or (strict and plan.counts[Reason.MISSING]):
+        return ExitCode.ITEMS_FAILED
+    return ExitCode.OK

@@ -87,6 +87,8 @@ class ValidationReport:
         findings: One for each extra object and for each asset that is not settled, in the order of the keys.
         problems: Index entries that could not be checked.
         unindexed: Files in the cache that no entry names: relative path, size.
+        unusable: Things in the cache that are no readable files: relative path, reason.
+        include_unindexed: Whether the files that no entry names were compared, too.
         deep: Whether every file was read and held against S3's own checksum.
         requests: What was sent, by operation.
         settled: Assets that are well as recorded: counted only, and listed by `everything`.
@@ -97,6 +99,8 @@ class ValidationReport:
     findings: tuple[Finding, ...]
     problems: tuple[IndexProblem, ...] = ()
     unindexed: tuple[tuple[str, int], ...] = ()
+    unusable: tuple[tuple[str, str], ...] = ()
+    include_unindexed: bool = False
     deep: bool = False
     requests: Mapping[str, int] | None = None
     settled: SettledAssets = field(default_factory=SettledAssets)
@@ -150,7 +154,8 @@ class ValidationReport:
         counts = self.counts
         if self.differences or (strict and (counts[State.EXTRA_IN_S3] or counts[State.MISSING])):
             return ExitCode.DIFFERENT
-        if counts[State.UNREADABLE] or any(problem.stops for problem in self.problems):
+        is_any_left_out = bool(self.unusable) and self.include_unindexed
+        if counts[State.UNREADABLE] or is_any_left_out or any(problem.stops for problem in self.problems):
             return ExitCode.ITEMS_FAILED
         return ExitCode.OK
 
