@@ -24,6 +24,7 @@ from botocore.awsrequest import (
 )
 from botocore.exceptions import ReadTimeoutError
 
+from creative_s3.core.answer_heads import why_unreadable
 from creative_s3.core.least_speed import LeastSpeed
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def bound(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common
     """Bound the answers that a client reads, in time and, unless they are streams, in size."""
     events = client.meta.events
     events.register("before-send.s3", _before_send, unique_id="creative-s3-bounds")
-    events.register_first("needs-retry.s3", _give_up_on_silence, unique_id="creative-s3-silences")
+    events.register_first("needs-retry.s3", _give_up, unique_id="creative-s3-giving-up")
     with suppress(AttributeError):  # a later botocore may do without that table: its time-outs stay
         client._endpoint.http_session._pool_classes_by_scheme.update(http=_Pool, https=_TlsPool)  # noqa: SLF001
 
@@ -77,9 +78,9 @@ def _before_send(request: Any, event_name: str, **_: Any) -> None:  # noqa: ANN4
     )
 
 
-def _give_up_on_silence(
-    caught_exception: Exception | None, attempts: int, event_name: str, **_: object
-) -> None:
+def _give_up(caught_exception: Exception | None, attempts: int, event_name: str, **_: object) -> None:
+    if caught_exception is not None and why_unreadable(caught_exception) is not None:
+        raise caught_exception
     works = event_name.rpartition(".")[2] in _WORKING
     if isinstance(caught_exception, ReadTimeoutError) and attempts >= _MOST_SILENCES and not works:
         raise caught_exception

@@ -7,7 +7,6 @@ secret: S3's own words are shortened and stripped of keys, tokens and signatures
 from __future__ import annotations
 
 import errno
-import http.client
 import ipaddress
 import re
 import traceback
@@ -24,7 +23,7 @@ from botocore import exceptions as boto
 from botocore.utils import parse_timestamp
 from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
-from creative_s3.core import proxies
+from creative_s3.core import answer_heads, proxies
 from creative_s3.core.fault_table import (
     BROKEN,
     CLOCK,
@@ -112,16 +111,6 @@ def _is_of_parser(error: BaseException) -> bool:
         return False
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_globals.get("__name__") in _PARSERS for frame, _ in frames)
-
-
-def _speaks_no_http(error: Exception) -> bool:
-    """Tell whether what came is no HTTP; a server that says nothing at all is another matter."""
-    cause: object = getattr(error, "kwargs", {}).get("error")
-    causes = (*getattr(cause, "args", ()), cause)
-    return any(
-        isinstance(one, http.client.BadStatusLine) and not isinstance(one, http.client.RemoteDisconnected)
-        for one in causes
-    )
 
 
 def not_s3(why: str, endpoint_url: str | None, body: bytes = b"") -> NotS3Error:
@@ -319,8 +308,10 @@ def _of_botocore(error: Exception, about: _About) -> CreativeS3Error:
     item = about.item
     if isinstance(error, NotHttpError):
         return _unreadable(str(error.kwargs["error"]), about)
-    if _speaks_no_http(error):
+    if answer_heads.is_no_http(error):
         return not_s3("it does not answer in HTTP", about.endpoint_url)
+    if (why := answer_heads.why_unreadable(error)) is not None:
+        return _unreadable(f"an answer whose head cannot be read: {clean(why)}", about)
     for kind, row in OF_BOTOCORE:
         if isinstance(error, kind):
             return _made(row, item)

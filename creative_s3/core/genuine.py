@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from creative_s3.core.faults import NOT_MODIFIED, not_s3, redirected, region_of
+from creative_s3.core.faults import NOT_MODIFIED, clean, not_s3, redirected, region_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,4 +85,6 @@ def _shown(status: int, headers: Mapping[str, str], body: bytes) -> str:
     kind = headers.get("content-type", "").partition(";")[0].strip()
     if not body:
         return f"HTTP {status} with nothing in it"
-    return f"HTTP {status} with {kind}" if kind else f"HTTP {status} with something else"
+    coding = headers.get("content-encoding")
+    told = f"HTTP {status} with {kind or 'something else'}"
+    return f"{told}, compressed on the way ({clean(coding)})" if coding else told

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from creative_s3.core.models import StoredObject
-from creative_s3.errors import TemporaryError
+from creative_s3.errors import TemporaryError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,8 @@ def list_page(client: Any, **arguments: Any) -> Page:  # noqa: ANN401 - boto3's 
     Raises:
         BotoCoreError: As botocore raises it.
         ClientError: The same.
-        TemporaryError: The answer is no listing, or one of objects without a key or a size.
+        TemporaryError: The answer is no listing.
+        UnsupportedError: It is one of objects without a key or a size.
     """
     # Registering it again changes nothing, and any thread may.
     client.meta.events.register_first(_EVENT, _take_page, unique_id=_PAGE)
@@ -96,7 +97,7 @@ def parse_page(body: bytes) -> Page | None:
     """Read the body of an answer; None when it is no listing, or not all of one.
 
     Raises:
-        TemporaryError: It names objects without a key or a size.
+        UnsupportedError: It names objects without a key or a size.
     """
     try:
         root = ET.fromstring(body)  # noqa: S314 - botocore reads the same text with the same parser
@@ -120,7 +121,10 @@ def parse_page(body: bytes) -> Page | None:
         keys = [unquote_plus(key) if "%" in key or "+" in key else key for key in keys]
     sizes = [size or "" for size in column("Size")]
     if not all(keys) or not all(map(_SIZE.fullmatch, sizes)):
-        raise _untrusted("the server's listing has objects without a key or a size, so it cannot be trusted")
+        raise UnsupportedError(
+            "this server's listing has objects without a key or a size, so it cannot be trusted",
+            hint="run `creative-s3 doctor`",
+        )
     return Page(
         keys=keys,
         sizes=[int(size) for size in sizes],

@@ -93,6 +93,7 @@ class ObjectStore:
         Raises:
             BucketNotFoundError: There is no such bucket.
             TemporaryError: The listing is cut or repeats itself; it is never taken as complete.
+            UnsupportedError: It has keys that do not begin with `prefix`.
             CreativeS3Error: A request failed.
         """
         for page in self.pages(prefix):
@@ -111,6 +112,7 @@ class ObjectStore:
         Raises:
             BucketNotFoundError: There is no such bucket.
             TemporaryError: The listing is cut or repeats itself; it is never taken as complete.
+            UnsupportedError: It has keys that do not begin with `prefix`.
             CreativeS3Error: A request failed.
         """
         token: str | None = None
@@ -125,6 +127,12 @@ class ObjectStore:
                     "the server's listing repeats itself, so it cannot be trusted",
                     item=repeated,
                     hint="run the same command again",
+                )
+            if outside := next((key for key in page.keys if not key.startswith(prefix)), None):
+                raise UnsupportedError(
+                    f"this server lists keys that do not begin with {prefix}, which it was asked for",
+                    item=outside,
+                    hint="run `creative-s3 doctor`",
                 )
             yield page
             if not page.is_truncated:

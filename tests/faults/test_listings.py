@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import re
 from dataclasses import replace
@@ -11,7 +12,8 @@ import pytest
 from botocore.config import Config
 
 from creative_s3.core.object_store import ObjectStore
-from creative_s3.errors import NotS3Error, TemporaryError
+from creative_s3.errors import NotS3Error, TemporaryError, UnreadableAnswerError, UnsupportedError
+from tests.faults.messages import Head
 from tests.faults.programme import Hold, Reply, Retell, Rule, Way, on
 from tests.faults.workshop import with_client
 
@@ -81,6 +83,66 @@ def test_what_is_no_listing_or_has_no_end_is_told(
     bench.proxy.follow(Rule(Retell(tell), LIST))
 
     with pytest.raises(error):
+        listed(bench)
+
+
+def told_by(bench: Bench, tell: Callable[[Reply], Iterator[bytes]]) -> UnsupportedError:
+    bench.s3.put_object(Bucket=bench.bucket, Key="ours/k", Body=b"x")
+    bench.proxy.follow(Rule(Retell(tell), LIST))
+    with pytest.raises(UnsupportedError) as caught:
+        list(ObjectStore(connection=bench.connection).objects("ours/"))
+    assert bench.proxy.struck == 1
+    return caught.value
+
+
+def test_a_listing_without_sizes_is_told_at_once(bench: Bench) -> None:
+    error = told_by(bench, changed(rb"<Size>[^<]*</Size>", b""))
+
+    assert "this server's listing has objects without a key or a size" in error.message
+
+
+def test_keys_that_do_not_begin_with_the_prefix_never_count(bench: Bench) -> None:
+    other = b"<Contents><Key>theirs/k</Key><Size>1</Size></Contents></ListBucketResult>"
+
+    error = told_by(bench, changed(b"</ListBucketResult>", other))
+
+    assert "keys that do not begin with ours/" in error.message
+    assert error.item == "theirs/k"
+
+
+def test_nothing_is_downloaded_from_a_server_that_ignores_the_prefix(site: Site) -> None:
+    assert site.program("migrate", "upload", "--yes").code == 0
+    other = b"<Contents><Key>theirs/k</Key><Size>1</Size></Contents></ListBucketResult>"
+    site.proxy.follow(Rule(Retell(changed(b"</ListBucketResult>", other)), LIST))
+
+    done = site.program("assets", "download", "--prefix", "creative-assets/", "--output", "to", "--json")
+
+    assert done.code == 4, done
+    assert "this server lists keys" in done.envelope["error"]["message"]
+    assert not (site.cache.directory / "to").exists()
+
+
+@pytest.mark.parametrize("count", [120, 5])
+def test_a_listing_with_too_large_a_head_is_told_at_once(bench: Bench, count: int) -> None:
+    def tell(reply: Reply) -> Iterator[bytes]:
+        more = ((f"x-{number}", "v" * (70_000 if count < 100 else 3)) for number in range(count))
+        yield Head(reply.head.start, (*reply.head.fields, *more)).raw + reply.content
+
+    bench.proxy.follow(Rule(Retell(tell), LIST))
+
+    with pytest.raises(UnreadableAnswerError, match="head cannot be read: got more than"):
+        listed(bench)
+    assert bench.proxy.struck == 1
+
+
+def test_a_listing_that_is_compressed_on_the_way_is_told_as_that(bench: Bench) -> None:
+    def tell(reply: Reply) -> Iterator[bytes]:
+        body = gzip.compress(reply.content)
+        yield reply.but(content_encoding="gzip", content_length=str(len(body))).head.raw + body
+
+    bench.proxy.follow(Rule(Retell(tell), LIST))
+
+    with pytest.raises(NotS3Error, match=r"compressed on the way \(gzip\)"):
         listed(bench)
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creative_s3.core.listing import parse_page
-from creative_s3.errors import TemporaryError
+from creative_s3.errors import UnsupportedError
 
 SPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 KEYS = st.text(
@@ -114,5 +114,5 @@ def test_what_is_no_whole_listing_is_left_to_botocore(body: bytes) -> None:
     ],
 )
 def test_a_listing_with_an_object_without_key_or_size_is_not_trusted(entry: dict[str, object]) -> None:
-    with pytest.raises(TemporaryError, match="cannot be trusted"):
+    with pytest.raises(UnsupportedError, match="cannot be trusted"):
         parse_page(xml([{"Key": "a", "Size": 1}, entry]))

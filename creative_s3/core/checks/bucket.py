@@ -246,7 +246,8 @@ def _uploads(visit: Visit) -> tuple[Check, ...]:
     answer = _ask(visit, "list_multipart_uploads", Prefix=prefix)
     if isinstance(answer, CreativeS3Error):
         return (_unseen(visit, UPLOADS, answer, "s3:ListBucketMultipartUploads"),)
-    found, more = tuple(answer.get("Uploads", ())), bool(answer.get("IsTruncated"))
+    found = tuple(one for one in answer.get("Uploads", ()) if one["Key"].startswith(prefix))
+    more = bool(answer.get("IsTruncated"))
     size_bytes = None
     if visit.connection is not None and len(found) <= _MOST_SIZED:
         try:

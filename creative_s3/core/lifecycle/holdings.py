@@ -134,7 +134,8 @@ def _versions(store: ObjectStore, prefix: str) -> Iterator[Mapping[str, Any]]:
     marks: dict[str, str] = {}
     while True:
         page = _request(store, "list_object_versions", "ListObjectVersions", Prefix=prefix, **marks)
-        entries = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        listed = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+        entries = [entry for entry in listed if entry["Key"].startswith(prefix)]
         # A current version stands first whatever its time: two of one second have no other order.
         entries.sort(key=lambda entry: entry["LastModified"], reverse=True)
         entries.sort(key=lambda entry: (entry["Key"].encode(), not entry.get("IsLatest")))

@@ -78,7 +78,7 @@ def _old_versions(store: ObjectStore, prefix: str) -> Iterator[tuple[str, int]]:
     )
     for page in pages:
         for version in page.get("Versions", ()):
-            if not version["IsLatest"]:
+            if not version["IsLatest"] and version["Key"].startswith(prefix):
                 yield version.get("StorageClass") or "STANDARD", int(version["Size"])
 
 

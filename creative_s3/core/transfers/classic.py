@@ -174,7 +174,11 @@ class _ObservedClient:
                 item=flight.key,
             )
         answer["Body"] = _Body(answer["Body"], _expected_bytes(flight, arguments.get("Range")))
-        return answer if "Range" in arguments else _noted(flight, answer)
+        if "Range" not in arguments:
+            return _noted(flight, answer)
+        if encoding := answer.get("ContentEncoding"):
+            flight.answer = Answer("", None, None, is_telling=False, encoding=encoding)
+        return answer
 
 
 class _Body:
@@ -218,5 +222,6 @@ def _noted(flight: Flight, answer: Any) -> Any:  # noqa: ANN401 - boto3's answer
         etag=bare_etag(answer.get("ETag")),
         version_id=bare_version(answer.get("VersionId")),
         crc64nvme=whole_crc64nvme(answer.get("ChecksumCRC64NVME"), answer.get("ChecksumType")),
+        encoding=answer.get("ContentEncoding"),
     )
     return answer

@@ -28,7 +28,7 @@ from creative_s3.core.transfers.flights import (
     RequestTally,
     answer_of,
 )
-from creative_s3.core.transfers.http_answers import unreadable
+from creative_s3.core.transfers.http_answers import is_framed, unreadable
 from creative_s3.core.transfers.lines import lines_to
 from creative_s3.core.transfers.wire import BLOCK_BYTES
 
@@ -101,6 +101,7 @@ class _Exchange:
 
     operation = ""
     has_body = True
+    _is_framed = False
 
     def __init__(self, flight: Flight, request: Unsigned) -> None:
         self._flight = flight
@@ -154,6 +155,7 @@ class _Exchange:
             if not line.has_sent_all:  # whatever the server says, it cannot have the content
                 raise ConnectionClosedError(endpoint_url=requests.endpoint_url)
             answer = self._flight.answer = answer_of(head.headers.items())
+            self._is_framed = is_framed(head)
             self._take(line, pieces)
             is_over = True
         except ClientError:
@@ -224,6 +226,8 @@ class _Get(_Exchange):
                 crc.update(piece)
                 _write(descriptor, piece)
                 self._tell(len(piece))
+            if left and self._is_framed:  # nothing was cut: this is all that the server has
+                raise unreadable("less content than the object has")
             if left:
                 raise IncompleteReadError(
                     actual_bytes=self._flight.size_bytes - left, expected_bytes=self._flight.size_bytes

@@ -36,17 +36,19 @@ class Answer:
         version_id: None in an unversioned bucket.
         crc64nvme: Of the full object, as the server reports it in this answer; None where it does not.
         is_telling: Whether the answer would have the object's checksum if there were one.
+        encoding: Its ``Content-Encoding``: the object's own, or that of a proxy which compresses.
     """
 
     etag: str
     version_id: str | None
     crc64nvme: str | None
     is_telling: bool = True
+    encoding: str | None = None
 
 
 def answer_of(headers: Iterable[tuple[str, str]]) -> Answer:
     """Read an answer's headers."""
-    etag = version_id = crc64nvme = kind = None
+    etag = version_id = crc64nvme = kind = encoding = None
     for name, value in headers:
         match name.lower():
             case "etag":
@@ -57,7 +59,11 @@ def answer_of(headers: Iterable[tuple[str, str]]) -> Answer:
                 crc64nvme = value
             case "x-amz-checksum-type":
                 kind = value
-    return Answer(bare_etag(etag), bare_version(version_id), whole_crc64nvme(crc64nvme, kind))
+            case "content-encoding":
+                encoding = value
+    return Answer(
+        bare_etag(etag), bare_version(version_id), whole_crc64nvme(crc64nvme, kind), encoding=encoding
+    )
 
 
 @dataclass(frozen=True, slots=True)

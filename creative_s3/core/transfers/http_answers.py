@@ -79,6 +79,11 @@ def is_chunked(head: AnswerHead) -> bool:
     return bool(codings)
 
 
+def is_framed(head: AnswerHead) -> bool:
+    """Tell whether a body has an end of its own, and not just that of the connection."""
+    return is_chunked(head) or "content-length" in head.headers
+
+
 def length_of(headers: Mapping[str, str]) -> int | None:
     """Return a body's length; None where it is not told.
 
