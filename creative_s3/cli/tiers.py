@@ -148,6 +148,7 @@ def manage(
         ),
     ] = "50%",
     accept_expiry: tiers_files.AcceptExpiry = None,
+    assume_closed: tiers_files.AssumeClosed = False,
     keep_expiring: Annotated[
         bool,
         typer.Option(
@@ -192,12 +193,20 @@ def manage(
         store = S3StorageManager(connection=run.connection())
         live = stack.enter_context(run.live())
         tiers = stack.enter_context(
-            open_tiers(store, accepted=accepted, emit=live.emit, groundwork=groundwork)
+            open_tiers(
+                store,
+                accepted=accepted,
+                assume_closed=assume_closed,
+                emit=live.emit,
+                groundwork=groundwork,
+            )
         )
         if explain:
             survey = tiers.survey()
             return tiers_files.explained(run, tiers.plan_of(survey, policy), survey, explain)
         plan = tiers.plan(policy)
+        if plan.demotions:
+            tiers.check_visible()
         tiers.check_bucket()
     refusal = _refusal(plan, allowed, keep_expiring=keep_expiring)
     region = current_book().region(run.config.region)
@@ -217,7 +226,12 @@ def manage(
     if plan.demotions:
         run.output.show(lambda: views_costs.with_plan(views.plan(plan), bill))
         run.confirm(_question(plan), assume_yes=yes)
-    with run.live() as live, open_tiers(store, accepted=accepted, engine=engine, emit=live.emit) as tiers:
+    with (
+        run.live() as live,
+        open_tiers(
+            store, accepted=accepted, assume_closed=assume_closed, engine=engine, emit=live.emit
+        ) as tiers,
+    ):
         report = tiers.apply(plan)
     sent = sent_moves(report, region)
     return Report(

@@ -40,6 +40,14 @@ AcceptExpiry = Annotated[
         " rules may not be read.",
     ),
 ]
+AssumeClosed = Annotated[
+    bool,
+    typer.Option(
+        "--assume-closed",
+        help="Also files of which nobody can tell whether another user or machine has them open.",
+        show_default=False,
+    ),
+]
 EngineOption = Annotated[
     Literal["auto", "crt", "classic"], typer.Option("--engine", help="The transfer engine.")
 ]
@@ -97,6 +105,7 @@ def demote(
     *,
     selection: "Selection | None",
     accept_expiry: AcceptExpiry = None,
+    assume_closed: AssumeClosed = False,
     dry_run: _DRY_RUN = False,
     yes: _YES = False,
 ) -> Report:
@@ -114,7 +123,10 @@ def demote(
     names, warnings = selected_names(run, keys, selection)
     store = _store(run)
     accepted = tuple(accept_expiry or ())
-    with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
+    with (
+        run.live() as live,
+        open_tiers(store, accepted=accepted, assume_closed=assume_closed, emit=live.emit) as tiers,
+    ):
         files = _found(names, tiers.survey())
         if selection is not None:
             files = tuple(file for file in files if file.is_hot)
@@ -130,7 +142,10 @@ def demote(
             f" ({count(bill.number, 'request')}, {money(bill.total)})?",
             assume_yes=yes,
         )
-    with run.live() as live, open_tiers(store, accepted=accepted, emit=live.emit) as tiers:
+    with (
+        run.live() as live,
+        open_tiers(store, accepted=accepted, assume_closed=assume_closed, emit=live.emit) as tiers,
+    ):
         report = tiers.demote(files)
     return _report(run, report, bill, warnings)
 

@@ -42,7 +42,8 @@ from creative_s3.core.tiers.policy import (
 from creative_s3.core.tiers.tiers import HOT_USES, Amount, Evidence, Hold, Room, TierFile
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    import os
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from creative_s3.core.catalog.catalog import Catalog
@@ -78,6 +79,7 @@ class Census:
         now: With time zone.
         fates: What the bucket's lifecycle rules do; None when that is not known here.
         accepted: IDs of rules whose deletions shall not hold a file back.
+        hides: Tells whether somebody may have a file open unseen.
         groundwork: Begun earlier; used if the catalog is still what it was.
 
     Attributes:
@@ -99,6 +101,7 @@ class Census:
         now: datetime,
         fates: Fates | None = None,
         accepted: Collection[str] = (),
+        hides: Callable[[os.stat_result], bool] = lambda _: False,
         groundwork: Groundwork | None = None,
     ) -> None:
         self.now = now
@@ -110,7 +113,7 @@ class Census:
         try:
             folders: set[str] = set()
             opened = open_files()
-            seen = sorted(self._seen(folders, opened))  # an index grows quickly in its own order
+            seen = sorted(self._seen(folders, opened, hides))  # an index grows quickly in its own order
             if not groundwork.holds(catalog.path, bucket=catalog.bucket, now=now):
                 groundwork.close()
                 groundwork = self._begin(catalog)
@@ -121,6 +124,7 @@ class Census:
                 accepted=accepted,
                 pins=groundwork.pins,
                 opened=opened,
+                hides=hides,
                 returns=groundwork.returns,
             )
             self._take(seen, folders)
@@ -318,7 +322,9 @@ class Census:
         self.unindexed_bytes = self.room.used_bytes - named
         self.unusual = self._put_together()
 
-    def _seen(self, folders: set[str], opened: Collection[FileId]) -> Iterator[tuple[object, ...]]:
+    def _seen(
+        self, folders: set[str], opened: Collection[FileId], hides: Callable[[os.stat_result], bool]
+    ) -> Iterator[tuple[object, ...]]:
         """Yield what the walk comes by, as rows."""
         last = ""
         for file_path, status in walk(self._workspace):
@@ -330,7 +336,8 @@ class Census:
             if not file_path.isascii() and not is_storable(file_path):
                 self._unnamed_bytes += status.st_size if regular else 0
                 continue
-            plain = regular and status.st_nlink == 1 and (status.st_dev, status.st_ino) not in opened
+            is_sole = status.st_nlink == 1 and (status.st_dev, status.st_ino) not in opened
+            plain = regular and is_sole and not hides(status)
             yield file_path, regular, plain, *signature(status), storable(status.st_atime_ns)
 
     def _put_together(self) -> tuple[TierFile, ...]:

@@ -19,7 +19,7 @@ from creative_s3.core.tiers.tiers import Evidence, Hold, TierFile
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from creative_s3.core.tiers.open_files import FileId
 
@@ -78,6 +78,7 @@ class Facts:
         accepted: IDs of rules whose deletions shall not hold a file back.
         pins: What is pinned.
         opened: The files that somebody has open.
+        hides: Tells whether somebody may have a file open unseen.
         uses: Last use, number, and recent number, by cache key.
         returns: When files were brought back last, ISO 8601, by path.
         changed: The signatures of files that are recorded with another content than their objects', by path.
@@ -88,6 +89,7 @@ class Facts:
     accepted: Collection[str] = ()
     pins: Pins = field(default_factory=Pins)
     opened: Collection[FileId] = frozenset()
+    hides: Callable[[os.stat_result], bool] = lambda _: False
     uses: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)
     returns: Mapping[str, str] = field(default_factory=dict)
     changed: Mapping[str, tuple[int, int, int, int]] = field(default_factory=dict)
@@ -183,7 +185,12 @@ class Facts:
                 hold, detail = self._hold_of_fate(row.key, status.st_size)
             if hold is not None:
                 return hold, detail
-        return (Hold.OPEN if (status.st_dev, status.st_ino) in self.opened else None), ""
+        return self._hold_of_others(status), ""
+
+    def _hold_of_others(self, status: os.stat_result) -> Hold | None:
+        if (status.st_dev, status.st_ino) in self.opened:
+            return Hold.OPEN
+        return Hold.UNSEEN if self.hides(status) else None
 
     @staticmethod
     def _hold_of_record(row: Place, rows: Sequence[Place], size_bytes: int) -> tuple[Hold | None, str]:

@@ -12,16 +12,18 @@ import os
 import re
 import stat
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Self
 
 from creative_s3.core.folders import open_folder
-from creative_s3.core.tiers.open_files import InUseError, SoleUse
+from creative_s3.core.tiers.open_files import InUseError, SoleUse, UnseenError
 from creative_s3.core.tiers.tiers import Hold
 from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from creative_s3.core.workspace import Workspace
 
 _TICK_NS = 100_000_000
@@ -63,6 +65,7 @@ class LeavingFile:
     Args:
         workspace: Where.
         file_path: Relative to the workspace. Folders that are links are not followed.
+        assume_closed: Whether it is to be taken for closed where nobody can tell who has it open.
 
     Attributes:
         name: The file's name in its folder.
@@ -73,7 +76,8 @@ class LeavingFile:
         OSError: It cannot be opened.
     """
 
-    def __init__(self, workspace: Workspace, file_path: str) -> None:
+    def __init__(self, workspace: Workspace, file_path: str, *, assume_closed: bool = False) -> None:
+        self._assumes_closed = assume_closed
         self._descriptor = self._folder = -1
         relative = inside_cache(workspace, file_path)
         self.name = relative.name
@@ -148,20 +152,17 @@ class LeavingFile:
             StrandedError: It stays, but aside.
             OSError: It cannot be removed; it stays, under its own name.
         """
-        try:
-            with SoleUse(self._descriptor) as use:
-                if not self.is_untouched():
-                    raise StaysError(Hold.CHANGED, "after it was read")
-                if not self._is_named(self.name):
-                    raise StaysError(Hold.CHANGED, "another file has its name now")
-                os.rename(self.name, aside, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-                try:
-                    self._remove(aside, use)
-                except BaseException:
-                    self._put_back(aside)
-                    raise
-        except InUseError as error:
-            raise StaysError(Hold.OPEN, str(error)) from error
+        with self._sole_use() as use:
+            if not self.is_untouched():
+                raise StaysError(Hold.CHANGED, "after it was read")
+            if not self._is_named(self.name):
+                raise StaysError(Hold.CHANGED, "another file has its name now")
+            os.rename(self.name, aside, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            try:
+                self._remove(aside, use)
+            except BaseException:
+                self._put_back(aside)
+                raise
 
     def _remove(self, aside: str, use: SoleUse) -> None:
         # What has the new name now is what had the old one at that moment: perhaps another file.
@@ -184,11 +185,18 @@ class LeavingFile:
             pass  # interrupted just after it was removed, which was all that was left to do
 
     def _check_alone(self) -> None:
+        with self._sole_use():
+            pass
+
+    @contextmanager
+    def _sole_use(self) -> Iterator[SoleUse]:
         try:
-            with SoleUse(self._descriptor):
-                pass
+            with SoleUse(self._descriptor, assume_closed=self._assumes_closed) as use:
+                yield use
         except InUseError as error:
             raise StaysError(Hold.OPEN, str(error)) from error
+        except UnseenError as error:
+            raise StaysError(Hold.UNSEEN, str(error)) from error
 
     def _is_named(self, name: str) -> bool:
         try:

@@ -30,10 +30,11 @@ MAX_EVICT = 0.5
 
 
 @contextmanager
-def open_tiers(
+def open_tiers(  # noqa: PLR0913 - each of them is a choice of the caller
     store: ObjectStore,
     *,
     accepted: Collection[str] = (),
+    assume_closed: bool = False,
     engine: EngineName = "auto",
     emit: Emit = ignore,
     groundwork: Groundwork | None = None,
@@ -43,6 +44,7 @@ def open_tiers(
     Args:
         store: The bucket; its settings say which cache and which prefix.
         accepted: See `TierManager`.
+        assume_closed: The same.
         engine: Which transfer engine.
         emit: Takes events.
         groundwork: Begun earlier, for the first census.
@@ -63,6 +65,7 @@ def open_tiers(
             store,
             prefix=config.prefix,
             accepted=accepted,
+            assume_closed=assume_closed,
             engine=engine,
             emit=emit,
             groundwork=groundwork,
@@ -120,6 +123,8 @@ def manage(
     warnings: tuple[str, ...] = ()
     try:
         plan = manager.plan(policy)
+        if plan.demotions:
+            manager.check_visible()
         if policy.demotes:
             manager.check_bucket()
     except RefusedError as error:

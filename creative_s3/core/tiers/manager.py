@@ -19,19 +19,21 @@ from creative_s3.core.tiers.census import Census
 from creative_s3.core.tiers.demotion import Demoter
 from creative_s3.core.tiers.movements import Movement, Movements
 from creative_s3.core.tiers.pins import read_pins
-from creative_s3.core.tiers.policy import asked, make_plan
+from creative_s3.core.tiers.policy import asked, is_tried, make_plan
 from creative_s3.core.tiers.promotion import Promoter
 from creative_s3.core.tiers.proving import Prover
 from creative_s3.core.tiers.recording import Recording
 from creative_s3.core.tiers.replay import Replayed, replay
 from creative_s3.core.tiers.report import Settled, TierReport, held_files, stayed
 from creative_s3.core.tiers.returning import return_terms
-from creative_s3.core.tiers.surroundings import check_bucket, check_cache, read_fates
+from creative_s3.core.tiers.surroundings import check_bucket, check_cache, check_visible, read_fates
 from creative_s3.core.tiers.survey import TierSurvey, measure_room, survey_tiers
 from creative_s3.core.tiers.tiers import Action, Hold, Move, Policy, TierFile, TierPlan
+from creative_s3.core.tiers.visibility import Visibility
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from creative_s3.core.catalog.catalog import Catalog
@@ -41,9 +43,6 @@ if TYPE_CHECKING:
     from creative_s3.core.tiers.returning import ReturnTerms
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.workspace import Workspace
-
-_TRIED_WHEN_ASKED = frozenset({Hold.UNPROVED, Hold.CHANGED, Hold.ARCHIVED})
-"""What is recorded and may be out of date: for a file that somebody names, S3 is asked all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,7 @@ class TierManager:
         prefix: What the keys begin with.
         accepted: IDs of lifecycle rules that will delete objects and whose deletions are accepted;
             ``unreadable`` accepts that the rules may not be read.
+        assume_closed: Whether files may go of which nobody can tell who has them open.
         engine: Which transfer engine.
         emit: Takes events.
         before_leaving: Called before files go, to have the catalog know the latest uses.
@@ -90,6 +90,7 @@ class TierManager:
         *,
         prefix: str,
         accepted: Collection[str] = (),
+        assume_closed: bool = False,
         engine: EngineName = "auto",
         emit: Emit = ignore,
         before_leaving: Callable[[], object] = lambda: None,
@@ -101,6 +102,7 @@ class TierManager:
         self._store = store
         self._prefix = prefix
         self._accepted = frozenset(accepted)
+        self._assumes_closed = assume_closed
         self._engine: EngineName = engine
         self._emit = emit
         self._before_leaving = before_leaving
@@ -131,7 +133,12 @@ class TierManager:
         check_cache(self._workspace)
         self._emit(PhaseStarted("looking at the cache"))
         return survey_tiers(
-            self._catalog, self._workspace, now=self._clock(), fates=self.fates, accepted=self._accepted
+            self._catalog,
+            self._workspace,
+            now=self._clock(),
+            fates=self.fates,
+            accepted=self._accepted,
+            hides=self._hides(),
         )
 
     def look(self) -> TierSurvey:
@@ -164,6 +171,7 @@ class TierManager:
             now=self._clock(),
             fates=fates,
             accepted=self._accepted,
+            hides=self._hides(),
             groundwork=groundwork,
         ) as census:
             yield census
@@ -190,6 +198,15 @@ class TierManager:
         """
         check_bucket(self._store, self._prefix)
 
+    def check_visible(self) -> None:
+        """Make sure that it can be told who has files of the cache open, or need not be.
+
+        Raises:
+            RefusedError: It cannot.
+        """
+        if not self._assumes_closed:
+            check_visible(self._workspace)
+
     def apply(self, plan: TierPlan, *, command: str = "tiers manage") -> TierReport:
         """Carry out a plan. Every file is proved before it goes; one that cannot be stays, and is told.
 
@@ -204,6 +221,7 @@ class TierManager:
         """
         with self._working(command, plan.now) as work:
             if plan.demotions:
+                self.check_visible()
                 self.check_bucket()
             settled = list(self._demote(plan.demotions, work))
             promotions, left_out = self._affordable(plan)
@@ -218,10 +236,11 @@ class TierManager:
             CreativeS3Error: As for `apply`.
         """
         every = asked(files, Action.DEMOTE, self.terms)
-        moves = [move for move in every if _may_try(move.file)]
-        stays = [_not_demoted(move) for move in every if not _may_try(move.file)]
+        moves = [move for move in every if is_tried(move.file)]
+        stays = [_not_demoted(move) for move in every if not is_tried(move.file)]
         with self._working(command, self._clock()) as work:
             if moves:
+                self.check_visible()
                 self.check_bucket()
             return self._report([*stays, *self._demote(moves, work)], work)
 
@@ -307,6 +326,7 @@ class TierManager:
             fates=self.fates,
             pins=read_pins(self._workspace.cache_dir),
             accepted=self._accepted,
+            assume_closed=self._assumes_closed,
         )
         demoter = Demoter(
             self._catalog,
@@ -338,6 +358,9 @@ class TierManager:
             emit=self._emit,
         )
         return list(promoter.promote(moves, exact=exact))
+
+    def _hides(self) -> Callable[[os.stat_result], bool]:
+        return (lambda _: False) if self._assumes_closed else Visibility.of(self._workspace.cache_dir).hides
 
     def _affordable(self, plan: TierPlan) -> tuple[list[Move], list[Settled]]:
         """Take out promotions for which the room was not made after all."""
@@ -374,10 +397,6 @@ class TierManager:
         )
         work.recording.end(report)
         return report
-
-
-def _may_try(file: TierFile) -> bool:
-    return file.is_hot and (file.hold is None or file.hold in _TRIED_WHEN_ASKED)
 
 
 def _not_demoted(move: Move) -> Settled:

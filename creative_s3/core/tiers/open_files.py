@@ -2,7 +2,8 @@
 
 On Linux a write lease is granted only while nobody else has the file open or mapped, whoever he is, and while
 it is held an open() of others waits (fcntl(2), "Leases"). Where a file system or a foreign owner allows no
-lease, ``/proc`` is looked through, which shows the processes of this user. Elsewhere nobody can tell.
+lease, ``/proc`` is looked through, which shows the processes of this user. Where neither shows everybody,
+nobody can tell, and that is said: see `tiers.visibility`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from creative_s3.core.tiers.visibility import HAS_LEASES, sees_everyone, shared_disk
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PROC = "/proc"
 _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
-_HAS_LEASES = hasattr(fcntl, "F_SETLEASE") and hasattr(fcntl, "F_SETSIG")
+_HAS_LEASES = HAS_LEASES
 
 FileId = tuple[int, int]
 """Device and inode."""
@@ -30,18 +33,25 @@ class InUseError(Exception):
     """Somebody else has the file open."""
 
 
+class UnseenError(Exception):
+    """Nobody can tell whether somebody else has the file open; says why."""
+
+
 class SoleUse:
     """Makes sure that nobody else has an open file open, for as long as the block lasts.
 
     Args:
         descriptor: Of a regular file, opened for reading only.
+        assume_closed: Whether it is to be taken for closed where nobody can tell.
 
     Raises:
         InUseError: Somebody has; names the processes that can be seen.
+        UnseenError: Nobody can tell.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, assume_closed: bool = False) -> None:
         self._descriptor = descriptor
+        self._assumes_closed = assume_closed
         self._is_leased = False
 
     def __enter__(self) -> Self:
@@ -52,6 +62,9 @@ class SoleUse:
             is_busy = True
         if is_busy:
             raise InUseError(_users(self._descriptor))
+        if not self._assumes_closed and (reason := self._blindness()):
+            self.__exit__()
+            raise UnseenError(reason)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,6 +73,12 @@ class SoleUse:
             # Given back by name: a forked child that inherited the descriptor would keep it.
             with suppress(OSError):
                 fcntl.fcntl(self._descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+    def _blindness(self) -> str:
+        """Say why somebody may have the file open unseen; empty where everybody is seen."""
+        if reason := shared_disk(self._descriptor):
+            return reason
+        return "" if self._is_leased or sees_everyone() else "the processes of other users are not shown"
 
     def is_disturbed(self) -> bool:
         """Tell whether somebody has opened the file since, or waits to."""

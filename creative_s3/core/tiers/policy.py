@@ -23,6 +23,8 @@ MARGIN = 0.1
 GRACE = timedelta(hours=1)
 """What was used or written so recently is in somebody's hands."""
 
+_TRIED_WHEN_ASKED = frozenset({Hold.UNPROVED, Hold.CHANGED, Hold.ARCHIVED})
+"""What is recorded and may be out of date: for a file that somebody names, S3 is asked all the same."""
 _RETURN_USD = 0.01
 """What a return costs besides the bill: a person's moment. Only the order of leaving depends on it."""
 
@@ -166,6 +168,11 @@ def check_share(plan: TierPlan, allowed: float) -> None:
             item=f"{len(plan.demotions):,} files",
             hint=f"if that is meant, add --max-evict {min(int(plan.share * 100) + 1, 100)}%",
         )
+
+
+def is_tried(file: TierFile) -> bool:
+    """Tell whether a file that somebody names is tried to be demoted, whatever is recorded of its copy."""
+    return file.is_hot and (file.hold is None or file.hold in _TRIED_WHEN_ASKED)
 
 
 def asked(files: Iterable[TierFile], action: Action, terms: Mapping[str, ReturnTerms]) -> tuple[Move, ...]:

@@ -65,6 +65,7 @@ class Prover:
         fates: What its lifecycle rules do.
         pins: What has to stay.
         accepted: IDs of rules whose deletions somebody has accepted.
+        assume_closed: See `LeavingFile`.
     """
 
     def __init__(  # noqa: PLR0913 - each of them is a choice of the caller
@@ -76,7 +77,9 @@ class Prover:
         fates: Fates,
         pins: Pins,
         accepted: Collection[str] = (),
+        assume_closed: bool = False,
     ) -> None:
+        self._assumes_closed = assume_closed
         self._catalog = catalog
         self._workspace = workspace
         self._store = store
@@ -101,7 +104,7 @@ class Prover:
         if has_hidden_part(file_path):
             raise StaysError(Hold.HIDDEN)
         keys = self._keys(file_path)
-        leaving = LeavingFile(self._workspace, file_path)
+        leaving = LeavingFile(self._workspace, file_path, assume_closed=self._assumes_closed)
         try:
             crc64nvme = leaving.read()
             try:

@@ -34,6 +34,7 @@ _HELD: Mapping[Hold, str] = {
     Hold.EXPIRING: "a lifecycle rule will delete its copy in S3",
     Hold.ARCHIVED: "its copy in S3 is archived and cannot be read before a restore",
     Hold.OPEN: "another process has it open",
+    Hold.UNSEEN: "nobody can tell whether another user or machine has it open (--assume-closed)",
     Hold.FRESH: "it was used or written less than an hour ago",
     Hold.USED: "it was used since the plan was made",
     Hold.SHARE: "more than the allowed part of the local bytes would go in one run",

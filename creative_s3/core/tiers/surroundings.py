@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from creative_s3.core.lifecycle.bucket_rules import read_rules
 from creative_s3.core.lifecycle.fates import Fates, fates_of
 from creative_s3.core.tiers.tiers import Hold, TierPlan
+from creative_s3.core.tiers.visibility import Visibility
 from creative_s3.errors import AccessDeniedError, RefusedError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -34,6 +35,20 @@ def check_cache(workspace: Workspace) -> None:
             "the cache directory or its index.json is missing; nothing is read as deleted",
             item=str(workspace.cache_dir),
             hint="check --cache-dir (or CACHE_DIR) and whether the disk is mounted",
+        )
+
+
+def check_visible(workspace: Workspace) -> None:
+    """Make sure that it can be told who has files of the cache open.
+
+    Raises:
+        RefusedError: It cannot.
+    """
+    if reason := Visibility.of(workspace.cache_dir).disk:
+        raise RefusedError(
+            f"nobody can tell who has files in the cache open: {reason}; nothing was removed",
+            item=str(workspace.cache_dir),
+            hint="if nothing writes there now, say so: creative-s3 tiers manage --assume-closed",
         )
 
 

@@ -20,7 +20,8 @@ from creative_s3.core.tiers.tiers import Room, TierFile, first_recent_day
 from creative_s3.errors import ObjectNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    import os
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
     from creative_s3.core.catalog.catalog import Catalog
@@ -44,13 +45,14 @@ class TierSurvey:
     now: datetime
 
 
-def survey_tiers(
+def survey_tiers(  # noqa: PLR0913 - each of them is a choice of the caller
     catalog: Catalog,
     workspace: Workspace,
     *,
     now: datetime,
     fates: Fates | None = None,
     accepted: Collection[str] = (),
+    hides: Callable[[os.stat_result], bool] = lambda _: False,
 ) -> TierSurvey:
     """Look at everything.
 
@@ -60,6 +62,7 @@ def survey_tiers(
         now: With time zone.
         fates: What the bucket's lifecycle rules do; None when that is not known here.
         accepted: IDs of rules whose deletions shall not hold a file back.
+        hides: Tells whether somebody may have a file open unseen.
 
     Raises:
         RefusedError: The list of pins cannot be read.
@@ -72,6 +75,7 @@ def survey_tiers(
         accepted=accepted,
         pins=read_pins(workspace.cache_dir),
         opened=open_files(),
+        hides=hides,
         uses={row[0]: row[1:] for row in database.rows(USES, (first_recent_day(now),))},
         returns=Movements(database).returns(),
         changed={row[0]: row[1:] for row in database.rows(CHANGED.format(assets="asset"), (catalog.bucket,))},

@@ -57,6 +57,7 @@ class Hold(StrEnum):
     EXPIRING = "expiring"
     ARCHIVED = "archived"
     OPEN = "open"
+    UNSEEN = "unseen"
     FRESH = "fresh"
     USED = "used"
     SHARE = "share"
