@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from creative_s3.cli.app import app
+from creative_s3.core.lifecycle.outlook import csv_line
 from tests.aws.conftest import BUCKET
 
 if TYPE_CHECKING:
@@ -108,6 +109,36 @@ def test_csv_adds_up_to_the_total(bucket: S3Client) -> None:  # noqa: ARG001 - t
     total = sum(float(row["total"]) for row in rows if row["rules"] == "the new rules")
     found = data("--transition", "GLACIER_IR:5d", "--months", "6")
     assert total == pytest.approx(float(found["after"]["total"]), abs=1e-10)
+
+
+def test_csv_has_no_formulas_and_names_can_be_read_back(
+    bucket: S3Client,  # noqa: ARG001 - the bucket
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [
+        "=cmd|'C calc'!A0.json",
+        "+1.json",
+        "-2.json",
+        "@SUM(1).json",
+        "'=1.json",
+        " =1.json",
+    ]
+    (tmp_path / "plain.json").write_text(json.dumps({"Rules": []}))
+    for name in names:
+        (tmp_path / name).write_text(json.dumps({"Rules": []}))
+        code, out, err = run("--csv", "--months", "1", "--compare", "plain.json", f"./{name}")
+        assert code == 0, err
+        cells = {row["rules"] for row in csv.DictReader(io.StringIO(out))}
+        assert not [cell for cell in cells if cell.lstrip()[:1] in set("=+-@")]
+        assert {cell.removeprefix("'") for cell in cells} & {name, f"./{name}"}
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-x", "@x", "\tx", "\rx", "\nx", "'x", "''x", "  =1", "＝1"])  # noqa: RUF001 - as it is meant
+def test_a_text_that_begins_like_a_formula_has_an_apostrophe_before_it(text: str) -> None:
+    (row,) = csv.reader(io.StringIO(csv_line((text, "plain", -1.5, "-1.5", 3)), newline=""))
+    assert row == [f"'{text}", "plain", "-1.5", "-1.5", "3"]
 
 
 def test_reports_are_whole_documents_and_replace_nothing(bucket: S3Client, tmp_path: Path) -> None:  # noqa: ARG001

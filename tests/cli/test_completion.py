@@ -124,6 +124,16 @@ def test_after_two_dashes_nothing_is_an_option() -> None:
     assert offered("assets", "show", "--", "--js") == []
 
 
+def test_a_name_that_begins_like_an_option_is_offered_only_where_it_is_none(tmp_path: Path) -> None:
+    names = ("--yes", "-n", "plain")
+    fill(tmp_path / "cache", *names)
+    for command in ("tiers demote ", "assets show ", "tiers demote plain "):
+        assert not [word for word in ask(tmp_path, f"creative-s3 {command}") if word.startswith("-")]
+    assert "--yes" not in ask(tmp_path, "creative-s3 assets show -")
+    assert set(ask(tmp_path, "creative-s3 tiers demote -- ")) == set(names)
+    assert ask(tmp_path, "creative-s3 tiers demote -- --") == ["--yes"]
+
+
 def test_files_are_left_to_the_shell() -> None:
     assert answer("assets", "upload", "") == Answer([], FILES)
     assert answer("assets", "upload", "x", "y") == Answer([])
@@ -286,3 +296,20 @@ def test_power_shell_is_answered_too(place: Path) -> None:
         check=True,
     )
     assert [line.split(":::")[0] for line in done.stdout.splitlines()] == ["hero-1", "hero-2"]
+
+
+def test_power_shell_is_told_no_name_that_it_would_run_or_take_for_an_option(tmp_path: Path) -> None:
+    fill(tmp_path / "cache", "--yes", "$(evil)", "a; evil", "`evil", "a b", "@(evil)", "plain-1")
+    done = subprocess.run(
+        [sys.executable, "-m", "creative_s3"],
+        env=environment(
+            _CREATIVE_S3_COMPLETE="complete_powershell",
+            _TYPER_COMPLETE_ARGS="creative-s3 assets show ",
+            _TYPER_COMPLETE_WORD_TO_COMPLETE="",
+        ),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.split(":::")[0] for line in done.stdout.splitlines()] == ["plain-1"]

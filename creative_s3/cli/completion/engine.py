@@ -151,7 +151,10 @@ def _operand(walk: _Walk, current: str) -> Answer:
             [Candidate(name, command.get("help", "")) for name, command in found if name.startswith(current)]
         )
     if argument is not None:
-        return _values(walk, argument, current)
+        found = _values(walk, argument, current)
+        # A name such as "--yes" would be an option there, and is a name only after "--".
+        named = [one for one in found.candidates if walk.is_after_dashes or not one.value.startswith("-")]
+        return found._replace(candidates=named)
     return Answer([]) if current or walk.is_after_dashes else _options(walk, "-")
 
 

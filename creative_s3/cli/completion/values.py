@@ -7,6 +7,7 @@ whose values are an enum or a `Literal` need none: those values are in the table
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from creative_s3.core.search.suggestions import Suggestions
 
 _PATIENCE_S = 0.05
+_PLAIN = re.compile(r"\w[\w./:+%=-]*")
+"""What PowerShell, into whose lines Typer puts words as they are, takes for a word and nothing else."""
 _CATALOG = os.path.join(".creative-s3", "catalog.sqlite3")  # noqa: PTH118 - text in, text out
 """Where a cache's catalog nearly always lies; `core.catalog`, which knows all cases, takes 50 ms to load."""
 
@@ -125,9 +128,10 @@ def _ask(ctx: Any, question: Callable[[Suggestions], list[str]]) -> list[str]:  
         return []
     try:
         with closing(Database(path, timeout_s=_PATIENCE_S, read_only=True)) as database:
-            return question(Suggestions(database))
+            found = question(Suggestions(database))
     except CreativeS3Error:
         return []
+    return found if isinstance(ctx, Line) else [name for name in found if _PLAIN.fullmatch(name)]
 
 
 def _catalog_of(cache_dir: str) -> Path | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from creative_s3.core.lifecycle.simulation import Scenario
     from creative_s3.core.object_store import ObjectStore
 
+_FORMULA = re.compile(r"[=+\-@\t\r\n'\uff1d\uff0b\uff0d\uff20]|\s+[=+\-@]")
+_AMOUNT = re.compile(r"-?\d+(?:\.\d+)?")
 _COLUMNS = (
     "month",
     "rules",
@@ -138,12 +141,12 @@ class Outlook:
 
     def csv_lines(self) -> Iterator[str]:
         """Yield lines of comma-separated values: a head, then a row for each month, rule set and class."""
-        yield _csv_line(_COLUMNS)
+        yield csv_line(_COLUMNS)
         for scenario in (self.comparison.before, self.comparison.after):
             for bill in scenario.bills:
                 for name, part in bill.classes.items():
                     amounts = (part.storage, part.reads, part.transitions, part.early_deletes)
-                    yield _csv_line(
+                    yield csv_line(
                         (
                             bill.month.name,
                             scenario.name,
@@ -294,7 +297,19 @@ def _number(amount: Decimal) -> int:
     return round(amount)
 
 
-def _csv_line(values: Sequence[object]) -> str:
+def csv_line(values: Sequence[object]) -> str:
+    """Return values as one line of comma-separated text, which no spreadsheet takes for formulas."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+    ending = "\r\n"  # which characters are quoted depends on it
+    csv.writer(line, lineterminator=ending).writerow([_cell(value) for value in values])
+    return line.getvalue().removesuffix(ending)
+
+
+def _cell(value: object) -> object:
+    """Return a value that no spreadsheet takes for a formula: such a text gets an apostrophe before it.
+
+    So does a text that begins with an apostrophe: one is taken off again from what begins with it.
+    """
+    if isinstance(value, str) and _FORMULA.match(value) and not _AMOUNT.fullmatch(value):
+        return f"'{value}"
+    return value
