@@ -29,6 +29,7 @@ from creative_s3.core import (
     retry_after,
 )
 from creative_s3.core.addresses import check, check_profile, is_insecure, unusable
+from creative_s3.core.botocore_bounds import LineEnds
 from creative_s3.core.conditions import Conditions
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.endpoints import is_aws
@@ -82,6 +83,7 @@ class Connection:
         guard: Holds back what the server could take for another request.
         dialect: Leaves out what the server refuses.
         conditions: Knows which conditions on writes the server honours.
+        line_ends: How the server ends the lines of its answers.
         narrowed: Why fewer requests are under way at once than the settings say; None where they are not.
     """
 
@@ -93,6 +95,7 @@ class Connection:
     guard: RequestGuard = field(repr=False, compare=False)
     dialect: Dialect = field(repr=False, compare=False)
     conditions: Conditions = field(repr=False, compare=False)
+    line_ends: LineEnds = field(default_factory=LineEnds, repr=False, compare=False)
     narrowed: str | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -351,7 +354,7 @@ def _equip(client: Any, connection: Connection) -> None:  # noqa: ANN401 - boto3
     connection.dialect.adapt(client)
     answers.watch(client)
     genuine.watch(client, connection.endpoint_url)
-    botocore_bounds.bound(client)
+    botocore_bounds.bound(client, connection.line_ends)
     retry_after.honour(client)
     head_refusals.explain(client)
     own_region.stay(client, connection.config.bucket_name)

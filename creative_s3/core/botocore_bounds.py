@@ -13,7 +13,8 @@ import ssl
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.awsrequest import (
@@ -45,12 +46,24 @@ _MOST_INTERIM = 16
 _INTERIM = frozenset(range(100, 200)) - {http.client.SWITCHING_PROTOCOLS}
 
 
+@dataclass(slots=True)
+class LineEnds:
+    """How a server ends the lines of its heads; any thread may use it.
+
+    Attributes:
+        are_bare: Whether an answer was seen whose lines end with LF alone, which not every client reads.
+    """
+
+    are_bare: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """What an answer may take."""
+    """What an answer may take, and who wants to know how its lines end."""
 
     window_s: float | None = None
     most_bytes: int | None = MOST_BYTES
+    ends: LineEnds = field(default_factory=LineEnds)
 
 
 class _Now(threading.local):
@@ -62,19 +75,25 @@ class _Now(threading.local):
 _now = _Now()
 
 
-def bound(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common type
-    """Bound the answers that a client reads, in time and, unless they are streams, in size."""
-    events = client.meta.events
-    events.register("before-send.s3", _before_send, unique_id="creative-s3-bounds")
+def bound(client: Any, ends: LineEnds | None = None) -> None:  # noqa: ANN401 - boto3's clients have no common type
+    """Bound the answers that a client reads, in time and, unless they are streams, in size.
+
+    Args:
+        client: boto3's.
+        ends: Notes how the lines of its answers end.
+    """
+    events, noting = client.meta.events, ends or LineEnds()
+    events.register("before-send.s3", partial(_before_send, noting), unique_id="creative-s3-bounds")
     events.register_first("needs-retry.s3", _give_up, unique_id="creative-s3-giving-up")
     with suppress(AttributeError):  # a later botocore may do without that table: its time-outs stay
         client._endpoint.http_session._pool_classes_by_scheme.update(http=_Pool, https=_TlsPool)  # noqa: SLF001
 
 
-def _before_send(request: Any, event_name: str, **_: Any) -> None:  # noqa: ANN401 - botocore's signature
+def _before_send(ends: LineEnds, request: Any, event_name: str, **_: Any) -> None:  # noqa: ANN401 - botocore's
     _now.bounds = _Bounds(
         window_s=LONGEST_WORK_S if event_name.rpartition(".")[2] in _WORKING else None,
         most_bytes=None if request.stream_output else MOST_BYTES,
+        ends=ends,
     )
 
 
@@ -134,6 +153,9 @@ class _Answer(http.client.HTTPResponse):
     _interim = 0
 
     def _read_status(self) -> tuple[str, int, str]:
+        first, end, _ = self.fp.peek(1).partition(b"\n")
+        if end and not first.endswith(b"\r"):
+            _now.bounds.ends.are_bare = True
         version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
         if status not in _INTERIM:
             return version, status, reason

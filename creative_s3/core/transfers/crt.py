@@ -11,15 +11,17 @@ import math
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from awscrt.exceptions import AwsCrtError
-from awscrt.s3 import S3RequestType, S3ResponseError
+from awscrt.s3 import S3Request, S3RequestType, S3ResponseError
 
 from creative_s3.core import proxies
 from creative_s3.core.aws import hurried_client
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt_client import CrtCredentials, crt_client
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
+from creative_s3.core.transfers.first_answer import FirstAnswer
 from creative_s3.core.transfers.flights import (
     MULTIPART_FROM_BYTES,
     PART_BYTES,
@@ -62,6 +64,7 @@ class CrtEngine:
 
     Attributes:
         credentials: botocore's.
+        first_answer: Looked after.
         is_understood: Whether the server's HTTP is strict enough, it answers ranges with ranges, and nothing
             stands between; else the classic engine does the rest.
         slowed: The keys whose last try the server answered with 503. The Common Runtime does not pass on how
@@ -80,6 +83,9 @@ class CrtEngine:
         self.is_understood = not proxies.is_any()
         self._serializer = LeanSerializer(connection)
         self._client = crt_client(connection, self.credentials)
+        self._under_way: WeakSet[S3Request] = WeakSet()
+        self._lock = threading.Lock()
+        self.first_answer = FirstAnswer(connection, self._give_up)
         self.slowed: set[str] = set()
 
     def put(self, flight: Flight, arguments: Mapping[str, Any]) -> Callable[[], None]:
@@ -91,7 +97,8 @@ class CrtEngine:
             return self._classic().put(flight, arguments)
         self._tally.add("PutObject")
         exchange = _Exchange(flight, self)
-        request = self._client.make_request(
+        return self._begin(
+            flight,
             type=S3RequestType.PUT_OBJECT,
             request=self._serializer.request(
                 "put_object", flight.key, {**arguments, "ContentLength": flight.size_bytes}, flight
@@ -101,8 +108,6 @@ class CrtEngine:
             on_headers=exchange.on_headers,
             on_done=exchange.on_done,
         )
-        cancel: Callable[[], None] = request.cancel
-        return cancel
 
     def get(self, flight: Flight) -> Callable[[], None]:
         """Begin a download."""
@@ -121,15 +126,14 @@ class CrtEngine:
     def head(self, flight: Flight, exchange: _Exchange) -> Callable[[], None]:
         """Ask for the object's checksum."""
         self._tally.add("HeadObject")
-        request = self._client.make_request(
+        return self._begin(
+            flight,
             type=S3RequestType.DEFAULT,
             operation_name="HeadObject",
             request=self._serializer.request("head_object", flight.key, {"ChecksumMode": "ENABLED"}, flight),
             on_headers=exchange.on_headers,
             on_done=exchange.on_done,
         )
-        cancel: Callable[[], None] = request.cancel
-        return cancel
 
     def get_ranges(self, flight: Flight, path: str, *, looked: Answer | None = None) -> Callable[[], None]:
         """Fetch an object by ranges, several at once; `looked` is what HEAD said, where that was asked."""
@@ -139,6 +143,7 @@ class CrtEngine:
 
     def close(self) -> None:
         """End the other engines' threads; the native client ends by itself when nothing refers to it."""
+        self.first_answer.came()
         for other in (self._fallback, self._listening):
             if other is not None:
                 other.close()
@@ -151,7 +156,8 @@ class CrtEngine:
     def _fetch(
         self, flight: Flight, path: str, exchange: _Exchange, kind: S3RequestType
     ) -> Callable[[], None]:
-        request = self._client.make_request(
+        return self._begin(
+            flight,
             type=kind,
             operation_name="GetObject",
             request=self._serializer.request("get_object", flight.key, {"ChecksumMode": "ENABLED"}, flight),
@@ -160,13 +166,30 @@ class CrtEngine:
             on_progress=exchange.on_progress if flight.size_bytes > PART_BYTES else None,
             on_done=exchange.on_done,
         )
-        cancel: Callable[[], None] = request.cancel
+
+    def _begin(self, flight: Flight, **request: Any) -> Callable[[], None]:  # noqa: ANN401 - make_request's own
+        self.first_answer.expect(flight.key)
+        made = self._client.make_request(**request)
+        with self._lock:
+            self._under_way.add(made)
+        if not self.is_understood:  # found out right now
+            made.cancel()
+        cancel: Callable[[], None] = made.cancel
         return cancel
+
+    def _give_up(self) -> None:
+        """Have the classic engine do whatever is under way anew, and all the rest."""
+        self.is_understood = False
+        with self._lock:
+            under_way = tuple(self._under_way)
+        for request in under_way:
+            request.cancel()
 
     @property
     def _is_for_classic(self) -> bool:
         """Whether the server takes less than is sent here, or answers in a way that is not read here."""
-        return bool(self._connection.dialect.refuses) or not self.is_understood
+        is_read = self.is_understood and not self._connection.line_ends.are_bare
+        return bool(self._connection.dialect.refuses) or not is_read
 
     def _once(self, operation: str, flight: Flight) -> ClassicEngine:
         """Return the engine for one try that tells at once what the server asks for."""
@@ -198,6 +221,7 @@ class _Exchange:
         self.answer: Answer | None = None
 
     def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
+        self._engine.first_answer.came()
         self.answer = answer_of(headers)
 
     def on_progress(self, progress: int, **_: Any) -> None:  # noqa: ANN401
@@ -208,6 +232,7 @@ class _Exchange:
 
     def reply(self, error: BaseException | None) -> Reply:
         """Return the end of the request in our words."""
+        self._engine.first_answer.came()
         if isinstance(error, AwsCrtError) and error.name.startswith("AWS_AUTH_"):
             error = self._engine.credentials.failure or error
         if isinstance(error, AwsCrtError) and error.name in _NOT_UNDERSTOOD:
@@ -230,6 +255,7 @@ class _Ranges(_Exchange):
         self._looked = looked
 
     def on_headers(self, headers: Iterable[tuple[str, str]], **_: Any) -> None:  # noqa: ANN401
+        self._engine.first_answer.came()
         answer = answer_of(headers)
         self.answer = self._looked or replace(answer, crc64nvme=None, is_telling=False)
 
