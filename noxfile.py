@@ -57,8 +57,10 @@ def long(session: nox.Session) -> None:
         "tests/s3/test_tiers_killed.py",
         "tests/faults/test_connections.py",
         "tests/as_aws/test_refusals.py",
+        "tests/cli/test_absurd_values.py",
         *session.posargs,
-        env=SURROUNDINGS | {"TIER_STEPS": "10000", "TIER_KILLS": "300", "CRT_STALLS": "1"},
+        env=SURROUNDINGS
+        | {"TIER_STEPS": "10000", "TIER_KILLS": "300", "CRT_STALLS": "1", "ABSURD_VALUES": "all"},
     )
 
 

@@ -8,6 +8,12 @@ from decimal import Decimal
 
 from creative_s3.errors import UsageError
 
+MOST_ITEMS = 10**9
+"""The most that an option takes as a number of items: SQLite and Python can count so far."""
+MOST_DAYS = 100_000
+"""The most that an option takes as a number of days: dates go back so far."""
+MOST_READS = 1_000_000
+"""The most reads of one object in a month."""
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(?:([kmgtp])(i?b)?|b)?")

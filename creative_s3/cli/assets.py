@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from creative_s3.cli import assets_discover, assets_files, assets_find, assets_retire, assets_stats
-from creative_s3.cli.amounts import seconds
+from creative_s3.cli.amounts import MOST_ITEMS, seconds
 from creative_s3.cli.completion import values
 from creative_s3.cli.names import STDIN, as_lines, look_up, names_of
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
@@ -66,7 +66,10 @@ def list_(
     run: Run,
     asset_type: Annotated[Kind | None, typer.Option("--asset-type", help="Only assets of this kind.")] = None,
     max_results: Annotated[
-        int, typer.Option("--max-results", min=0, metavar="N", help="At most so many; 0 lists all.")
+        int,
+        typer.Option(
+            "--max-results", min=0, max=MOST_ITEMS, metavar="N", help="At most so many; 0 lists all."
+        ),
     ] = 100,
     metadata: Annotated[
         bool,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from creative_s3.cli.amounts import MOST_ITEMS
 from creative_s3.cli.completion import values
 from creative_s3.cli.options import CACHE, command
 from creative_s3.cli.output import Report
@@ -76,6 +77,7 @@ def find(
         typer.Option(
             "--max-results",
             min=0,
+            max=MOST_ITEMS,
             metavar="N",
             help=f"At most so many; 0 for all. [default: {_SHOWN}; with --like {_SIMILAR}; with -q all]",
         ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from creative_s3.cli.amounts import MOST_ITEMS
 from creative_s3.cli.bucket_changes import DryRun, Yes, change_bucket
 from creative_s3.cli.options import AWS, command, group
 from creative_s3.cli.output import Report
@@ -137,7 +138,11 @@ def status(
     sample: Annotated[
         int,
         typer.Option(
-            "--sample", metavar="N", min=0, help="Ask for the state of so many objects, one request each."
+            "--sample",
+            metavar="N",
+            min=0,
+            max=MOST_ITEMS,
+            help="Ask for the state of so many objects, one request each.",
         ),
     ] = 0,
 ) -> Report:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from creative_s3.cli.amounts import MOST_ITEMS
 from creative_s3.cli.completion import values
 from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
@@ -105,7 +106,7 @@ def list_invalidations(
     run: Run,
     *,
     max_results: Annotated[
-        int, typer.Option("--max-results", metavar="N", min=1, help="How many at most.")
+        int, typer.Option("--max-results", metavar="N", min=1, max=MOST_ITEMS, help="How many at most.")
     ] = 20,
     distribution: DistributionOption = None,
 ) -> Report:

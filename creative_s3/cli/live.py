@@ -13,7 +13,7 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from rich.console import Group
 from rich.live import Live as Redrawn
@@ -144,6 +144,8 @@ class Recorder:
             case Retried():
                 self._retries += 1
                 return
+            case _:
+                assert_never(event)
         self._moved_at = now
 
     def tally(self, now: float) -> Tally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from creative_s3.cli import migrate_history
-from creative_s3.cli.amounts import bytes_per_second
+from creative_s3.cli.amounts import MOST_READS, bytes_per_second
 from creative_s3.cli.migrate_data import failures_data, plan_data, problem_data, stacked
 from creative_s3.cli.options import AWS, CACHE, MaxBandwidth, command, group, shortcut
 from creative_s3.cli.output import Report
@@ -65,6 +65,7 @@ def estimate(
             "--reads-per-month",
             metavar="N",
             min=0,
+            max=MOST_READS,
             help="How often everything is read each month, such as 0.5.",
         ),
     ] = 0,

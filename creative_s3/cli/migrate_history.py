@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from creative_s3.cli.amounts import MOST_ITEMS
 from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -36,7 +37,8 @@ def register(app: typer.Typer) -> None:
 def history(
     run: Run,
     number: Annotated[
-        int | None, typer.Argument(metavar="RUN", help="Show this run with all it changed.", min=1)
+        int | None,
+        typer.Argument(metavar="RUN", help="Show this run with all it changed.", min=1, max=2**63 - 1),
     ] = None,
     *,
     team: Annotated[
@@ -48,7 +50,7 @@ def history(
         ),
     ] = False,
     max_results: Annotated[
-        int, typer.Option("--max-results", metavar="N", min=1, help="How many at most.")
+        int, typer.Option("--max-results", metavar="N", min=1, max=MOST_ITEMS, help="How many at most.")
     ] = 20,
 ) -> Report:
     """Show what earlier runs did: files, speed, requests, price, failures by reason.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creative_s3.cli import tiers_archive, tiers_files, tiers_pins
+from creative_s3.cli.amounts import MOST_DAYS, MOST_ITEMS
 from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 app = group("tiers", "Keep hot assets on local disk, cold ones in S3 only.")
 
 ColdDays = Annotated[
-    int, typer.Option("--cold-days", metavar="N", min=0, help="Not used for so many days is cold.")
+    int,
+    typer.Option("--cold-days", metavar="N", min=0, max=MOST_DAYS, help="Not used for so many days is cold."),
 ]
 Limit = Annotated[
     str | None, typer.Option("--limit", metavar="SIZE", help="How large the cache may be, such as 10GiB.")
@@ -266,7 +268,7 @@ def log(
     run: Run,
     *,
     max_results: Annotated[
-        int, typer.Option("--max-results", min=1, metavar="N", help="At most so many runs.")
+        int, typer.Option("--max-results", min=1, max=MOST_ITEMS, metavar="N", help="At most so many runs.")
     ] = 20,
 ) -> Report:
     """Show what earlier runs demoted and promoted, the newest first."""

@@ -236,14 +236,30 @@ def _failures(misses: Sequence[Miss]) -> RenderableType:
     return Group(table, rest)
 
 
+# By the values of `core.migration.planning.Reason`.
+_ADDITIONS = {
+    "new": ("create it", "not bold green"),
+    "changed": ("replace the object of the same asset", "not bold yellow"),
+    "unchanged": ("nothing: the same content is there", "not bold dim"),
+    "cold": ("nothing: it is in S3 only", "not bold dim"),
+    "missing": ("nothing: the file is not there", "not bold yellow"),
+    "refused": ("nothing: it is refused", "not bold red"),
+}
+_ADDED = {
+    "new": "Uploaded and verified:",
+    "changed": "Replaced and verified:",
+    "unchanged": "Already there with the same content:",
+    "cold": "In S3 only, and not sent:",
+    "missing": "The file is not there:",
+    "refused": "Refused, and not sent:",
+}
+
+
 def addition(plan: Addition, bucket: str) -> Unbroken:
     """Show what an upload of one file would do."""
     operation, cost = plan.operation, plan.cost
-    what = {
-        "new": Text("create it", style="not bold green"),
-        "changed": Text("replace the object of the same asset", style="not bold yellow"),
-        "unchanged": Text("nothing: the same content is there", style="not bold dim"),
-    }[str(operation.reason)]
+    words, style = _ADDITIONS[str(operation.reason)]
+    what = Text(words, style=style)
     price = f"{money(cost.request)} once, {money(cost.monthly)} a month (AWS {cost.region}, {cost.as_of})"
     rows: list[tuple[str, Text]] = [
         ("would", what),
@@ -261,13 +277,8 @@ def addition(plan: Addition, bucket: str) -> Unbroken:
 def added(result: Added) -> Unbroken:
     """Show what an upload of one file did."""
     operation = result.addition.operation
-    verbs = {
-        "new": "Uploaded and verified:",
-        "changed": "Replaced and verified:",
-        "unchanged": "Already there with the same content:",
-    }
     reason = str(operation.reason) if result.sent else "unchanged"
-    return Unbroken([_done(f"{verbs[reason]} {printable(operation.key)} ({size(operation.size_bytes)})")])
+    return Unbroken([_done(f"{_ADDED[reason]} {printable(operation.key)} ({size(operation.size_bytes)})")])
 
 
 def inventory(counted: Inventory, where: str) -> RenderableType:

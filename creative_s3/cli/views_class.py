@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from creative_s3.cli.text import count, printable, size
-from creative_s3.cli.views import failures, table
+from creative_s3.cli.views import PROOF_NAMES, failures, table
 from creative_s3.cli.views_costs import compared, planned
 from creative_s3.core.costs.pricing import money
 from creative_s3.core.storage.class_plan import LEFT_OUT
@@ -109,8 +109,7 @@ def outcome(made: ClassPlan, results: Sequence[ClassChanged], sent: Bill) -> Ren
     """Show what became of a plan."""
     done = [result for result in results if result.proof]
     total = sum(result.before.size_bytes for result in done)
-    names = {"checksum": "CRC64NVME", "md5": "MD5", "read-back": "reading back"}
-    ways = ", ".join(f"{number:,} by {names[way]}" for way, number in proofs(results).items())
+    ways = ", ".join(f"{number:,} by {PROOF_NAMES[way]}" for way, number in proofs(results).items())
     lines: list[RenderableType] = [
         Text.assemble(
             ("Moved    ", "bold"),

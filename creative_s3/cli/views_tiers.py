@@ -18,6 +18,7 @@ from creative_s3.cli.text import count, printable, size
 from creative_s3.core.costs.pricing import money
 from creative_s3.core.tiers.reasons import briefly, days, evidence_of, explain, held_because
 from creative_s3.core.tiers.report import count_by_hold
+from creative_s3.core.tiers.restoring import RestoreState
 from creative_s3.core.tiers.status import Risk
 from creative_s3.core.tiers.tiers import Action, TierFile, TierPlan
 
@@ -43,6 +44,16 @@ _RISKS: Mapping[Risk, str] = {
     Risk.ARCHIVED: "in S3 only and archived: a restore comes first",
     Risk.EXPIRING: "in S3 only, and a lifecycle rule will delete them",
     Risk.ARCHIVING: "in S3 only, and a lifecycle rule will archive them",
+}
+_RESTORES = {
+    RestoreState.NEEDED: "needs a restore",
+    RestoreState.UNDER_WAY: "being restored already",
+    RestoreState.READABLE: "can be read now",
+}
+_ASKED = {
+    RestoreState.NEEDED: "asked for",
+    RestoreState.UNDER_WAY: "being restored already",
+    RestoreState.READABLE: "can be read now",
 }
 _GRAVE = frozenset({Risk.LOST, Risk.EXPIRING})
 
@@ -208,17 +219,13 @@ def restores(
     is_back: bool = False,
 ) -> RenderableType:
     """Show what restoring objects takes, or what was asked for."""
-    said = {
-        "needed": "asked for" if done else "needs a restore",
-        "under-way": "being restored already",
-        "readable": "can be read now",
-    }
+    said = _ASKED if done else _RESTORES
     lines: list[RenderableType] = []
     shown = [one for one in found if one.stored.key not in errors]
     for one in shown[:_MOST]:
         price = "" if one.price is None else f", {money(one.price)}"
         wait = "" if is_back or str(one.state) == "readable" else f", {one.wait}"
-        state = "can be read now" if is_back else said[str(one.state)]
+        state = "can be read now" if is_back else said[one.state]
         lines += [
             Text(f"{size(one.stored.size_bytes):>11}  ").append(printable(one.stored.key)),
             _because(f"{one.stored.storage_class}: {state}{price}{wait}"),

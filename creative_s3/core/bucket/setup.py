@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
@@ -168,6 +168,8 @@ def changed(connection: Connection, part: Part, before: Document | None) -> Chan
             return with_tls(connection, before)
         case Part.ABORT_UPLOADS:
             after = wanted.abort_rule(before)
+        case _:
+            assert_never(part)
     kept = kept_rules(before, after) if part is Part.ABORT_UPLOADS else ()
     return Change(_ASPECTS[part], before, after, kept)
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
 from creative_s3.core.file_times import storable
 from creative_s3.core.own_files import check_own
-from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError
+from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -63,6 +63,7 @@ class Database:
     Raises:
         CatalogError: It is damaged, newer than this version, or cannot be opened; also from every method.
         TemporaryError: Another process holds it for too long, or the disk is full; also from every method.
+        UsageError: A number is larger than SQLite can hold; from every method.
         RefusedError: What is under its name is no file of ours.
     """
 
@@ -174,6 +175,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
+        except OverflowError as error:
+            raise UsageError("a number is larger than the catalog can hold", item=str(self.path)) from error
 
 
 def _bound(values: _Values) -> tuple[object, ...] | dict[str, object]:

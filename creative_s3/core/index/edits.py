@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from creative_s3.core.index.documents import DocumentError
 from creative_s3.core.index.entries import TOP_LEVEL
@@ -99,6 +99,8 @@ class IndexEdits:
                 yield from self._here.end(event.end - 1, self._new_entries(self._here))
                 self._here = self._root
                 self._root.kept_until = event.end
+            case _:
+                assert_never(event)
 
     def _entry(self, event: StreamedEntry) -> Iterator[Splice]:
         here = self._here
@@ -250,6 +252,8 @@ def _fields_set(source: bytes, fields: Mapping[str, Any], *, level: int) -> Iter
                 new = [name for name in fields if name not in here.found]
                 members = ((_rendered_member(name, fields[name], level=level),) for name in new)
                 yield from here.end(event.end - 1, members)
+            case _:
+                assert_never(event)
 
 
 def _rendered_member(name: str, value: Any, *, level: int) -> bytes:  # noqa: ANN401 - any JSON

@@ -313,7 +313,9 @@ def _chosen(there: Mapping[str, tuple[str, int]], values: Iterable[str]) -> dict
 
 def _before(time: datetime) -> datetime:
     """Return the last moment before a time, in UTC."""
-    return time.astimezone(UTC) - timedelta(microseconds=1)
+    time = time.astimezone(UTC)
+    step = timedelta(microseconds=1)
+    return time - step if time > datetime.min.replace(tzinfo=UTC) + step else time
 
 
 def _text(time: datetime) -> str:

@@ -63,6 +63,7 @@ def why(move: Move, now: datetime) -> str:
     reason = {
         Cause.COLD: idle,
         Cause.SPACE: f"space is needed, and it is among the least regretted: {idle}",
+        Cause.HOT: f"used {times(file.recent_uses)} in the last {HOT_DAYS} days",
         Cause.ASKED: "asked for",
     }[move.cause]
     used = f"used {times(file.uses)} in all" if file.uses else "no use recorded"

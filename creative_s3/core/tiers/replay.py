@@ -102,7 +102,6 @@ def replay(catalog: Catalog, workspace: Workspace) -> Replayed:
     finished: list[str] = []
     kept: list[str] = []
     aside: list[str] = []
-    places = {Ending.GONE: finished, Ending.STAYED: back}
     for pending in movements.pending():
         ending, told = settle(pending, workspace)
         if ending is Ending.ASIDE:
@@ -113,7 +112,7 @@ def replay(catalog: Catalog, workspace: Workspace) -> Replayed:
             gone=[pending] if ending is Ending.GONE else [],
             stayed=[pending] if ending is Ending.STAYED else [],
         )
-        places[ending].append(pending.file_path)
+        (finished if ending is Ending.GONE else back).append(pending.file_path)
     here = [path for path, status in walk(workspace) if is_regular(status)]
     for path in [path for path in here if is_aside(PurePosixPath(path).name)]:
         name = own_name(PurePosixPath(path).name)
