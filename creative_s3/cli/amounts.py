@@ -14,6 +14,7 @@ MOST_DAYS = 100_000
 """The most that an option takes as a number of days: dates go back so far."""
 MOST_READS = 1_000_000
 """The most reads of one object in a month."""
+_MOST_BYTES = 2**63 - 1
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(?:([kmgtp])(i?b)?|b)?")
@@ -82,10 +83,13 @@ def size_in_bytes(text: str, *, option: str) -> int:
         option: Which option, for the error.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is none, or more than 8 EiB.
     """
     match = _SIZE.fullmatch(text.strip().lower())
     if match is None:
         raise UsageError(f"this is no size: {text}", item=option, hint="write it as 500KB, 5MB or 1.5GiB")
     step = 1000 if match[3] == "b" else 1024
-    return int(Decimal(match[1]) * step ** _POWERS[match[2]])
+    size_bytes = int(Decimal(match[1]) * step ** _POWERS[match[2]])
+    if size_bytes > _MOST_BYTES:
+        raise UsageError(f"this is more than any file system holds: {text}", item=option)
+    return size_bytes

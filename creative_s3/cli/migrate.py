@@ -307,7 +307,7 @@ def validate(
     ] = False,
     engine: EngineOption = "auto",
 ) -> Report:
-    """Compare index, disk and bucket by content; exit code 0 only if every file in the index is proved in S3.
+    """Compare index, disk and bucket by content; exit code 0 only if each indexed file is proved in S3.
 
     Exit code 7 means differences: other content, or no object; also for an asset that is in S3 only. Objects
     that no asset expects are listed as extra. With --include-unindexed, files that no entry names are
