@@ -199,6 +199,7 @@ def manage(
                 store,
                 accepted=accepted,
                 assume_closed=assume_closed,
+                makes_room=not (dry_run or explain),
                 emit=live.emit,
                 groundwork=groundwork,
             )
@@ -231,7 +232,12 @@ def manage(
     with (
         run.live() as live,
         open_tiers(
-            store, accepted=accepted, assume_closed=assume_closed, engine=engine, emit=live.emit
+            store,
+            accepted=accepted,
+            assume_closed=assume_closed,
+            makes_room=True,
+            engine=engine,
+            emit=live.emit,
         ) as tiers,
     ):
         report = tiers.apply(plan)

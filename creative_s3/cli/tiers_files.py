@@ -125,7 +125,9 @@ def demote(
     accepted = tuple(accept_expiry or ())
     with (
         run.live() as live,
-        open_tiers(store, accepted=accepted, assume_closed=assume_closed, emit=live.emit) as tiers,
+        open_tiers(
+            store, accepted=accepted, assume_closed=assume_closed, makes_room=not dry_run, emit=live.emit
+        ) as tiers,
     ):
         files = _found(names, tiers.survey())
         if selection is not None:
@@ -144,7 +146,9 @@ def demote(
         )
     with (
         run.live() as live,
-        open_tiers(store, accepted=accepted, assume_closed=assume_closed, emit=live.emit) as tiers,
+        open_tiers(
+            store, accepted=accepted, assume_closed=assume_closed, makes_room=True, emit=live.emit
+        ) as tiers,
     ):
         report = tiers.demote(files)
     return _report(run, report, bill, warnings)

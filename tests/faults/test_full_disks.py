@@ -11,16 +11,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.core.catalog.reserve import keep_reserve, take_reserve
 from tests.cli.program import Program, Result
 from tests.faults.workshop import KIB
+from tests.s3.a_cache import ACache
 from tests.s3.moving import leftovers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from creative_s3.core.aws import Connection
     from tests.faults.workshop import Site
 
 
+FULL = """
+mount -t tmpfs -o size=$4 none "$1" || exit 99
+cp -a "$2/." "$1/" && cd "$1" || exit 98
+"$5" -m creative_s3 migrate upload --yes --json >"$3/upload" || exit 97
+left=$(stat -f -c %a .)
+head -c $((left * $(stat -f -c %S .) - 8192)) /dev/zero >filler
+"$5" -m creative_s3 tiers manage --yes --cold-days 1 --max-evict 100% --json >"$3/manage"
+code=$?
+rm filler
+cp -a "$1/." "$3/after"
+exit $code
+"""
 LIMITED = """
 import resource, runpy, sys
 most = int(sys.argv.pop(1))
@@ -194,3 +209,40 @@ def test_a_disk_that_fills_up_during_downloads_holds_only_whole_files(
     assert there.keys() | failed == {f"creative-assets/{n}.png" for n in range(3)}
     assert there.keys().isdisjoint(failed)
     assert all(content == bytes([int(key[-5])]) * 1200 * KIB for key, content in there.items())
+
+
+@pytest.mark.parametrize("size", ["3m", "16m"])
+def test_a_full_disk_is_freed_by_what_frees_it(
+    server_env: dict[str, str], direct: Connection, tmp_path: Path, size: str
+) -> None:
+    cache = ACache(tmp_path / "work", direct)
+    for number in range(40):
+        cache.add(f"a{number}", bytes([number]) * 5 * KIB)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out" / "after").mkdir(parents=True)
+    folders = [str(tmp_path / name) for name in ("disk", "work", "out")]
+    script = [*private_mounts(), "sh", "-c", FULL, "sh", *folders, size, sys.executable]
+
+    done = run(Program(server_env, tmp_path), script)
+
+    assert done.code == 0, (done.err, (tmp_path / "out" / "manage").read_text())
+    assert json.loads((tmp_path / "out" / "manage").read_text())["data"]["demoted"] == 40
+    after = tmp_path / "out" / "after"
+    assert not list(after.rglob("*.png"))
+    cold = ACache(after, direct, contents=cache.contents, paths=cache.paths)
+    cold.check_nothing_is_lost()
+    assert all(cold.is_cold(name) for name in cache.contents)
+
+
+def test_a_reserve_is_kept_once_and_taken_only_where_the_disk_is_full(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.sqlite3"
+    keep_reserve(catalog)
+    kept = (tmp_path / "reserve").stat()
+    assert kept.st_blocks * 512 >= 256 * KIB
+    keep_reserve(catalog)
+    take_reserve(catalog)
+    assert (tmp_path / "reserve").stat().st_ino == kept.st_ino
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "reserve").symlink_to("nowhere")
+    keep_reserve(tmp_path / "elsewhere" / "catalog.sqlite3")
+    assert not (tmp_path / "elsewhere" / "nowhere").exists()

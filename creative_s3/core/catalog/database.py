@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from creative_s3.core.catalog.reserve import keep_reserve
 from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
 from creative_s3.core.file_times import storable
 from creative_s3.core.own_files import check_own
@@ -98,6 +99,7 @@ class Database:
         except BaseException:
             self._connection.close()
             raise
+        keep_reserve(path)
 
     def interrupt(self) -> None:
         """End a query that another thread waits for."""

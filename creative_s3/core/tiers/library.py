@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.reserve import take_reserve
 from creative_s3.core.costs.pricing import GB
 from creative_s3.core.events import Emit, ignore
 from creative_s3.core.library.arguments import is_whole_number
@@ -35,6 +36,7 @@ def open_tiers(  # noqa: PLR0913 - each of them is a choice of the caller
     *,
     accepted: Collection[str] = (),
     assume_closed: bool = False,
+    makes_room: bool = False,
     engine: EngineName = "auto",
     emit: Emit = ignore,
     groundwork: Groundwork | None = None,
@@ -45,6 +47,7 @@ def open_tiers(  # noqa: PLR0913 - each of them is a choice of the caller
         store: The bucket; its settings say which cache and which prefix.
         accepted: See `TierManager`.
         assume_closed: The same.
+        makes_room: Whether files shall go: on a full disk, the catalog's reserve is for that.
         engine: Which transfer engine.
         emit: Takes events.
         groundwork: Begun earlier, for the first census.
@@ -57,6 +60,8 @@ def open_tiers(  # noqa: PLR0913 - each of them is a choice of the caller
     workspace = Workspace(config.cache_dir)
     check_cache(workspace)
     side = remote_side(store.connection, config.prefix)
+    if makes_room:
+        take_reserve(catalog_path(workspace.cache_dir))
     with Catalog(catalog_path(workspace.cache_dir), bucket=side) as catalog:
         take_in(catalog, workspace, emit=emit)
         yield TierManager(
@@ -96,6 +101,8 @@ def manage_cache(  # noqa: PLR0913 - the guide's own options
             item=repr(cold_days),
             hint="for example cold_threshold_days=30",
         )
+    if demotes and not dry_run:
+        take_reserve(catalog.path)
     manager = TierManager(
         catalog,
         workspace,
