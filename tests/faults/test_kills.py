@@ -9,7 +9,7 @@ import pytest
 from creative_s3.core.transfers.flights import part_count
 from tests.faults.programme import Hold, Rule, Way
 from tests.faults.workshop import GET, KIB, PART, PUT, SIZE, a_cache, kill
-from tests.s3.moving import MULTIPART, leftovers
+from tests.s3.moving import MIB, MULTIPART, leftovers
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -88,6 +88,23 @@ def test_a_rerun_continues_the_multipart_upload_of_a_killed_run(interrupted: Sit
     assert not interrupted.proxy.passed("CreateMultipartUpload")[1:]
     assert len(interrupted.proxy.passed("UploadPart", status=200)) == part_count(MULTIPART)
     assert before >= 1
+
+
+def test_a_rerun_sends_no_more_than_its_plan_says(site: Site, tmp_path: Path) -> None:
+    site = site.with_cache(a_cache(tmp_path / "more", *[SIZE] * 12, *[2 * MIB] * 6, MULTIPART))
+    site.proxy.follow(Rule(Hold(Way.UP), PART, part=3))
+    process = site.program.start("migrate", "upload", "--yes")
+    site.proxy.until_struck()
+    site.proxy.until_passed(18, "PutObject")
+    kill(process)
+    site.proxy.follow()
+
+    done = site.program("migrate", "upload", "--yes", "--json")
+
+    assert done.code == 0
+    operations = {"HeadObject": 0} | done.data["bill"]["requests"]
+    assert operations["HeadObject"] >= 6  # which of them arrived is not in the catalog
+    assert done.data["sent"]["number"] <= done.data["bill"]["number"]
 
 
 def test_doctor_names_the_multipart_upload_of_a_killed_run(interrupted: Site) -> None:

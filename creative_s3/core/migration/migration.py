@@ -29,6 +29,7 @@ from creative_s3.core.migration.survey import check_cache
 from creative_s3.core.migration.validation import ValidationReport, compare
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.progress import ProgressMeter
+from creative_s3.core.transfers.unfinished import Unfinished
 from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
 
@@ -93,6 +94,7 @@ class S3MigrationManager:
             IndexFileError: index.json cannot be read as an index.
             CreativeS3Error: The bucket cannot be listed.
         """
+        before = Counter(self.storage.requests) if self.storage else Counter()
         self._check_cache(include_unindexed=include_unindexed)
         with (
             self._catalog() as catalog,
@@ -111,6 +113,8 @@ class S3MigrationManager:
             compared=seen.remote is not None,
             include_unindexed=include_unindexed,
             published_etag=seen.remote.published.etag if seen.remote and seen.remote.published else None,
+            looked=Counter(self.storage.requests) - before if self.storage else {},
+            unfinished=self._unfinished() if self.storage else 0,
         )
 
     def execute_migration(
@@ -258,6 +262,12 @@ class S3MigrationManager:
                 hint="restore index.json (the published one is in the bucket, below metadata/);"
                 f" if it is meant to be empty: rm -r {ours}",
             )
+
+    def _unfinished(self) -> int:
+        """Count the uploads in parts that an earlier run has begun here."""
+        storage = self._bucket()
+        begun = Unfinished().keys(storage.connection.endpoint_url, storage.bucket)
+        return sum(1 for key in begun if key.startswith(self.prefix))
 
     def _publish(self, plan: MigrationPlan, catalog: Catalog, *, run: int) -> tuple[bool, tuple[str, ...]]:
         """Publish the index, unless the published one was seen to have all of it."""

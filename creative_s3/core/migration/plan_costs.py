@@ -34,7 +34,8 @@ _OPERATIONS: Mapping[str, str] = {
 def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> MigrationEstimate:
     """Price what a plan would send and what storing everything costs in each storage class.
 
-    Counts the listing, the uploads with their parts, and the published index.
+    Counts what making the plan took, the uploads with their parts, the published index, and two requests to
+    find what an earlier run has sent of each upload that it began: at most that is sent, but for what fails.
 
     Args:
         plan: The plan.
@@ -47,6 +48,7 @@ def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> M
     tags = plan.settled.tags + plan.new.tags + sum(len(object_tags(operation.asset)) for operation in stored)
     already_there = len(plan.settled) + sum(1 for operation in stored if operation.reason is not Reason.NEW)
     objects = len(stored) + len(plan.settled) + len(plan.new)
+    listed = max(list_requests(already_there), plan.looked.get("ListObjectsV2", 0))
     return estimate_migration(
         measure(
             itertools.chain(
@@ -63,7 +65,12 @@ def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> M
         region=current_book().region(config.region),
         storage_class=config.storage_class,
         tags_per_object=Decimal(tags) / objects if objects else Decimal(0),
-        besides=RequestCounts(list=list_requests(already_there), get=1, put=1 if plan.total_files else 0),
+        besides=RequestCounts(
+            list=listed + 2 * plan.unfinished,
+            head=plan.looked.get("HeadObject", 0),
+            get=1 + plan.looked.get("GetObject", 0),
+            put=1 if plan.total_files else 0,
+        ),
         use=use,
     )
 

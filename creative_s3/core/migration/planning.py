@@ -147,6 +147,8 @@ class MigrationPlan:
         published_etag: Of the published index as it was listed; None when there was none.
         settled: Assets about which nothing is to be done: counted only, and listed by `everything`.
         new: Assets that are simply sent: counted only, too, and also listed by `uploads`.
+        looked: The requests that making it took, by S3 operation name: they belong to its price.
+        unfinished: How many uploads in parts to this place were begun by an earlier run and may go on.
     """
 
     bucket: str | None
@@ -160,6 +162,8 @@ class MigrationPlan:
     published_etag: str | None = None
     settled: SettledAssets = field(default_factory=SettledAssets)
     new: NewAssets = field(default_factory=NewAssets)
+    looked: Mapping[str, int] = field(default_factory=dict)
+    unfinished: int = 0
 
     @property
     def leftovers(self) -> tuple[tuple[str, str], ...]:

@@ -261,6 +261,7 @@ def content_without_checksum(
         for file in alike:
             if same_md5(stored, file.path):
                 return crc_of(file.path)
+        storage.count({"GetObject": 1})
         return read_back(storage.connection, stored)
     except (CreativeS3Error, OSError):
         return None

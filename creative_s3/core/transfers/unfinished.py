@@ -22,6 +22,7 @@ from creative_s3.core.own_files import open_own
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _KEPT_S = 30 * 86_400
@@ -103,8 +104,7 @@ class Unfinished:
 
     def take(self, endpoint_url: str | None, bucket: str, key: str) -> Record | None:
         """Lock the record of a key; None when another process has it, or none can be kept here."""
-        name = hashlib.sha256("\0".join((endpoint_url or "", bucket, key)).encode()).hexdigest()
-        path = self._directory / f"{name}.json"
+        path = self._directory / _name(endpoint_url, bucket, key)
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._is_swept:
@@ -114,6 +114,14 @@ class Unfinished:
         except (OSError, RefusedError):
             return None
 
+    def keys(self, endpoint_url: str | None, bucket: str) -> Iterator[str]:
+        """Yield the keys of uploads to a bucket that were begun and are not known to have ended."""
+        for path in self._directory.glob("*.json"):
+            with suppress(OSError, ValueError, TypeError, KeyError):
+                key = str(json.loads(path.read_bytes())["key"])
+                if path.name == _name(endpoint_url, bucket, key):
+                    yield key
+
     def _sweep(self) -> None:
         oldest = time.time() - _KEPT_S
         for path in self._directory.iterdir():
@@ -121,6 +129,11 @@ class Unfinished:
                 if path.stat().st_mtime < oldest and (record := _locked(path)):
                     record.forget()
                     record.release()
+
+
+def _name(endpoint_url: str | None, bucket: str, key: str) -> str:
+    digest = hashlib.sha256("\0".join((endpoint_url or "", bucket, key)).encode())
+    return f"{digest.hexdigest()}.json"
 
 
 def _locked(path: Path) -> Record | None:
