@@ -131,3 +131,26 @@ def test_a_file_with_a_backslash_that_no_entry_names_goes_too_if_wanted(
     (cli.cwd / "cache/index.json").write_text("{}", encoding="utf-8")
     assert cli("migrate", "upload", "--include-unindexed").code == 0
     assert contents(s3, bucket) == set(FILES.values()) - {FILES["cache\\t\\u.png"]}  # outside the cache
+
+
+def test_another_machine_keeps_names_that_only_other_systems_cannot_hold(
+    server_env: dict[str, str], tmp_path: Path
+) -> None:
+    names = ["cache/dots../a.png", "cache/space /b.png.", "cache/back\\slash/c.png", "cache/scenes/a\\b.png"]
+    first, second = (Inside(server_env, tmp_path / name) for name in ("first", "second"))
+    for name in names:
+        (first.cwd / name).parent.mkdir(parents=True, exist_ok=True)
+        (first.cwd / name).write_bytes(name.encode())
+    entries = {name: {"file_path": name, "metadata": SCENE} for name in names}
+    index = json.dumps({"semantic_assets": entries})
+    (first.cwd / "cache/index.json").write_text(index, encoding="utf-8")
+    assert first("migrate", "upload").code == 0
+    (second.cwd / "cache").mkdir(parents=True)
+
+    done = second("assets", "discover", "--sync", "--json")
+
+    assert done.code == 0, done
+    assert second("tiers", "promote", *names).code == 0
+    assert second("migrate", "validate", "--deep", "--strict").code == 0
+    found = {path.relative_to(second.cwd).as_posix() for path in second.cwd.rglob("*.png*")}
+    assert found == set(names)

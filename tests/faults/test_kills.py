@@ -92,10 +92,10 @@ def test_a_rerun_continues_the_multipart_upload_of_a_killed_run(interrupted: Sit
 
 def test_a_rerun_sends_no_more_than_its_plan_says(site: Site, tmp_path: Path) -> None:
     site = site.with_cache(a_cache(tmp_path / "more", *[SIZE] * 12, *[2 * MIB] * 6, MULTIPART))
-    site.proxy.follow(Rule(Hold(Way.UP), PART, part=3))
+    # Three objects arrive and their answers do not: the catalog knows nothing of them.
+    site.proxy.follow(Rule(Hold(Way.UP), PART, part=3), Rule(Hold(Way.DOWN), PUT, "*/1[2-4].png"))
     process = site.program.start("migrate", "upload", "--yes")
-    site.proxy.until_struck()
-    site.proxy.until_passed(18, "PutObject")
+    site.proxy.until_struck(4)
     kill(process)
     site.proxy.follow()
 
@@ -103,7 +103,7 @@ def test_a_rerun_sends_no_more_than_its_plan_says(site: Site, tmp_path: Path) ->
 
     assert done.code == 0
     operations = {"HeadObject": 0} | done.data["bill"]["requests"]
-    assert operations["HeadObject"] >= 6  # which of them arrived is not in the catalog
+    assert operations["HeadObject"] >= 3
     assert done.data["sent"]["number"] <= done.data["bill"]["number"]
 
 

@@ -215,7 +215,10 @@ class _Comparison:
         try:
             if self._maker.is_elsewhere(section, name, published):
                 published = self._maker.moved_here(published, self._files_by_metadata(published))
-            newcomer = self._maker.from_published(section, name, published, self._listing)
+            # What the backslashes mean is known where the file was; its object says it.
+            asks = self._maker.has_backslashes(published)
+            files = self._files_by_metadata(published) if asks else None
+            newcomer = self._maker.from_published(section, name, published, self._listing, files=files)
             if newcomer is not None:
                 self._add(newcomer)
         except NotTakenError as reason:

@@ -27,7 +27,7 @@ from creative_s3.core.layout import asset_of, owner_of, parse_key
 from creative_s3.core.migration.publishing import KEY_FIELDS
 from creative_s3.core.models import Asset, Kind, SemanticMetadata
 from creative_s3.core.slugs import UNSPECIFIED, split_extension
-from creative_s3.core.storage.placement import safe_path
+from creative_s3.core.storage.placement import path_here
 from creative_s3.core.workspace import FileState, LocalFile, Workspace
 from creative_s3.errors import UnsafeKeyError
 
@@ -102,9 +102,22 @@ class Newcomers:
         self._folders: dict[str, bool] = {}
 
     def from_published(
-        self, section: str, entry: str, published: Mapping[str, Any], listing: Mapping[str, StoredObject]
+        self,
+        section: str,
+        entry: str,
+        published: Mapping[str, Any],
+        listing: Mapping[str, StoredObject],
+        *,
+        files: Mapping[str, str] | None = None,
     ) -> Newcomer | None:
         """Return what a published entry becomes; None when none of its files is in the bucket.
+
+        Args:
+            section: Where it is published.
+            entry: Its name.
+            published: What is published.
+            listing: The bucket.
+            files: What its objects say of their files, where they were asked: the key's field -> file path.
 
         Raises:
             NotTakenError: It cannot be understood, or a file of it has no safe place.
@@ -115,7 +128,10 @@ class Newcomers:
         published, told = self._landed(section, entry, published, objects)
         value = {name: content for name, content in published.items() if name not in _KEY_NAMES}
         records = []
-        for field, asset in self._assets(section, entry, value):
+        for field, found in self._assets(section, entry, value):
+            said = (files or {}).get(KEY_FIELDS[field], "")
+            is_literal = said.replace("\\", "/") == found.file_path
+            asset = replace(found, file_path=said) if is_literal else found
             file = self._place(asset.file_path)
             records.append(_record(asset, file, EntryPlace(section, entry, field), objects.get(field)))
         return Newcomer(
@@ -138,6 +154,10 @@ class Newcomers:
         except NotTakenError:
             return True
         return False
+
+    def has_backslashes(self, published: Mapping[str, Any]) -> bool:
+        """Tell whether an entry's paths have backslashes: part of a name, or what separates it on Windows."""
+        return any("\\" in name for field in KEY_FIELDS if isinstance(name := published.get(field), str))
 
     def moved_here(self, published: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
         """Return a published entry with its absolute paths replaced.
@@ -275,7 +295,7 @@ class Newcomers:
             NotTakenError: No file may be there.
         """
         try:
-            safe_path(file_path)
+            path_here(file_path)
         except UnsafeKeyError as error:
             raise NotTakenError(f"its file {file_path!r} is no safe place: {error.message}") from None
         if problem := self._landing.problem(file_path):

@@ -46,6 +46,22 @@ def safe_path(relative: str) -> PurePosixPath:
     return PurePosixPath(relative)
 
 
+def path_here(relative: str) -> PurePosixPath:
+    """Return the path of a file that another machine of the team has, where only this system's rules count.
+
+    Names that end with a dot or a space, or have a backslash in them, are kept here as they are. They must
+    be safe where these are lost, too, and where a backslash separates folders.
+
+    Raises:
+        UnsafeKeyError: As `safe_path` does for all else.
+    """
+    names = relative.replace("\\", "/").split("/")
+    safe_path("/".join(name if name in {"", ".", ".."} else name.rstrip(". ") or "_" for name in names))
+    if any(_weight(name) > NAME_LIMIT_BYTES for name in relative.split("/")):
+        safe_path(relative)
+    return PurePosixPath(relative)
+
+
 def _problem_of(name: str) -> str | None:
     """Say why one part of a key cannot be a file name; None when it can."""
     if _USUAL.fullmatch(name) and not _DEVICE.match(name):
