@@ -58,6 +58,7 @@ def long(session: nox.Session) -> None:
         "tests/faults/test_connections.py",
         "tests/as_aws/test_refusals.py",
         "tests/cli/test_absurd_values.py",
+        "tests/cli/test_foreign_catalogs.py",
         *session.posargs,
         env=SURROUNDINGS
         | {"TIER_STEPS": "10000", "TIER_KILLS": "300", "CRT_STALLS": "1", "ABSURD_VALUES": "all"},

@@ -9,7 +9,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, NoReturn
 
 import typer
@@ -30,6 +30,7 @@ from creative_s3.cli.terminal import (
 from creative_s3.cli.text import PROGRAM
 from creative_s3.core.limits import of_limit
 from creative_s3.errors import (
+    CatalogError,
     CreativeS3Error,
     ExitCode,
     OutageError,
@@ -151,7 +152,7 @@ def explain(error: BaseException, session: Session, program: str = PROGRAM) -> C
             " ".join(error.format_message().split()).rstrip("."),
             hint=" ".join(filter(None, (PROGRAM, command, "--help"))),
         )
-    if of_system := _explain_system(error, session):
+    if of_system := _explain_system(error, session) or _explain_catalog(error, session):
         return of_system
     path = log.write_crash(error, session.again)
     return BugError(
@@ -181,6 +182,25 @@ def _explain_system(error: BaseException, session: Session) -> CreativeS3Error |
             hint=f"end other programs, or raise the limit (ulimit -a), then: {session.again}",
         )
     return of_limit(error)
+
+
+def _explain_catalog(error: BaseException, session: Session) -> CreativeS3Error | None:
+    """Return that the catalog holds values that none of ours has; None where it is not that."""
+    from creative_s3.core.catalog.catalog import catalog_path
+    from creative_s3.core.catalog.database import Database
+    from creative_s3.settings import S3Config
+
+    try:
+        path = catalog_path(S3Config.from_env(**session.flags).cache_dir)
+        database = Database(path, read_only=True)
+    except CreativeS3Error:
+        return None
+    with closing(database):
+        try:
+            database.blame(error)
+        except CatalogError as found:
+            return found
+    return None
 
 
 def _is_nowhere() -> bool:

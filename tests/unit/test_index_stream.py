@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import creative_s3
-from creative_s3.core.index.documents import DocumentError, Tolerance, parse_document
+from creative_s3.core.index.documents import LONGEST_PIECE, DocumentError, Tolerance, parse_document
 from creative_s3.core.index.entries import SECTIONS
 from creative_s3.core.index.index import read_index
 from creative_s3.core.index.stream import StreamedEntry, stream_entries
@@ -296,3 +296,26 @@ def test_a_large_file_costs_no_more_memory_than_a_few_blocks(tmp_path: Path, let
     count, grown_mib = map(int, measured.stdout.split())
     assert count == 40_001
     assert grown_mib < 20
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"semantic_assets": {"a": {"notes": "', '"}}}'),
+        ('{"semantic_assets": {"', '": {}}}'),
+        ('{"', '": {}}'),
+        ('{"other": ["', '"]}'),
+    ],
+    ids=["text", "name", "name at the top", "list"],
+)
+def test_what_is_much_too_long_is_refused_before_all_of_it_is_read(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    path = tmp_path / "index.json"
+    path.write_text(f"{before}{'x' * (3 * LONGEST_PIECE)}{after}", encoding="ascii")
+    read_bytes: list[int] = []
+    with pytest.raises(IndexFileError, match="has an entry of more than 16 MiB: line 1, column"):
+        list(stream_entries(path, tap=lambda block: read_bytes.append(len(block))))
+    assert sum(read_bytes) < 2.5 * LONGEST_PIECE
+    with pytest.raises(IndexFileError, match="has an entry of more than 16 MiB: line 1, column"):
+        read_index(path)

@@ -115,8 +115,12 @@ class Catalog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        try:
+            if error is not None:
+                self.database.blame(error)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the database."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from creative_s3.core.catalog.reserve import keep_reserve
 from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
+from creative_s3.core.catalog.soundness import refuse_views, unsound
 from creative_s3.core.file_times import storable
 from creative_s3.core.own_files import check_own
 from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError, UsageError
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     _Values = Iterable[object] | Mapping[str, object]
 
 BUSY_TIMEOUT_S = 30.0
+MOST_BYTES = 128 * 2**20
+"""The most bytes of a value or a row: eight times what an entry of index.json may have."""
+_OF_WRONG_VALUES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What Python raises where a text is a number, a list is none, a name is unknown."""
 _UNREACHABLE = frozenset(
     {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR}
 )
@@ -86,9 +91,11 @@ class Database:
                 check_same_thread=False,
                 uri=read_only,
             )
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
         try:
             with self._translated():
                 version = _check_version(self._connection)
+                refuse_views(self._connection)
                 if read_only:
                     _require(version, path)
                     return
@@ -100,6 +107,18 @@ class Database:
             self._connection.close()
             raise
         keep_reserve(path)
+
+    def blame(self, error: BaseException) -> None:
+        """Find out whether values that no catalog of ours has are behind an error that nothing explains.
+
+        Raises:
+            CatalogError: They are.
+        """
+        if isinstance(error, _OF_WRONG_VALUES):
+            with self._lock, self._translated():
+                reason = unsound(self._connection)
+            if reason:
+                raise explained(sqlite3.DatabaseError(reason), self.path) from error
 
     def interrupt(self) -> None:
         """End a query that another thread waits for."""

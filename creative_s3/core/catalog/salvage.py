@@ -15,7 +15,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.asset_rows import COLUMNS, AssetRecord, Source, record_of
+from creative_s3.core.catalog.database import MOST_BYTES
 from creative_s3.core.catalog.runs import NOT_ENDED
+from creative_s3.core.catalog.soundness import refuse_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -61,6 +63,8 @@ def salvage(path: Path, *, every_asset: bool = False) -> Salvage:
     try:
         address = f"{path.resolve().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT_S)) as database:
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+            refuse_views(database)
             database.text_factory = lambda raw: raw.decode("utf-8", "replace")
             for table, (order, checks) in TABLES.items():
                 columns = ", ".join(_columns(database, table, checks))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from creative_s3.core.catalog.schema import SCHEMA_VERSION
+from creative_s3.core.catalog.soundness import refuse_views, unsound
 from creative_s3.core.own_files import check_own
 from creative_s3.errors import RefusedError
 
@@ -63,8 +64,11 @@ def examine(path: Path, thoroughness: Thoroughness) -> CatalogState:
         address = f"{path.resolve().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT_S)) as database:
             version = database.execute("PRAGMA user_version").fetchone()[0]
+            refuse_views(database)
             found = [row[0] for row in database.execute(f"PRAGMA {thoroughness}(10)")]
             problems = tuple(line for text in found if text != "ok" for line in _lines(text))
+            if not problems and thoroughness == "integrity_check" and (reason := unsound(database)):
+                problems = (reason,)
             return CatalogState(version, problems, _counts(database))
     except RefusedError as error:
         return CatalogState(version, (error.message,))

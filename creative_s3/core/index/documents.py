@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEPTH_LIMIT = 100
 """Deeper nesting would exhaust the stack somewhere between reading and writing."""
+LONGEST_PIECE = 16 * 2**20
+"""The most characters of one entry, or of one name: the pipeline's have a few thousand."""
 _NUMBER_DIGITS = 4000
 """Python refuses to turn longer numbers into text and back."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
@@ -49,6 +51,7 @@ def parse_document(raw: bytes) -> Document:
         DocumentError: It is none; names line and column.
     """
     refuse_utf16(raw)
+    _refuse_long(raw)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,6 +108,19 @@ def empty() -> DocumentError:
 def no_object() -> DocumentError:
     """Return the error for JSON that is something else than an object."""
     return DocumentError(f"is not a JSON object: {_START}")
+
+
+def too_long(where: str) -> DocumentError:
+    """Return the error for an entry or a name that would need much memory; `where` is line and column."""
+    return DocumentError(f"has an entry of more than {LONGEST_PIECE // 2**20} MiB: {where}")
+
+
+def _refuse_long(raw: bytes) -> None:
+    """Look for a text that is much too long: a long way without a quotation mark."""
+    for start in range(0, len(raw) - LONGEST_PIECE, LONGEST_PIECE):
+        if raw.find(b'"', start, start + LONGEST_PIECE) < 0:
+            line, newline = raw.count(b"\n", 0, start) + 1, raw.rfind(b"\n", 0, start)
+            raise too_long(f"line {line}, column {start - newline}")
 
 
 class Tolerance:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING
 
-from creative_s3.core.index.documents import DocumentError, refuse_utf16
+from creative_s3.core.index.documents import LONGEST_PIECE, DocumentError, refuse_utf16, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +52,11 @@ class TextWindow:
             Whether there was more. If not, nothing was forgotten.
 
         Raises:
-            DocumentError: What follows is not UTF-8; names line and column.
+            DocumentError: What follows is not UTF-8, or what is kept is too long; names line and column.
             OSError: It cannot be read.
         """
+        if len(self.text) - keep_from > LONGEST_PIECE and not self.ended:
+            raise too_long(self.where(keep_from))
         more = "" if self.ended else self._decoded(max(self._block_bytes, len(self.text) - keep_from))
         if not more:
             self.ended = True
