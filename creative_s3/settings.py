@@ -130,6 +130,19 @@ class S3Config(BaseSettings):
     )
     cache_dir: Path = Field(default=Path("cache"), validation_alias="cache_dir")
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values for some settings, which are not checked again.
+
+        Args:
+            update: The values, by the names of the fields.
+            deep: Copy the values, too.
+
+        Raises:
+            SettingsError: There is no setting of such a name.
+        """
+        _check_names(update or {})
+        return super().model_copy(update=update, deep=deep)
+
     def __init__(self, *given: object, **settings: Any) -> None:  # noqa: ANN401 - any field
         if len(given) > len(_BY_POSITION):
             raise SettingsError(
@@ -309,6 +322,17 @@ def doubtful_names(given: Collection[str] = (), env_file: str | Path | None = ".
         env_file: The file that the settings are read from.
     """
     return _misspelt(given, env_file, _read(env_file))
+
+
+def left_out(env_file: str | Path | None = ".env") -> tuple[str, ...]:
+    """Say of each line of the env file that sets nothing what it is.
+
+    Args:
+        env_file: The file that the settings are read from.
+    """
+    return tuple(
+        f"{env_file}, line {one.line} {one.problem}: it is left out" for one in _read(env_file).left_out
+    )
 
 
 def _misspelt(

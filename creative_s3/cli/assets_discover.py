@@ -2,7 +2,6 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from creative_s3.cli.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count
+from creative_s3.core.shell_words import quoted
 
 if TYPE_CHECKING:
     from creative_s3.core.discovery.discovered import Discovery
@@ -108,7 +108,7 @@ def _next_steps(found: "Discovery", *, synced: bool) -> tuple[str, ...]:
     from creative_s3.core.discovery.discovered import Standing
 
     if changed := found.of(Standing.CHANGED):
-        example = shlex.quote(changed[0].key)
+        example = quoted(changed[0].key)
         return (
             f"{PROGRAM} assets show {example}  # what changed, and whether the file here is still the same",
         )

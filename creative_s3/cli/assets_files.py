@@ -2,7 +2,6 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +16,7 @@ from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
 from creative_s3.core.models import AssetType, ProductCategory, Season, VisualStyle
+from creative_s3.core.shell_words import quoted
 from creative_s3.errors import UsageError
 
 Engine = Literal["auto", "crt", "classic"]
@@ -296,5 +296,5 @@ def upload(
         },
         human=lambda: views.added(result),
         lines=(key,),
-        next_steps=(f"{PROGRAM} assets show {shlex.quote(key)}",),
+        next_steps=(f"{PROGRAM} assets show {quoted(key)}",),
     )

@@ -2,7 +2,6 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
-import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from creative_s3.cli.options import AWS, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count, printable, size
+from creative_s3.core.shell_words import quoted
 
 if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
@@ -75,7 +75,7 @@ def versions(run: Run, key: Key) -> Report:
         )
     steps: tuple[str, ...] = ()
     if found[0].is_delete_marker:
-        steps = (run.with_flags(f"{PROGRAM} bucket recover {_quoted(name)}  # brings it back"),)
+        steps = (run.with_flags(f"{PROGRAM} bucket recover {quoted(name)}  # brings it back"),)
     return Report(
         data={"bucket": connection.bucket, "key": name, "versions": found},
         human=lambda: views.versions(found),
@@ -131,7 +131,7 @@ def recover(
         data={**data, "done": True, "version_id": done.version_id, "proof": done.proof},
         human=f"{printable(name)} is back, {size(done.size_bytes)}, proved by {by}.",
         lines=(done.version_id,),
-        next_steps=(run.with_flags(f"{PROGRAM} bucket versions {_quoted(name)}"),),
+        next_steps=(run.with_flags(f"{PROGRAM} bucket versions {quoted(name)}"),),
     )
 
 
@@ -223,7 +223,3 @@ def _told(plan: "Recovery") -> str:
     if plan.copies:
         return f"Copies {what} on top; what is there now stays as a version."
     return f"Removes {count(len(plan.markers), 'delete marker')}, so that {what} is there again."
-
-
-def _quoted(name: str) -> str:
-    return shlex.quote(name)

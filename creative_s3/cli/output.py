@@ -197,7 +197,7 @@ class Output:
             text = Text("Error: ", style="bold red")
             text.append(printable(redact(_sentence(error))), style="default not bold")
             self.err.print(text, soft_wrap=not is_terminal(sys.stderr))
-            for line in redact(error.hint or "").splitlines():
+            for line in redact(error.hint).split("\n") if error.hint else ():
                 self._arrow(line)
         if details:
             self.err.print(Text(redact(details)), style="dim", soft_wrap=True)

@@ -6,7 +6,6 @@ at once.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from rich.text import Text
 from creative_s3.cli import log
 from creative_s3.cli.output import Look, Output
 from creative_s3.cli.text import PROGRAM
+from creative_s3.core.shell_words import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Session:
     @property
     def again(self) -> str:
         """The command line that runs this call once more, ready to be pasted into a shell."""
-        return shlex.join((PROGRAM, *self.arguments))
+        return joined((PROGRAM, *self.arguments))
 
 
 class Run:
@@ -93,11 +93,13 @@ class Run:
         Raises:
             SettingsError: A value is wrong.
         """
-        from creative_s3.settings import S3Config, doubtful_names
+        from creative_s3.settings import S3Config, doubtful_names, left_out
 
         config = S3Config.from_env(**self.flags)
         for name in doubtful_names(self.flags):
             self.output.warn(f"{name.name} ({name.place}) is not a setting; {name.meant} is, and is not set")
+        for line in left_out():
+            self.output.warn(line)
         look = self.output.look
         log.configure(
             config.log_level, verbose=look.verbose, hushed=look.quiet or look.json, write=self._write_log
@@ -157,7 +159,7 @@ class Run:
         ]
         if self.session.insecure_endpoint:
             given.append("--insecure-endpoint")
-        return f"{' '.join(filter(None, (command, shlex.join(given))))}{separator}{reason}"
+        return f"{' '.join(filter(None, (command, joined(given))))}{separator}{reason}"
 
     def _write_log(self, text: str) -> None:
         self.output.err.print(Text(text, style="dim"), soft_wrap=True)

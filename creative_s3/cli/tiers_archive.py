@@ -12,6 +12,7 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.selections import selected_names, selecting
 from creative_s3.cli.text import PROGRAM, count, size
 from creative_s3.cli.tiers_files import SETTINGS, EngineOption, Keys
+from creative_s3.core.shell_words import joined
 
 if TYPE_CHECKING:
     from creative_s3.core.search.selection import Selection
@@ -179,7 +180,6 @@ def _plain(one: "Restore") -> dict[str, object]:
 
 
 def _next_steps(names: list[str]) -> tuple[str, ...]:
-    import shlex
 
-    shown = shlex.join(names) if len(names) == 1 else "KEY…"
+    shown = joined(names) if len(names) == 1 else "KEY…"
     return (f"{PROGRAM} tiers promote {shown}  # when it is there",)

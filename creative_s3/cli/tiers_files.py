@@ -2,7 +2,6 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +13,7 @@ from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.selections import selected_names, selecting
 from creative_s3.cli.text import PROGRAM, count, size
+from creative_s3.core.shell_words import quoted
 
 if TYPE_CHECKING:
     from creative_s3.core.costs.bills import Bill
@@ -312,7 +312,7 @@ def _report(run: Run, report: "TierReport", bill: "Bill", warnings: Sequence[str
         steps: tuple[str, ...] = (f"{PROGRAM} tiers undo {report.run}  # brings back what went",)
     elif any(item.error and item.error.code == "archived" for item in report.failures):
         first = next(item.file for item in report.failures if item.error and item.error.code == "archived")
-        steps = (f"{PROGRAM} tiers restore {shlex.quote(first.cache_keys[0])}",)
+        steps = (f"{PROGRAM} tiers restore {quoted(first.cache_keys[0])}",)
     else:
         steps = ()
     return Report(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BLANK = r"[ \t]"
 _ASSIGNMENT = re.compile(rf"{BLANK}*(?:export{BLANK}+)?(?P<name>[^=#\s'\"]+){BLANK}*=(?P<gap>{BLANK}*)")
 _BARE = re.compile(rf"{BLANK}*(?:export{BLANK}+)?(?P<name>\w+){BLANK}*(?:#.*)?")
+_OTHER_FILE = re.compile(rf"{BLANK}*(?:source|\.){BLANK}+\S")
 _FIRST_WORD = re.compile(
     r"\W*(?:(?:export|set|setenv|unset|declare|typeset|local|readonly)\s+(?:-\w+\s+)?)?\W?(?P<name>\w+)"
 )
@@ -48,8 +49,28 @@ class Assignment:
     tail: str
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A line that sets nothing, which some program may take for more.
+
+    Attributes:
+        line: Which one; the first line is 1.
+        problem: What it is, without its text: that may be a secret.
+    """
+
+    line: int
+    problem: str
+
+
 def assignments(path: Path, text: str, ours: Collection[str]) -> tuple[Assignment, ...]:
-    """Return the assignments of an env file, in their order.
+    """Return the assignments of an env file, in their order, as `parsed` does."""
+    return tuple(one for one in parsed(path, text, ours) if isinstance(one, Assignment))
+
+
+def parsed(path: Path, text: str, ours: Collection[str]) -> tuple[Assignment | LeftOut, ...]:
+    """Return the assignments of an env file and the lines that are left out, in their order.
+
+    A bare name of another program's is neither: Docker gives it on, and nobody sets it.
 
     Args:
         path: For the messages.
@@ -61,14 +82,28 @@ def assignments(path: Path, text: str, ours: Collection[str]) -> tuple[Assignmen
         SettingsError: A quotation mark is missing, or a line's meaning is not certain; names both.
     """
     lines = [line.removesuffix("\n").removesuffix("\r") for line in lines_of(text.removeprefix("\ufeff"))]
-    found: list[Assignment] = []
+    found: list[Assignment | LeftOut] = []
     at = 0
     while at < len(lines):
         one = _assignment(path, lines, at, ours)
         if one is not None:
             found.append(one)
+        elif problem := _left_out(lines[at], ours):
+            found.append(LeftOut(at + 1, problem))
         at += 1 if one is None else one.lines
     return tuple(found)
+
+
+def _left_out(line: str, ours: Collection[str]) -> str | None:
+    """Say what a line is that sets nothing; None where it means nothing to any program."""
+    if not line.strip() or line.lstrip().startswith("#"):
+        return None
+    if _OTHER_FILE.match(line):
+        return "names another file, which only a shell reads"
+    if (bare := _BARE.fullmatch(line)) is not None:
+        name = bare["name"].upper()
+        return f"names {name} and gives it no value" if name in ours else None
+    return "is no assignment"
 
 
 def refused(path: Path, line: int, name: str, problem: str, *, hint: str | None = None) -> SettingsError:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.dotenv.lines import BLANK, assignments, refused
+from creative_s3.dotenv.lines import BLANK, Assignment, LeftOut, parsed, refused
 from creative_s3.dotenv.reading import LARGEST_BYTES, decoded, read_bytes
 from creative_s3.errors import SettingsError
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
-    from creative_s3.dotenv.lines import Assignment
 
 _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}$`\\\"']*))?\}")
 _EXPANDED = re.compile(r"\$(?=[A-Za-z0-9_{(*@#?$!'\"\0-])|`")
@@ -36,10 +35,12 @@ class EnvValues:
     Attributes:
         settings: The value of each setting that it sets, by its name in capitals.
         others: The lines of all other names that it sets, as written.
+        left_out: The lines that set nothing, and what they are.
     """
 
     settings: Mapping[str, Value]
     others: Mapping[str, int]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def read(path: Path, ours: Collection[str], environment: Mapping[str, str]) -> EnvValues:
@@ -57,9 +58,11 @@ def read(path: Path, ours: Collection[str], environment: Mapping[str, str]) -> E
     content = read_bytes(path)
     if content is None:
         return EnvValues({}, {})
-    found = assignments(path, decoded(path, content), ours)
+    lines = parsed(path, decoded(path, content), ours)
+    found = [one for one in lines if isinstance(one, Assignment)]
+    left_out = tuple(one for one in lines if isinstance(one, LeftOut))
     others = {one.name: one.line for one in found if one.name.upper() not in ours}
-    return EnvValues(_values(path, found, ours, environment), others)
+    return EnvValues(_values(path, found, ours, environment), others, left_out)
 
 
 def _values(

@@ -221,6 +221,13 @@ def test_a_line_that_cannot_be_read_ends_every_command_with_4(command: str) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_a_line_that_only_a_shell_reads_is_told() -> None:
+    Path(".env").write_text("source other.sh\nS3_PREFIX=team\n", encoding="utf-8")
+    done = run("config")
+    assert done.returncode == 0
+    assert ".env, line 1 names another file, which only a shell reads: it is left out" in done.stderr
+
+
 def test_what_may_be_another_programs_is_only_a_warning() -> None:
     Path(".env").write_text("S3_BUCKET=assets\n", encoding="utf-8")
     done = run("config")

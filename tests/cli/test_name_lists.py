@@ -111,6 +111,13 @@ def test_bytes_that_are_no_utf8_are_a_name_that_is_missing(cli: Inside) -> None:
     assert "caf" in result.err
 
 
+def test_a_hint_keeps_its_line_whatever_the_name_has_in_it(cli: Inside) -> None:
+    result = cli("tiers", "pin", "-", stdin=b"no\rsuch\n")
+
+    assert result.code in {3, 5}, result
+    assert "creative-s3 assets find $'no\\rsuch'" in result.err + result.out, result
+
+
 def test_names_with_line_breaks_travel_between_commands(cli: Inside) -> None:
     lines = cli("assets", "find", "--tag", "odd", "-q")
     assert lines.code == 3

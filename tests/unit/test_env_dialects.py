@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from creative_s3.core import env_file
 from creative_s3.dotenv import reading, values
 from creative_s3.errors import SettingsError
-from creative_s3.settings import S3Config
+from creative_s3.settings import S3Config, left_out
 
 BASH = shutil.which("bash")
 PIECES = st.sampled_from(
@@ -266,3 +266,27 @@ def test_edits_follow_what_is_read() -> None:
 def test_a_blank_after_the_sign_of_another_programs_setting_is_its_own_business() -> None:
     assert prefix("DATABASE_URL= postgres\nS3_PREFIX = mine # where\nexport S3_REGION=\n") == "mine"
     assert "line 1: S3_PREFIX is empty to a shell" in told("S3_PREFIX= mine\n")
+
+
+def test_lines_that_set_nothing_are_told_without_their_text() -> None:
+    lines = (
+        "# a note",
+        "source other.sh",
+        ". ./other.sh",
+        "S3_PREFIX",
+        "export S3_REGION  # later",
+        "TEAM",
+        "echo secret",
+        "OTHER='a",
+        "source b'",
+        "S3_PREFIX=a",
+    )
+    assert prefix("\n".join(lines)) == "a"
+
+    assert left_out() == (
+        ".env, line 2 names another file, which only a shell reads: it is left out",
+        ".env, line 3 names another file, which only a shell reads: it is left out",
+        ".env, line 4 names S3_PREFIX and gives it no value: it is left out",
+        ".env, line 5 names S3_REGION and gives it no value: it is left out",
+        ".env, line 7 is no assignment: it is left out",
+    )

@@ -228,3 +228,13 @@ def test_an_env_file_that_is_named_has_to_exist() -> None:
     with pytest.raises(SettingsError, match="no such env file") as caught:
         S3Config.from_env(env_file="other.env")
     assert caught.value.item == "other.env"
+
+
+def test_a_copy_takes_no_setting_that_does_not_exist() -> None:
+    config = S3Config.from_env(None, bucket_name="assets")
+
+    assert config.model_copy(update={"prefix": "team"}).prefix == "team"
+    assert config.model_copy() == config
+    with pytest.raises(SettingsError, match="no such setting") as caught:
+        config.model_copy(update={"prefx": "team"})
+    assert (caught.value.item, caught.value.hint) == ("prefx", "did you mean prefix?")

@@ -7,7 +7,6 @@ versions".
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from creative_s3.core.endpoints import may_send
 from creative_s3.core.events import Emit, Finished, PhaseStarted, Progressed, Queued, TotalsKnown, ignore
 from creative_s3.core.objects import bare_etag, from_answer
 from creative_s3.core.part_copies import COPY_LIMIT_BYTES, COPY_PART_BYTES, CopySource, copy_in_parts
+from creative_s3.core.shell_words import quoted
 from creative_s3.errors import (
     ChecksumMismatchError,
     ObjectNotFoundError,
@@ -369,4 +369,4 @@ def _version(entry: dict[str, Any], *, is_delete_marker: bool) -> Version:
 
 
 def _look(key: str) -> str:
-    return f"creative-s3 bucket versions {shlex.quote(key)}"
+    return f"creative-s3 bucket versions {quoted(key)}"

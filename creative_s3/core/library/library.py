@@ -6,7 +6,6 @@ Nothing here knows the network, and no bucket or credentials are needed.
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +17,7 @@ from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
 from creative_s3.core.catalog.intake import IN_MEMORY, TURN_WAIT_S, take_in
 from creative_s3.core.events import Emit, ignore
 from creative_s3.core.index.state import IndexState
+from creative_s3.core.shell_words import quoted
 from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import (
     IndexFileError,
@@ -135,7 +135,7 @@ class Library:
             raise ObjectNotFoundError(
                 "no asset that is known here has this name, this key or this file",
                 item=name,
-                hint=f"creative-s3 assets find {shlex.quote(name)}  # searches for the words in it",
+                hint=f"creative-s3 assets find {quoted(name)}  # searches for the words in it",
             )
         return record
 

@@ -8,7 +8,6 @@ objects have to be restored first. What it costs is in ``class_plan.py``.
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ from creative_s3.core.part_copies import (
     copy_in_parts,
     system_metadata,
 )
+from creative_s3.core.shell_words import quoted
 from creative_s3.core.storage.class_selection import archived
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import (
@@ -313,9 +313,9 @@ def _differs(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> 
 def _recovery(store: ObjectStore, answer: Mapping[str, Any], key: str) -> str:
     version = answer.get("VersionId")
     if not version or version == "null":
-        return f"creative-s3 assets show {shlex.quote(key)}"
+        return f"creative-s3 assets show {quoted(key)}"
     source = f"{store.bucket}/{key}?versionId={version}"
     return (
-        f"aws s3api copy-object --bucket {shlex.quote(store.bucket)} --key {shlex.quote(key)}"
-        f" --copy-source {shlex.quote(source)}  # brings the version from before back"
+        f"aws s3api copy-object --bucket {quoted(store.bucket)} --key {quoted(key)}"
+        f" --copy-source {quoted(source)}  # brings the version from before back"
     )

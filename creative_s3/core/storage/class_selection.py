@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from creative_s3.core.faults import ends_run
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.migration.remote import published_key
 from creative_s3.core.objects import is_archived
+from creative_s3.core.shell_words import quoted
 from creative_s3.core.storage.class_plan import Refused
 from creative_s3.errors import (
     AccessDeniedError,
@@ -167,5 +167,5 @@ def archived(stored: StoredObject) -> ArchivedError:
     return ArchivedError(
         f"it is archived ({stored.storage_class}) and has to be restored before it can be copied",
         item=stored.key,
-        hint=f"creative-s3 tiers restore {shlex.quote(stored.key)}",
+        hint=f"creative-s3 tiers restore {quoted(stored.key)}",
     )

@@ -95,7 +95,7 @@ class S3StorageManager(ObjectStore):
             local_path: A regular file, read once for its checksum and once to be sent.
             s3_key: The full key, at most 1,024 bytes.
             metadata: User metadata, 2 KB at most as it is stored: a value that is not plain ASCII, or has a
-                ``%``, is stored percent-encoded as UTF-8.
+                ``%``, is stored percent-encoded as UTF-8. Of a value that is None, nothing is stored.
             tags: At most 10 object tags.
             content_type: The media type; by default told from the file's name.
             replace: Whether other content under the key is replaced.

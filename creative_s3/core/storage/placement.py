@@ -7,7 +7,6 @@ that the same download succeeds or fails everywhere. Nothing here writes, except
 from __future__ import annotations
 
 import re
-import shlex
 import tempfile
 import time
 import unicodedata
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from creative_s3.core.folders import check_no_links
 from creative_s3.core.output_files import check_replaceable
 from creative_s3.core.own_files import PRIVATE_DIRECTORY
+from creative_s3.core.shell_words import quoted
 from creative_s3.errors import UnsafeKeyError, UsageError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Destination:
 
 
 def _alone(key: str) -> str:
-    return f"creative-s3 assets download --output FILE -- {shlex.quote(key)}"
+    return f"creative-s3 assets download --output FILE -- {quoted(key)}"
 
 
 class Placer:

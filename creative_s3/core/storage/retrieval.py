@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections import Counter, defaultdict
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from creative_s3.core.costs.pricing import GB, money
 from creative_s3.core.events import Emit, Failed, PhaseStarted, Skipped, TotalsKnown, ignore
 from creative_s3.core.faults import ends_run
 from creative_s3.core.files import sweep_partials
+from creative_s3.core.shell_words import joined, quoted
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
 from creative_s3.errors import (
@@ -373,7 +373,7 @@ def archived(stored: StoredObject, connection: Connection) -> ArchivedError:
         return ArchivedError(
             f"the object is archived ({stored.storage_class}) and being restored",
             item=stored.key,
-            hint=f"run the same command again when `creative-s3 assets show {shlex.quote(stored.key)}` "
+            hint=f"run the same command again when `creative-s3 assets show {quoted(stored.key)}` "
             "says that it is restored",
         )
     days = "" if stored.storage_class == "INTELLIGENT_TIERING" else "Days=7"
@@ -383,7 +383,7 @@ def archived(stored: StoredObject, connection: Connection) -> ArchivedError:
     return ArchivedError(
         f"the object is archived ({stored.storage_class})",
         item=stored.key,
-        hint=f"aws s3api restore-object {shlex.join(options)}  # {_restore_terms(stored, connection.region)}",
+        hint=f"aws s3api restore-object {joined(options)}  # {_restore_terms(stored, connection.region)}",
     )
 
 

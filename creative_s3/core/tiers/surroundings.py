@@ -5,11 +5,11 @@ Whatever looks wrong here ends a run with exit code 8 and nothing removed.
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from creative_s3.core.lifecycle.bucket_rules import read_rules
 from creative_s3.core.lifecycle.fates import Fates, fates_of
+from creative_s3.core.shell_words import quoted
 from creative_s3.core.tiers.tiers import Hold, TierPlan
 from creative_s3.core.tiers.visibility import Visibility
 from creative_s3.errors import AccessDeniedError, RefusedError, UnsupportedError
@@ -107,5 +107,5 @@ def check_expiry(plan: TierPlan) -> None:
             f" ({found[0].detail}); nothing was removed",
             item=found[0].key,
             hint="change the rule; or add --keep-expiring to leave these files out; or accept it with"
-            f" --accept-expiry {shlex.quote(rule)}",
+            f" --accept-expiry {quoted(rule)}",
         )
