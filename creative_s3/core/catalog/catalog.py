@@ -355,6 +355,13 @@ class Catalog:
                 database.executemany(f"DELETE FROM {table} WHERE bucket=? AND key=?", values)  # noqa: S608 - ours
             self._forget_publication(database)
 
+    def forget_proofs(self, keys: Iterable[str]) -> None:
+        """Forget that objects were proved, because they are not what was recorded any more."""
+        with self.database.transaction() as database:
+            database.executemany(
+                "DELETE FROM object WHERE bucket=? AND key=?", [(self.bucket, key) for key in keys]
+            )
+
     def is_published(self, etag: str, sha256: bytes) -> bool:
         """Tell whether a published index has all that an index.json says, with the keys assigned now.
 

@@ -113,6 +113,10 @@ class Demoter:
             tried = self._prove(group)
             if not number:
                 self._check_bucket(tried)
+            # What the plans rely on is not so any more: the next one lets other files go.
+            self._catalog.forget_proofs(
+                one.stays.refuted for one in tried if one.stays is not None and one.stays.refuted is not None
+            )
             proved: list[_Tried] = []
             for one in tried:
                 if one.proved is not None:

@@ -43,12 +43,14 @@ class StaysError(Exception):
     Attributes:
         hold: Why.
         detail: More about it, in words.
+        refuted: The key of an object that is not what was proved and recorded; None where that holds.
     """
 
-    def __init__(self, hold: Hold, detail: str = "") -> None:
+    def __init__(self, hold: Hold, detail: str = "", *, refuted: str | None = None) -> None:
         super().__init__(detail or str(hold))
         self.hold = hold
         self.detail = detail
+        self.refuted = refuted
 
 
 class ObjectGoneError(StaysError):

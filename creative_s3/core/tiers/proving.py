@@ -154,18 +154,18 @@ class Prover:
         self._check_readable(stored, answer)
         owner = owner_of(stored.metadata) or self._recorded_owner(stored)
         if owner is None:
-            raise StaysError(Hold.UNPROVED, "the object does not say which asset it is")
+            raise StaysError(Hold.UNPROVED, "the object does not say which asset it is", refuted=key)
         if owner not in owners:
-            raise StaysError(Hold.SHARED_OBJECT, owner)
+            raise StaysError(Hold.SHARED_OBJECT, owner, refuted=key)
         proof = Proof.CHECKSUM
         if stored.size_bytes != size_bytes:
-            raise StaysError(Hold.CHANGED, self._how_changed(stored, crc64nvme))
+            raise self._changed(stored, crc64nvme)
         found = stored.crc64nvme
         if found is None:
             self._store.count({"GetObject": 1})
             found, proof = read_back(self._store.connection, stored), Proof.READ_BACK
         if found != crc64nvme:
-            raise StaysError(Hold.CHANGED, self._how_changed(stored, crc64nvme))
+            raise self._changed(stored, crc64nvme)
         self._check_stays(stored, answer)
         return ProvedObject(
             key=key,
@@ -190,7 +190,8 @@ class Prover:
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_FOUND:
                 store.missing(key)  # raises when there is not even the bucket
-                raise ObjectGoneError(Hold.UNPROVED, "there is no object under its key any more") from error
+                said = "there is no object under its key any more"
+                raise ObjectGoneError(Hold.UNPROVED, said, refuted=key) from error
             raise translate(error, item=key, endpoint_url=store.connection.endpoint_url) from error
         except Exception as error:
             raise translate(error, item=key, endpoint_url=store.connection.endpoint_url) from error
@@ -200,7 +201,7 @@ class Prover:
     def _check_readable(stored: StoredObject, answer: Mapping[str, Any]) -> None:
         # A restored copy can be read, but only until it expires: no place for an only copy.
         if stored.storage_class in ARCHIVE_CLASSES or answer.get("ArchiveStatus"):
-            raise StaysError(Hold.ARCHIVED, stored.storage_class)
+            raise StaysError(Hold.ARCHIVED, stored.storage_class, refuted=stored.key)
 
     def _check_stays(self, stored: StoredObject, answer: Mapping[str, Any]) -> None:
         """Make sure that no rule will delete the object.
@@ -236,11 +237,13 @@ class Prover:
         known = self._catalog.object(stored.key)
         return known.owner if known is not None and known.etag == stored.etag != "" else None
 
-    def _how_changed(self, stored: StoredObject, crc64nvme: str) -> str:
+    def _changed(self, stored: StoredObject, crc64nvme: str) -> StaysError:
         known = self._catalog.object(stored.key)
-        if known is not None and known.crc64nvme == crc64nvme and known.etag != stored.etag:
-            return "somebody has overwritten the object in S3"
-        return "the object in S3 has other content"
+        refuted = stored.key if known is not None and known.etag != stored.etag else None
+        said = "the object in S3 has other content"
+        if refuted and known is not None and known.crc64nvme == crc64nvme:
+            said = "somebody has overwritten the object in S3"
+        return StaysError(Hold.CHANGED, said, refuted=refuted)
 
 
 def _sharing(records: Sequence[AssetRecord], keys: Mapping[str, str]) -> dict[str, str]:
