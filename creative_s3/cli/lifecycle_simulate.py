@@ -103,11 +103,12 @@ def simulate(
     those that it has. Without any, the present rules are held against none. Nothing is changed.
 
     Day by day, as S3 counts: midnight UTC, conflicts, minimum sizes and durations, overheads, transitions,
-    old versions and unfinished uploads. Reads of what is in S3 only are those that the catalog saw.
+    old versions and unfinished uploads. Reads of what is in S3 only are those that the catalog saw. Where a
+    server has no lifecycle rules, that is told, and the rules are simulated as AWS would carry them out.
     """
     from creative_s3.cli import views_simulation as views
     from creative_s3.core.costs.price_store import current_book
-    from creative_s3.core.lifecycle.bucket_rules import read
+    from creative_s3.core.lifecycle.bucket_rules import read_if_any
     from creative_s3.core.lifecycle.outlook import look_ahead
     from creative_s3.core.storage.manager import S3StorageManager
 
@@ -118,7 +119,7 @@ def simulate(
     _check_one_source(options.do_something, file, compare)
     wanted = options.wanted() if options.do_something else None
     store = S3StorageManager(connection=run.connection())
-    present = read(store)
+    present, lacks = read_if_any(store)
     rules = options.rules(wanted, run, store) if wanted else None
     use = _use(run, store, reads_per_month)
     before, after = _rule_sets(present, rules, file, compare)
@@ -145,6 +146,7 @@ def simulate(
         data={**found.to_dict(), "report": report},
         human=lambda: views.outlook(found),
         lines=lines,
+        warnings=(lacks,) if lacks else (),
         next_steps=_next(found),
     )
 

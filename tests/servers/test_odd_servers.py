@@ -214,6 +214,27 @@ def test_a_bucket_is_made_where_there_are_no_versions(make_site: MakeSite) -> No
     assert asked_for.code == 4, asked_for.out
 
 
+@pytest.mark.parametrize("uploads", [(501, "NotImplemented"), (404, "NoSuchUpload")])
+def test_rules_are_simulated_where_a_server_has_none(make_site: MakeSite, uploads: tuple[int, str]) -> None:
+    def has_few(asked: odd.Asked, pass_on: odd.PassOn) -> odd.Said:
+        if "uploads" in asked.query and asked.method == "GET":
+            return odd.refused(*uploads)
+        lacks = asked.query.keys() & {"lifecycle", "versions", "versioning"}
+        return odd.refused(501, "NotImplemented") if lacks else pass_on(asked)
+
+    site = make_site(has_few)
+    assert upload(site).code == 0
+
+    for options in ((), ("--expire", "400d"), ("--suggest",)):
+        done = site("lifecycle", "simulate", "--months", "2", *options, "--json")
+        assert done.code == 0, done.out
+        (said,) = done.envelope["warnings"]
+        assert said.startswith("this server has no lifecycle rules, so it would carry out none of these")
+    listed = site("bucket", "uploads", "--json")
+    assert listed.code == (4 if uploads[0] == 501 else 0)
+    assert ("this server does not list unfinished uploads" in listed.out) == (uploads[0] == 501)
+
+
 def test_small_files_arrive_where_there_are_no_uploads_in_parts(make_site: MakeSite) -> None:
     def knows_no_parts(asked: odd.Asked, pass_on: odd.PassOn) -> odd.Said:
         if asked.method == "POST" and "uploads" in asked.query:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from creative_s3.core.aws import translate
-from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, TemporaryError
+from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, TemporaryError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,6 +61,7 @@ def unfinished(connection: Connection, prefix: str = "") -> Iterator[UnfinishedU
 
     Raises:
         TemporaryError: The listing does not go on; it is never taken as complete.
+        UnsupportedError: The server has no such listing.
         CreativeS3Error: A request failed.
     """
     marks: dict[str, str] = {}
@@ -68,9 +69,10 @@ def unfinished(connection: Connection, prefix: str = "") -> Iterator[UnfinishedU
         try:
             page = connection.client.list_multipart_uploads(Bucket=connection.bucket, Prefix=prefix, **marks)
         except Exception as error:
-            if not marks and _is_none(error):
+            if not marks and is_none(error):
                 return
-            raise translate(error, item=connection.bucket, endpoint_url=connection.endpoint_url) from error
+            ours = translate(error, item=connection.bucket, endpoint_url=connection.endpoint_url)
+            raise _named(ours) from error
         for one in page.get("Uploads", ()):
             if not one["Key"].startswith(prefix):
                 continue  # not every server keeps to the prefix
@@ -96,7 +98,18 @@ def unfinished(connection: Connection, prefix: str = "") -> Iterator[UnfinishedU
         marks = following
 
 
-def _is_none(error: BaseException) -> bool:
+def _named(error: CreativeS3Error) -> CreativeS3Error:
+    """Name what a server lacks that has no such listing."""
+    if not isinstance(error, UnsupportedError):
+        return error
+    return UnsupportedError(
+        "this server does not list unfinished uploads",
+        item=error.item,
+        hint="what this machine left unfinished goes on with the next `creative-s3 migrate upload`",
+    )
+
+
+def is_none(error: BaseException | None) -> bool:
     """Tell whether a server says that there is no upload at all: rclone does, before the first one."""
     return isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchUpload"
 

@@ -174,6 +174,20 @@ def read(store: ObjectStore) -> BucketRules:
     return BucketRules(tuple(answer.get("Rules", ())), answer.get("TransitionDefaultMinimumObjectSize"))
 
 
+def read_if_any(store: ObjectStore) -> tuple[BucketRules, str | None]:
+    """Read all rules where the server has such; else say in a sentence that it has none.
+
+    Raises:
+        CreativeS3Error: As for `read`.
+    """
+    try:
+        return read(store), None
+    except UnsupportedError as error:
+        return BucketRules(), (
+            f"this server has no lifecycle rules, so it would carry out none of these: {error.message}"
+        )
+
+
 def write(store: ObjectStore, rules: tuple[Rule, ...], minimum: str | None) -> None:
     """Replace all rules of the bucket by these, none of them lost: `minimum` is what `read` found.
 

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.aws import translate
+from creative_s3.core.bucket.uploads import is_none
 from creative_s3.core.lifecycle.bucket_rules import is_versioned
 from creative_s3.core.lifecycle.midnights import midnight_from
 from creative_s3.core.lifecycle.population import Population, State
-from creative_s3.errors import AccessDeniedError, UnsupportedError
+from creative_s3.errors import AccessDeniedError, TemporaryError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -87,12 +88,10 @@ def take(
             left_out.append(f"old versions are left out: {error.message}")
     else:
         counted.add(State.NONCURRENT)  # there are none
-    try:
-        for prefix in covering:
-            _take_uploads(store, population, prefix, classes)
+    if problem := _uploads_problem(store, population, covering, classes):
+        left_out.append(f"unfinished uploads are left out: {problem}")
+    else:
         counted.add(State.UPLOAD)
-    except (AccessDeniedError, UnsupportedError) as error:
-        left_out.append(f"unfinished uploads are left out: {error.message}")
     return Holdings(population, keeps, frozenset(counted), tuple(left_out))
 
 
@@ -146,6 +145,21 @@ def _versions(store: ObjectStore, prefix: str) -> Iterator[Mapping[str, Any]]:
         if not page.get("IsTruncated") or not following or following == marks:
             return
         marks = following
+
+
+def _uploads_problem(
+    store: ObjectStore, population: Population, prefixes: Iterable[str], classes: Collection[str] | None
+) -> str | None:
+    """Take in unfinished uploads, or say why they cannot be listed."""
+    try:
+        for prefix in prefixes:
+            _take_uploads(store, population, prefix, classes)
+    except (AccessDeniedError, UnsupportedError) as error:
+        return error.message
+    except TemporaryError as error:
+        if not is_none(error.__cause__):
+            raise
+    return None
 
 
 def _take_uploads(
