@@ -187,14 +187,18 @@ def test_a_completion_of_which_the_answer_was_lost_for_good_is_found_out_without
     assert bench.unfinished() == []
 
 
-def test_a_cancelled_upload_is_aborted_and_forgotten(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arrived", [0, 2])
+def test_a_cancelled_upload_keeps_what_arrived_and_is_forgotten_where_nothing_did(
+    bench: Bench, tmp_path: Path, arrived: int
+) -> None:
     upload = an_upload(a_file(tmp_path, MULTIPART))
-    bench.proxy.follow(Rule(Hold(Way.UP, MIB), PART, skip=1, times=1))
+    bench.proxy.follow(Rule(Hold(Way.UP, MIB), PART, skip=arrived))
 
     with TransferEngine(bench.connection, engine=bench.engine) as transfers:
 
         def stop() -> None:
-            bench.proxy.until_struck()
+            bench.proxy.until_struck(PARTS - arrived)
+            bench.proxy.until_passed(arrived, "UploadPart", status=200)
             transfers.cancel()
 
         run = transfers.upload([upload])
@@ -203,6 +207,11 @@ def test_a_cancelled_upload_is_aborted_and_forgotten(bench: Bench, tmp_path: Pat
         assert list(run) == []
         stopper.join()
 
+    assert bench.unfinished() == [upload.key] * bool(arrived)
+    assert len(records()) == bool(arrived)
+    bench.proxy.follow()
+    assert only(bench.put(upload)).error is None
+    assert sent(bench) == PARTS
     assert bench.unfinished() == []
     assert records() == []
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.core.transfers.flights import part_count
 from tests.faults.programme import Hold, Rule, Way
 from tests.faults.running import DRAIN_S, STARTUP_S, Running
 from tests.faults.workshop import GET, KIB, PART, PUT, a_cache
@@ -50,9 +51,12 @@ def test_a_signal_ends_an_upload_soon_and_the_same_command_sends_only_the_rest(
     assert site.stored() == site.cache.content
 
 
-@pytest.mark.parametrize("engine", ["crt", "classic"])
-def test_a_signal_within_a_multipart_upload_aborts_it(
-    site: Site, running: list[Running], tmp_path: Path, engine: str
+@pytest.mark.parametrize(
+    ("engine", "number"),
+    [("crt", signal.SIGINT), ("classic", signal.SIGTERM), ("auto", signal.SIGHUP)],
+)
+def test_a_signal_within_a_multipart_upload_keeps_its_finished_parts(
+    site: Site, running: list[Running], tmp_path: Path, engine: str, number: signal.Signals
 ) -> None:
     site = site.with_cache(a_cache(tmp_path / "large", MULTIPART))
     site.proxy.follow(Rule(Hold(Way.UP, MULTIPART // 20), PART, skip=1, times=1))
@@ -60,13 +64,22 @@ def test_a_signal_within_a_multipart_upload_aborts_it(
     running.append(upload)
     site.proxy.until_struck()
     site.proxy.until_passed(2, "UploadPart")
-    upload.stop(signal.SIGINT)
+    upload.stop(number)
 
     ended, took_s = upload.end()
 
-    assert ended == 130
+    assert ended == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}[number]
     assert took_s < DRAIN_S + STARTUP_S
+    assert "goes on where this stopped" in upload.said
     assert site.stored() == {}
+    assert site.unfinished() == [site.cache.key_of("00.png")]
+    site.proxy.follow()
+    arrived = len(site.proxy.passed("UploadPart", status=200))
+    assert arrived >= 2
+    assert site.program("migrate", "upload").code == 0
+    assert len(site.proxy.passed("UploadPart", status=200)) == part_count(MULTIPART)
+    assert len(site.proxy.passed("CreateMultipartUpload")) == 1
+    assert site.stored() == site.cache.content
     assert site.unfinished() == []
 
 

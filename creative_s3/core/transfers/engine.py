@@ -129,7 +129,7 @@ class TransferEngine:
         return self._run(DownloadJob(request, self._around) for request in downloads)
 
     def cancel(self) -> None:
-        """Stop: begin nothing more, cancel what is under way, abort multipart uploads.
+        """Stop: begin nothing more, cancel what is under way; parts that arrived are kept for another run.
 
         The iterators still yield what was finished, and end in less than five seconds.
         """

@@ -144,7 +144,7 @@ class _Sending:
         self._is_over = False
 
     def cancel(self) -> None:
-        """Send nothing more, and abort the upload soon; any thread may call it."""
+        """Send nothing more, and end soon; what arrived is kept for another run. Any thread may call it."""
         self._is_stopped = True
         late = threading.Timer(_GRACE_S, self._end)
         late.daemon = True
@@ -346,8 +346,10 @@ class _Sending:
             self._record.forget()
 
     def _may_go_on(self, error: BaseException) -> bool:
-        if self._record is None or self._is_stopped:
+        if self._record is None:
             return False
+        if self._is_stopped:  # what arrived is kept; an upload of nothing is not
+            return self._upload_id is not None and bool(self._done)
         try:
             ours = translate(error)
         except BaseException:  # noqa: BLE001 - a bug, which the reply carries on

@@ -237,7 +237,7 @@ class UploadJob(Job):
             ) from error
 
     def abandon(self) -> None:
-        """Nothing of ours is left behind: the sender aborts an unfinished multipart upload."""
+        """Do nothing: the sender keeps an unfinished multipart upload with its record, or aborts it."""
 
     def _contested(self, seen: StoredObject | None) -> Outcome:
         """Settle a refused condition: the object may be ours after all, when only an answer was lost."""
