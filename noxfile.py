@@ -47,7 +47,7 @@ def versions(session: nox.Session) -> None:
 
 @nox.session
 def long(session: nox.Session) -> None:
-    """Run what takes too long for every day: 10,000 steps of tiers, 300 times kill -9, CRT's stalls."""
+    """Run what takes too long for every day: 10,000 steps of two random lives, 300 kills, CRT's stalls."""
     session.install("--editable", ".", *_group("test"))
     session.run(
         "pytest",
@@ -55,13 +55,20 @@ def long(session: nox.Session) -> None:
         "--timeout=7200",
         "tests/s3/test_tiers_machine.py",
         "tests/s3/test_tiers_killed.py",
+        "tests/life/test_life.py",
         "tests/faults/test_connections.py",
         "tests/as_aws/test_refusals.py",
         "tests/cli/test_absurd_values.py",
         "tests/cli/test_foreign_catalogs.py",
         *session.posargs,
         env=SURROUNDINGS
-        | {"TIER_STEPS": "10000", "TIER_KILLS": "300", "CRT_STALLS": "1", "ABSURD_VALUES": "all"},
+        | {
+            "TIER_STEPS": "10000",
+            "TIER_KILLS": "300",
+            "LIFE_STEPS": "10000",
+            "CRT_STALLS": "1",
+            "ABSURD_VALUES": "all",
+        },
     )
 
 

@@ -261,7 +261,14 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the program and end the process; `argv` is the command line without the program's name."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     prepare_streams()
-    stops.install()
     root = new_app()
     groups.register(root, groups.modules_for(arguments))
-    sys.exit(get_command(root).main(args=arguments, prog_name=PROGRAM))
+    command = get_command(root)
+    # Until here, nothing is open, and a signal ends the process as `entry` has it.
+    try:
+        stops.install()
+        code = command.main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+    except stops.Stopped as stop:  # before the command, or after it
+        code = stop.exit_code
+    stops.end_with(code)
+    sys.exit(code)

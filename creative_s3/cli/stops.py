@@ -93,6 +93,14 @@ def install() -> None:
             signal.signal(number, _watch.handle)
 
 
+def end_with(code: int) -> None:
+    """Have a signal end the process at once from now on, with the code with which it ends anyhow."""
+    for name in _EXIT_CODES:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == _watch.handle:
+            signal.signal(number, lambda *_: os._exit(code))
+
+
 @contextmanager
 def announced_by(tell: Callable[[str], None]) -> Iterator[None]:
     """Let `tell` say that a signal came, while a live display owns the screen; it must not block."""

@@ -238,3 +238,36 @@ def _read_until(descriptor: int, text: bytes) -> bytes:
     while text not in seen:
         seen += os.read(descriptor, 65536)
     return seen
+
+
+EARLY = """
+import os, signal, sys
+
+def at(frame, event, _argument):
+    if event == "call" and frame.f_code.co_name == "get_command":
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.setprofile(at)
+from creative_s3.cli.entry import main
+main()
+"""
+LATE = """
+import atexit, os, signal
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
+from creative_s3.cli.entry import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("program", "codes"), [(EARLY, {130}), (LATE, {0})], ids=["before it", "after it"])
+def test_an_interruption_right_before_or_after_the_command_breaks_nothing(
+    tmp_path: Path, program: str, codes: set[int]
+) -> None:
+    command = [sys.executable, "-c", program, "--version"]
+    done = subprocess.run(
+        command, env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in codes, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr

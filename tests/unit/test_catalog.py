@@ -270,3 +270,14 @@ def test_the_catalog_of_a_read_only_cache_lies_in_the_users_state_directory(tmp_
         tmp_path.chmod(0o755)
     assert tmp_path not in found.parents
     assert found.name == CATALOG_NAME
+
+
+def test_a_catalog_that_another_run_made_anew_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    with Catalog(path, bucket="b") as catalog:
+        catalog.remember(assignments={"a": "k"})
+        path.rename(tmp_path / "old")
+        with Catalog(path, bucket="b"):
+            pass
+        with pytest.raises(TemporaryError, match="made anew by another run"):
+            catalog.remember(assignments={"a": "k"})

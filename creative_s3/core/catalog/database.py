@@ -78,6 +78,7 @@ class Database:
         self._lock = threading.RLock()
         for name in (path.name, f"{path.name}-journal"):
             check_own(path.with_name(name))
+        self._identity = _identity(path)
         if not read_only:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,6 +107,7 @@ class Database:
         except BaseException:
             self._connection.close()
             raise
+        self._identity = _identity(path)
         keep_reserve(path)
 
     def blame(self, error: BaseException) -> None:
@@ -195,9 +197,24 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
+            if self._identity not in {None, _identity(self.path)}:  # by `catalog rebuild`, in another process
+                raise TemporaryError(
+                    "the catalog was made anew by another run",
+                    item=str(self.path),
+                    hint="run the same command again",
+                ) from error
             raise explained(error, self.path) from error
         except OverflowError as error:
             raise UsageError("a number is larger than the catalog can hold", item=str(self.path)) from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _bound(values: _Values) -> tuple[object, ...] | dict[str, object]:

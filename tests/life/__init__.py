@@ -1,0 +1,1 @@
+"""A random life of two workspaces and one bucket, looked at from outside: by plain files and plain boto3."""
