@@ -47,6 +47,7 @@ __all__ = [
     "accelerated",
     "account_of",
     "anonymous_client",
+    "another_client",
     "batch_client",
     "cloudfront_client",
     "cloudwatch_client",
@@ -204,7 +205,7 @@ def accelerated(connection: Connection) -> Connection:
     s3: Any = connection.client_options["config"].s3 | {"use_accelerate_endpoint": True}
     changes = Config(s3=s3)
     options = connection.client_options | {"config": connection.client_options["config"].merge(changes)}
-    return replace(connection, client=_another_client(connection, changes), client_options=options)
+    return replace(connection, client=another_client(connection, changes), client_options=options)
 
 
 def presigning_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
@@ -213,7 +214,7 @@ def presigning_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's 
     botocore presigns with version 2 in the older regions and for other servers; buckets made since June 2020
     and objects under KMS take version 4 only (AWS: "Authenticating Requests (AWS Signature Version 2)").
     """
-    return _another_client(connection, Config(signature_version="s3v4"))
+    return another_client(connection, Config(signature_version="s3v4"))
 
 
 def cloudfront_client(connection: Connection) -> Any:  # noqa: ANN401 - boto3's clients have no common type
@@ -271,7 +272,7 @@ def _service_client(connection: Connection, service: str) -> Any:  # noqa: ANN40
 
 def hurried_client(connection: Connection, *, attempts: int) -> Any:  # noqa: ANN401 - boto3's clients have no common type
     """Return a client that is the connection's own, but gives up soon."""
-    return _another_client(connection, _hurried(attempts))
+    return another_client(connection, _hurried(attempts))
 
 
 def anonymous_client(config: S3Config, endpoint_url: str | None) -> Any:  # noqa: ANN401 - boto3's clients have no common type
@@ -341,7 +342,8 @@ def _connect(
     return connection
 
 
-def _another_client(connection: Connection, changes: Config) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+def another_client(connection: Connection, changes: Config) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+    """Return a client that is the connection's own but for some options of botocore."""
     options = connection.client_options | {"config": connection.client_options["config"].merge(changes)}
     client = connection.session.create_client("s3", **options)
     _equip(client, connection)

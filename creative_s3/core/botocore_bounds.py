@@ -8,6 +8,7 @@ what its connections do on 100; how ``http.client`` reads the status.
 from __future__ import annotations
 
 import http.client
+import math
 import socket
 import ssl
 import threading
@@ -26,9 +27,12 @@ from botocore.awsrequest import (
 from botocore.exceptions import ReadTimeoutError
 
 from creative_s3.core.answer_heads import why_unreadable
+from creative_s3.core.faults import NotHttpError, not_http
+from creative_s3.core.http_answers import chunk_size, length_of, unreadable
 from creative_s3.core.least_speed import LeastSpeed
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from typing import IO
 
 MOST_BYTES = 64 << 20
@@ -39,8 +43,11 @@ _WORKING = frozenset({"CompleteMultipartUpload", "CopyObject", "DeleteObjects", 
 """S3 sends a space now and then while it works on them (AWS: "CompleteMultipartUpload", "CopyObject")."""
 _MOST_HEAD_BYTES = 256 << 10
 """With all interim answers before it."""
+_MOST_ERROR_BYTES = 1 << 20
+_CONTENT = range(200, 300)
 _MOST_SILENCES = 2
 """How often one request may come to its time-out: five times a minute looks like a program that hangs."""
+_MOST_LINE_BYTES = 64 << 10
 _MOST_INTERIM_LINES = 100
 _MOST_INTERIM = 16
 _INTERIM = frozenset(range(100, 200)) - {http.client.SWITCHING_PROTOCOLS}
@@ -103,6 +110,8 @@ def _give_up(caught_exception: Exception | None, attempts: int, event_name: str,
     works = event_name.rpartition(".")[2] in _WORKING
     if isinstance(caught_exception, ReadTimeoutError) and attempts >= _MOST_SILENCES and not works:
         raise caught_exception
+    if caught_exception is not None and not_http(caught_exception) is not None:
+        raise caught_exception  # who answers so does so again
 
 
 class _Counting:
@@ -119,9 +128,11 @@ class _Counting:
         self.allow(most_bytes)
 
     def allow(self, most_bytes: int | None) -> None:
-        """Let as many bytes more come."""
+        """Let as many bytes more come; None for content that ends by itself."""
         self._most_bytes = most_bytes
         self._came_bytes = 0
+        if most_bytes is None and self._speed is not None:
+            self._speed.expect(math.inf)
 
     def recv_into(self, *arguments: Any, **more: Any) -> int:  # noqa: ANN401 - the socket's own
         began = time.monotonic()
@@ -136,7 +147,7 @@ class _Counting:
         self._speed.came(count, waited_s=time.monotonic() - began)
         self._came_bytes += count
         if self._most_bytes is not None and self._came_bytes > self._most_bytes:
-            raise ConnectionError(f"an answer of more than {self._most_bytes} bytes")
+            raise NotHttpError(error=f"an answer of more than {self._most_bytes} bytes")
 
 
 class _Socket(_Counting, socket.socket):
@@ -161,8 +172,42 @@ class _Answer(http.client.HTTPResponse):
             return version, status, reason
         self._interim += 1
         if self._interim > _MOST_INTERIM:
-            raise http.client.HTTPException("one interim answer after the other")
+            raise unreadable("one interim answer after the other")
         return version, http.client.CONTINUE, reason
+
+    def begin(self) -> None:
+        """Read the head; Python itself takes ``2_0`` and ``+20`` for lengths, and ``0x14`` for a chunk's."""
+        super().begin()
+        lengths = self.headers.get_all("content-length")
+        if lengths is not None:
+            length_of({"content-length": ",".join(lengths)})
+        if self.chunked:
+            self.fp = cast("BufferedReader", _ChunkLines(self.fp))
+
+
+class _ChunkLines:
+    """What an answer in chunks is read from: a line is a chunk's size, up to the last one.
+
+    The line that ends a chunk is read as two bytes by both of the readers, and as a line by neither.
+    """
+
+    def __init__(self, stream: Any) -> None:  # noqa: ANN401 - as http.client has it
+        self._stream = stream
+        self._is_in_trailers = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        """Read the next line.
+
+        Raises:
+            NotHttpError: It should have been a chunk's size.
+        """
+        line: bytes = self._stream.readline(_MOST_LINE_BYTES if limit < 0 else limit)
+        if line and not self._is_in_trailers:
+            self._is_in_trailers = chunk_size(line) == 0
+        return line
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(self._stream, name)
 
 
 class _Reading:
@@ -186,7 +231,7 @@ class _Reading:
             counting.expect(bounds.window_s or window_s, _MOST_HEAD_BYTES)
         answer: http.client.HTTPResponse = super().getresponse()  # type: ignore[misc]  # the other base's
         if isinstance(counting, _Counting):
-            counting.allow(bounds.most_bytes)
+            counting.allow(bounds.most_bytes if answer.status in _CONTENT else _MOST_ERROR_BYTES)
         return answer
 
     def _is_100_continue_status(self, maybe_status_line: bytes) -> bool:

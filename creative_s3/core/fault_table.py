@@ -92,6 +92,9 @@ PROXY_CREDENTIALS = Row(
     "check HTTPS_PROXY and HTTP_PROXY: http://USER:PASSWORD@HOST:PORT, with %40 for an @",
 )
 
+REFUSED_OBJECT = "RefusedObject"
+"""Our own code for a bare status that `head_refusals` has found to concern one object."""
+
 OF_CODE: Mapping[str, Row] = {
     "NoSuchBucket": NO_BUCKET,
     "NoSuchKey": NO_OBJECT,
@@ -109,7 +112,10 @@ OF_CODE: Mapping[str, Row] = {
     "TokenRefreshRequired": EXPIRED,
     "InvalidToken": Row(CredentialsError, "S3 does not accept the session token", RENEW),
     "401": Row(CredentialsError, "S3 does not accept the credentials", DOCTOR),
-    "400": Row(CredentialsError, "S3 refuses the request; expired credentials are the usual reason", DOCTOR),
+    "400": Row(
+        CredentialsError, "S3 refuses the request (HTTP 400)", f"{DOCTOR}: credentials may have expired"
+    ),
+    REFUSED_OBJECT: Row(ItemError, "the server refuses this object, and accepts other requests", DOCTOR),
     "RequestTimeTooSkewed": CLOCK,
     "RequestExpired": CLOCK,
     "PermanentRedirect": REGION,

@@ -73,6 +73,12 @@ class NotHttpError(boto.HTTPClientError):
     """What a server said is not what HTTP has it say; ``error`` is in our words."""
 
 
+def not_http(error: BaseException) -> NotHttpError | None:
+    """Return the error for an answer that is not HTTP, also out of botocore's; None for any other."""
+    found = error.kwargs.get("error") if type(error) is boto.HTTPClientError else error
+    return found if isinstance(found, NotHttpError) else None
+
+
 def translate(
     error: BaseException, *, item: str | None = None, endpoint_url: str | None = None, service: str = "S3"
 ) -> CreativeS3Error:
@@ -306,8 +312,8 @@ def _no_answer(endpoint_url: str | None) -> CreativeS3Error:
 
 def _of_botocore(error: Exception, about: _About) -> CreativeS3Error:
     item = about.item
-    if isinstance(error, NotHttpError):
-        return _unreadable(str(error.kwargs["error"]), about)
+    if (odd := not_http(error)) is not None:
+        return _unreadable(str(odd.kwargs["error"]), about)
     if answer_heads.is_no_http(error):
         return not_s3("it does not answer in HTTP", about.endpoint_url)
     if (why := answer_heads.why_unreadable(error)) is not None:

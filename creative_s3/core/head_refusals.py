@@ -7,18 +7,24 @@ or 403, as a missing permission is. Each client of `core.aws` is watched.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from creative_s3.core.fault_table import REFUSED_OBJECT
 from creative_s3.core.faults import translate
 from creative_s3.errors import ClockError, CredentialsError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
-_BARE = frozenset({"400", "403"})
+_BARE = frozenset({"400", "401", "403"})
+_OF_ALL = frozenset({"400", "401"})
+"""What means the credentials where other requests are refused, too; 403 may be a permission."""
+_KNOWN_FOR_S = 60.0
+"""Credentials that were accepted may expire."""
 _HEADS = ("HeadBucket", "HeadObject")
 
 
@@ -34,23 +40,29 @@ def explain(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no comm
 class _Refusals:
     """What one client has learned of its credentials; any thread may call it."""
 
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 - as above
+    def __init__(self, client: Any, clock: Callable[[], float] = time.monotonic) -> None:  # noqa: ANN401 - as above
         self._client = client
+        self._clock = clock
         self._lock = threading.Lock()
-        self._are_accepted = False
+        self._accepted_at: float | None = None
 
-    def name(self, parsed: MutableMapping[str, Any], context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's
+    def name(
+        self, parsed: MutableMapping[str, Any], context: dict[str, Any], event_name: str, **_: object
+    ) -> None:
         """Put S3's own word in the place of a bare status."""
         bucket = context.get("s3_redirect", {}).get("bucket")
-        if parsed.get("Error", {}).get("Code") not in _BARE or not bucket:
+        code = parsed.get("Error", {}).get("Code")
+        if code not in _BARE or not bucket:
             return
         with self._lock:
-            if self._are_accepted:
-                return  # it is this one object, or this one permission
-            found = self._asked(bucket)
-            self._are_accepted = found is None
+            found = None  # it is this one object, or this one permission
+            if self._accepted_at is None or self._clock() - self._accepted_at > _KNOWN_FOR_S:
+                found = self._asked(bucket)
+                self._accepted_at = self._clock() if found is None else None
         if found is not None:
             parsed["Error"] = found
+        elif code in _OF_ALL and event_name.endswith("HeadObject"):
+            parsed["Error"]["Code"] = REFUSED_OBJECT
 
     def _asked(self, bucket: str) -> dict[str, Any] | None:
         """Return what is wrong for every request; None for nothing."""

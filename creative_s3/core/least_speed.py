@@ -8,6 +8,8 @@ from __future__ import annotations
 
 LEAST_BYTES = 16 << 10
 """What must come in as much waiting as the other side may be silent: 273 bytes a second with 60 s."""
+_MOST_WINDOWS = 5
+"""How much of that waiting an answer may take in all, beside that for the content which is expected."""
 
 
 class LeastSpeed:
@@ -17,7 +19,7 @@ class LeastSpeed:
         window_s: How much waiting `LEAST_BYTES` may take.
     """
 
-    __slots__ = ("_came_bytes", "_has_begun", "_waited_s", "_window_s")
+    __slots__ = ("_came_bytes", "_has_begun", "_left_s", "_waited_s", "_window_s")
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
@@ -28,6 +30,11 @@ class LeastSpeed:
         self._has_begun = False
         self._waited_s = 0.0
         self._came_bytes = 0
+        self._left_s = _MOST_WINDOWS * self._window_s
+
+    def expect(self, size_bytes: float) -> None:
+        """Allow time for content of this size, at the least speed; infinite for content of any size."""
+        self._left_s += size_bytes / LEAST_BYTES * self._window_s
 
     def came(self, count_bytes: int, *, waited_s: float) -> None:
         """Count what came.
@@ -43,7 +50,10 @@ class LeastSpeed:
             self._has_begun = True
             waited_s = 0.0
         self._waited_s += waited_s
+        self._left_s -= waited_s
         self._came_bytes += count_bytes
+        if self._left_s < 0:
+            raise TimeoutError("the answer took too long in all")
         if self._waited_s < self._window_s:
             return
         if self._came_bytes < LEAST_BYTES:

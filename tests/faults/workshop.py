@@ -7,8 +7,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import botocore_bounds
-from creative_s3.core.aws import connect
+from creative_s3.core.aws import another_client, connect
 from creative_s3.core.migration.migration import S3MigrationManager
 from creative_s3.settings import S3Config
 from tests.faults.programme import on
@@ -185,8 +184,7 @@ def with_client(connection: Connection, options: Config) -> Connection:
     """Return the connection with other options of botocore, such as shorter time-outs."""
     config = connection.client_options["config"].merge(options)
     made = {**connection.client_options, "config": config}
-    client = connection.session.create_client("s3", **made)
-    botocore_bounds.bound(client)
+    client = another_client(connection, options)
     return replace(connection, client_options=made, client=client)
 
 

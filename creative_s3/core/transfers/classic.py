@@ -15,10 +15,10 @@ from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
 
 from creative_s3.core import files
+from creative_s3.core.http_answers import unreadable
 from creative_s3.core.objects import bare_etag, bare_version, whole_crc64nvme
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES, Answer, Flight, Reply
-from creative_s3.core.transfers.http_answers import unreadable
 from creative_s3.errors import TemporaryError
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class ClassicEngine:
                 multipart_threshold=multipart_from_bytes,
                 multipart_chunksize=PART_BYTES,
                 max_request_concurrency=self._parallel,
+                num_download_attempts=1,  # `runs` tries again, and knows for how long
             ),
             executor_cls=cast(
                 "type[ThreadPoolExecutor]", DaemonPool

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 
 from creative_s3.core import files
 from creative_s3.core.faults import response_of
+from creative_s3.core.http_answers import is_framed, unreadable
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.checksums import Crc64
 from creative_s3.core.transfers.crt import CrtEngine
@@ -28,7 +29,6 @@ from creative_s3.core.transfers.flights import (
     RequestTally,
     answer_of,
 )
-from creative_s3.core.transfers.http_answers import is_framed, unreadable
 from creative_s3.core.transfers.lines import lines_to
 from creative_s3.core.transfers.wire import BLOCK_BYTES
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from creative_s3.core.aws import Connection
+    from creative_s3.core.http_answers import AnswerHead
     from creative_s3.core.transfers.direct_requests import Unsigned
-    from creative_s3.core.transfers.http_answers import AnswerHead
     from creative_s3.core.transfers.lines import Lines
     from creative_s3.core.transfers.wire import Line
 
@@ -213,9 +213,10 @@ class _Get(_Exchange):
 
     operation = "GetObject"
 
-    def _take(self, line: Line, pieces: Iterator[memoryview]) -> None:  # noqa: ARG002 - the base's signature
+    def _take(self, line: Line, pieces: Iterator[memoryview]) -> None:
         path = self._flight.path
         left = self._flight.size_bytes
+        line.expect(left)
         crc = Crc64()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:

@@ -22,6 +22,7 @@ from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.jobs import Surroundings
 from creative_s3.core.transfers.multipart import MultipartSender
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof, Upload
+from creative_s3.core.transfers.refusals import Refusals
 from creative_s3.core.transfers.runs import Run
 from creative_s3.core.transfers.terms import Terms
 from creative_s3.core.transfers.uploads import UploadJob
@@ -96,6 +97,7 @@ class TransferEngine:
             limit=max(1, min(max_in_flight or _IN_FLIGHT_FOR_EACH * parallel, _MOST_IN_FLIGHT)),
             patience_s=patience_s,
             clock=clock,
+            refusals=Refusals(connection, clock=clock),
             tick=tick,
             carried=parallel,
         )

@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError
 
 from creative_s3.core import objects
+from creative_s3.core.http_answers import length_of
 from creative_s3.core.models import StoredObject
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.choice import chosen, is_ordinary
 from creative_s3.core.transfers.direct_requests import DirectRequests
-from creative_s3.core.transfers.http_answers import length_of
 from creative_s3.core.transfers.lines import lines_to
+from creative_s3.core.transfers.refusals import Refusals
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, ItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from creative_s3.core.aws import Connection
+    from creative_s3.core.http_answers import AnswerHead
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.direct_requests import Unsigned
     from creative_s3.core.transfers.flights import RequestTally
-    from creative_s3.core.transfers.http_answers import AnswerHead
     from creative_s3.core.transfers.wire import Line
 
 Answer = StoredObject | CreativeS3Error | None
@@ -60,13 +61,14 @@ def heads(
         UnsupportedError: CRT was asked for and cannot serve here.
         CreativeS3Error: Something that concerns more than one object; what concerns only one is its answer.
     """
+    refusals = Refusals(connection)
     is_direct = chosen(engine, connection) == "crt" and is_ordinary(connection.bucket)
     if is_direct and (len(keys) >= _WORTH_CONNECTIONS or engine == "crt"):
-        with closing(_Direct(connection, tally)) as direct:
+        with closing(_Direct(connection, tally, refusals)) as direct:
             yield from _answers(keys, direct.asked, connection.config.max_parallel_uploads)
     else:
         yield from _answers(
-            keys, lambda key: _asked(connection, key, tally), connection.config.max_parallel_uploads
+            keys, lambda key: _asked(connection, key, tally, refusals), connection.config.max_parallel_uploads
         )
 
 
@@ -104,20 +106,28 @@ def _answers(
         pool.shutdown()
 
 
-def _asked(connection: Connection, key: str, tally: RequestTally) -> Answer:
+def _asked(connection: Connection, key: str, tally: RequestTally, refusals: Refusals) -> Answer:
     tally.add("HeadObject")
     try:
-        return objects.head(connection, key)
+        found = objects.head(connection, key)
     except (AccessDeniedError, ItemError) as error:
         return error
+    except CreativeS3Error as error:
+        ours = refusals.of_item(error, key)
+        if isinstance(ours, ItemError) or refusals.is_alone(ours):
+            return ours
+        raise
+    refusals.succeeded()
+    return found
 
 
 class _Direct:
     """Asks over connections of its own; any thread may call it."""
 
-    def __init__(self, connection: Connection, tally: RequestTally) -> None:
+    def __init__(self, connection: Connection, tally: RequestTally, refusals: Refusals) -> None:
         self._connection = connection
         self._tally = tally
+        self._refusals = refusals
         self._requests = DirectRequests(connection)
         self._lines = lines_to(connection, self._requests.endpoint_url)
         self._under_way: set[Line] = set()
@@ -131,6 +141,7 @@ class _Direct:
             try:
                 said = self._said(request)
                 if said.status == _OK:
+                    self._refusals.succeeded()
                     return from_headers(key, said.headers)
             except (BotoCoreError, ValueError):  # an answer that cannot be understood is none
                 if self._is_closed:
@@ -138,7 +149,7 @@ class _Direct:
             else:
                 if said.status == _NOT_FOUND:
                     return None
-        return _asked(self._connection, key, self._tally)
+        return _asked(self._connection, key, self._tally, self._refusals)
 
     def close(self) -> None:
         """Break off what is under way."""

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.events import Failed, Finished, Queued, Retried
-from creative_s3.core.faults import translate
+from creative_s3.core.faults import ends_run, translate
 from creative_s3.core.transfers.jobs import Folders
 from creative_s3.core.transfers.outcomes import Outcome
 from creative_s3.core.transfers.pacing import Window, delay_s, outage_after
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.transfers.flights import Reply
     from creative_s3.core.transfers.jobs import Job
+    from creative_s3.core.transfers.refusals import Refusals
     from creative_s3.core.transfers.terms import Terms
 
 TICK_S = 0.1
@@ -311,10 +312,18 @@ class Run:
             if self._again(job, ours):
                 return
             outcome = Outcome(request=job.request, stored=job.left, error=ours)
+            if ends_run(ours) and self._terms.refusals is not None:
+                self._aside(job, partial(_judged, outcome, self._terms.refusals), self._end_judged)
+                return
         else:
+            if self._terms.refusals is not None:
+                self._terms.refusals.succeeded()
             self._succeeded_at = self._terms.clock()
             self._failures_in_a_row = 0
             self._window.succeeded()
+        self._end(job, outcome)
+
+    def _end_judged(self, job: Job, outcome: Outcome, _error: None) -> None:
         self._end(job, outcome)
 
     def _end(self, job: Job, outcome: Outcome) -> None:
@@ -369,6 +378,13 @@ class Run:
 
     def _wait(self, job: Job, for_s: float) -> None:
         heapq.heappush(self._waiting, (self._terms.clock() + for_s, next(self._order), job))
+
+
+def _judged(outcome: Outcome, refusals: Refusals) -> Outcome:
+    """Ask the server whether it refuses this object only; waits."""
+    assert outcome.error is not None  # noqa: S101 - it is what is judged
+    outcome.error = refusals.of_item(outcome.error, outcome.request.key)
+    return outcome
 
 
 def _tried(step: Callable[[], Outcome | None]) -> tuple[Outcome | None, BaseException | None]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from creative_s3.core.events import Emit
     from creative_s3.core.pool import DaemonPool
     from creative_s3.core.transfers.flights import Engine
+    from creative_s3.core.transfers.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Terms:
         patience_s: How long one job's temporary failures are tried again.
         clock: Seconds, growing steadily.
         tick: Called by the thread that iterates at least every `TICK_S` while it waits; may raise.
+        refusals: Tells what is refused for one object only; None to take each refusal for one of all.
     """
 
     engine: Engine
@@ -35,4 +37,5 @@ class Terms:
     patience_s: float
     clock: Callable[[], float]
     tick: Callable[[], None] | None = None
+    refusals: Refusals | None = None
     carried: int | None = None

@@ -7,6 +7,7 @@ goes wrong is raised as botocore would raise it, and its connection is closed.
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import ssl
@@ -16,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from botocore import exceptions as boto
 
-from creative_s3.core.least_speed import LeastSpeed
-from creative_s3.core.transfers.http_answers import (
+from creative_s3.core.http_answers import (
     END_OF_HEAD,
     MOST_HEAD_BYTES,
     AnswerHead,
@@ -27,6 +27,7 @@ from creative_s3.core.transfers.http_answers import (
     parse_head,
     unreadable,
 )
+from creative_s3.core.least_speed import LeastSpeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -74,6 +75,7 @@ class Line:
         self._interim = 0
         self._receiving.begin()
         self._sending.begin()
+        self._sending.expect(math.inf)  # it ends by itself
         if isinstance(body, bytes):
             self._send(head + body)
             return
@@ -106,6 +108,10 @@ class Line:
             return head, self._body(length)
         self._is_last = True
         return head, self._rest()
+
+    def expect(self, size_bytes: int) -> None:
+        """Allow the time that content of this size takes; without it, an answer is taken for a short one."""
+        self._receiving.expect(size_bytes)
 
     def short_body(self, pieces: Iterator[memoryview]) -> bytes:
         """Return a body that has no reason to be long, or as much as is needed of it."""

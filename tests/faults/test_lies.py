@@ -1,0 +1,152 @@
+"""Every lie of a broken server, to GET, PUT, HEAD and LIST by every engine: it ends, and the others go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.config import Config
+
+from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.transfers.engine import Download
+from creative_s3.core.transfers.flights import RequestTally
+from creative_s3.core.transfers.heads import heads
+from creative_s3.errors import CreativeS3Error
+from tests.faults import lies
+from tests.faults.programme import Rule, on
+from tests.faults.workshop import GET, HEAD, KIB, PUT, failures, with_client
+from tests.s3.moving import MIB, MULTIPART, a_file, an_upload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tests.faults.programme import Fault
+    from tests.faults.workshop import Bench
+
+LIST = on("ListObjectsV2")
+KINDS: Mapping[str, Mapping[str, Fault]] = {
+    "drips": lies.DRIPS,
+    "endless": lies.ENDLESS,
+    "endless bodies": lies.ENDLESS_BODIES,
+    "lengths": lies.ODD_LENGTHS,
+    "chunks": lies.ODD_CHUNKS,
+    "status": lies.BARE_STATUS,
+    "named": lies.NAMED,
+}
+OF_BODIES = {
+    "a body that drips",
+    "chunks that drip",
+    "trailers that drip",
+    *lies.ENDLESS_BODIES,
+    *lies.ODD_CHUNKS,
+}
+"""HEAD has no body; what such an answer says besides is taken, but for a size that is none."""
+FINE = ("k/first", "k/last")
+MOST_TOLD_BYTES = 40 * MIB
+"""What of one lie without an end is taken by the buffers of the system and by those who try again."""
+
+
+@pytest.fixture
+def hasty(bench: Bench) -> Bench:
+    """The same with a short time-out of reading."""
+    lies.Told.size_bytes = 0
+    return replace(bench, connection=with_client(bench.connection, Config(read_timeout=0.5)))
+
+
+def told_on_keys(hasty: Bench, kind: str, operations: frozenset[str]) -> dict[str, str]:
+    """Have each lie of a kind told of one key; return the lies by key."""
+    keys = {f"k/{number}": lie for number, lie in enumerate(KINDS[kind])}
+    hasty.proxy.follow(*(Rule(KINDS[kind][lie], operations, key) for key, lie in keys.items()))
+    return keys
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_fetched(hasty: Bench, tmp_path: Path, kind: str) -> None:
+    path = a_file(tmp_path, 40 * KIB)
+    hasty.put_unseen(*(an_upload(path, key) for key in (*FINE, *(f"k/{n}" for n in range(len(KINDS[kind]))))))
+    stored = {one.key: one for one in ObjectStore(connection=hasty.direct).objects()}
+    keys = told_on_keys(hasty, kind, GET)
+    to = tmp_path / "to"
+
+    got = hasty.get(
+        *(Download(key, to / key[2:], stored=stored[key]) for key in (FINE[0], *keys, FINE[1])), patience_s=1
+    )
+
+    assert set(failures(got)) == set(keys)
+    assert all(isinstance(one.error, CreativeS3Error) for one in got if one.request.key in keys)
+    assert {file.name: file.read_bytes() for file in to.iterdir()} == {
+        key[2:]: path.read_bytes() for key in FINE
+    }
+    assert hasty.engine == "crt" or lies.Told.size_bytes < MOST_TOLD_BYTES * len(keys)
+
+
+@pytest.mark.parametrize("engine", ["auto", "classic"])
+@pytest.mark.parametrize("kind", ["endless bodies", "lengths", "chunks"])
+def test_what_is_fetched_in_parts(hasty: Bench, tmp_path: Path, kind: str) -> None:
+    path = a_file(tmp_path, MULTIPART)
+    hasty.put_unseen(*(an_upload(path, f"k/{n}") for n in range(len(KINDS[kind]))))
+    stored = {one.key: one for one in ObjectStore(connection=hasty.direct).objects()}
+    keys = told_on_keys(hasty, kind, GET)
+
+    got = hasty.get(
+        *(Download(key, tmp_path / "to" / key[2:], stored=stored[key]) for key in keys), patience_s=1
+    )
+
+    assert set(failures(got)) == set(keys)
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_sent(hasty: Bench, tmp_path: Path, kind: str) -> None:
+    path = a_file(tmp_path, 40 * KIB)
+    keys = told_on_keys(hasty, kind, PUT)
+
+    put = hasty.put(*(an_upload(path, key) for key in (FINE[0], *keys, FINE[1])), patience_s=1)
+
+    assert not set(failures(put)) & set(FINE)
+    assert all(one.error is not None or one.proof is not None for one in put)
+    arrived = FINE if kind == "named" else (*FINE, *keys)  # but for these, only the answers lie
+    assert hasty.stored() == dict.fromkeys(arrived, path.read_bytes())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_asked_of_single_objects(hasty: Bench, tmp_path: Path, kind: str) -> None:
+    path = a_file(tmp_path, 40 * KIB)
+    hasty.put_unseen(*(an_upload(path, key) for key in (*FINE, *(f"k/{n}" for n in range(len(KINDS[kind]))))))
+    keys = told_on_keys(hasty, kind, HEAD)
+
+    asked = dict(
+        heads(hasty.connection, [FINE[0], *keys, FINE[1]], engine=hasty.engine, tally=RequestTally())
+    )
+
+    assert not any(isinstance(asked[key], CreativeS3Error) or asked[key] is None for key in FINE)
+    for key, lie in keys.items():
+        answer = asked[key]
+        if lie not in OF_BODIES and lie != "404 NoSuchBucket":  # to HEAD it is a bare 404
+            assert isinstance(answer, CreativeS3Error), lie
+
+
+@pytest.mark.parametrize("engine", ["classic"])
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *lies.DRIPS,
+        *lies.ENDLESS,
+        *lies.ENDLESS_BODIES,
+        *lies.ODD_LENGTHS,
+        *lies.ODD_CHUNKS,
+        "HTTP 400",
+        "HTTP 501",
+    ],
+)
+def test_what_is_listed(hasty: Bench, lie: str) -> None:
+    hasty.s3.put_object(Bucket=hasty.bucket, Key="k/x", Body=b"x")
+    faults = {name: fault for kind in KINDS.values() for name, fault in kind.items()}
+    hasty.proxy.follow(Rule(faults[lie], LIST))
+
+    with pytest.raises(CreativeS3Error):
+        list(ObjectStore(connection=hasty.connection).objects())
+
+    assert lies.Told.size_bytes < 3 * MOST_TOLD_BYTES  # a page may have 64 MiB
