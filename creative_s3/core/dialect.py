@@ -60,6 +60,7 @@ _ASKS: Mapping[Refusal, Mapping[str, str]] = {
     Refusal.REPLACING: {"IfMatch": f'"{"0" * 32}"'},
     Refusal.TAGS: {"Tagging": "a=b"},
 }
+_OTHER_ETAGS = "makes_other_etags"
 _NOT_MET = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404"})
 _TAKEN: Mapping[Refusal, frozenset[str]] = {
     refusal: WRONG_DIGEST | (_NOT_MET if refusal is Refusal.REPLACING else frozenset()) for refusal in _ASKS
@@ -95,6 +96,7 @@ class Dialect:
         self._is_asked = False
         self._refuses: frozenset[Refusal] | None = None
         self._drops: bool | None = None
+        self._makes_other_etags: bool | None = None
 
     @property
     def refuses(self) -> frozenset[Refusal]:
@@ -118,6 +120,19 @@ class Dialect:
         if sent and not self._is_aws and drops != self.drops_metadata:
             self._drops = drops
             self._memory.remember(_DROPS, drops)
+
+    @property
+    def makes_other_etags(self) -> bool:
+        """Whether the server was seen to make ETags that look like the content's MD5 and are not."""
+        if self._makes_other_etags is None:
+            self._makes_other_etags = not self._is_aws and self._memory.recall(_OTHER_ETAGS) is True
+        return self._makes_other_etags
+
+    def found_etag(self, *, is_md5: bool) -> None:
+        """Take note of an ETag in the form of an MD5, of content that was proved without it."""
+        if not self._is_aws and is_md5 == self.makes_other_etags:
+            self._makes_other_etags = not is_md5
+            self._memory.remember(_OTHER_ETAGS, not is_md5)
 
     def warning(self) -> str | None:
         """Return what a report must say of objects that are stored here; None for nothing."""

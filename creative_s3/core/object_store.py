@@ -6,6 +6,7 @@ the engine's work.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import closing, suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,7 +19,7 @@ from creative_s3.core.fault_table import DOCTOR
 from creative_s3.core.key_order import KNOWN_ORDERS, ListingCheck, by_bytes, by_parts
 from creative_s3.core.listing import OPERATION, Page, list_page
 from creative_s3.core.models import StoredObject
-from creative_s3.core.objects import bare_etag, from_answer, head
+from creative_s3.core.objects import bare_etag, from_answer, head, tells_md5
 from creative_s3.core.shards import sharded_pages
 from creative_s3.core.transfers.checksums import Crc64
 from creative_s3.core.transfers.flights import RequestTally
@@ -193,12 +194,13 @@ class ObjectStore:
             CreativeS3Error: The request failed.
         """
         self._count("GetObject")
-        crc, size_bytes = Crc64(), 0
+        crc, md5, size_bytes = Crc64(), hashlib.md5(usedforsecurity=False), 0
         try:
             answer = self.connection.client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
             with closing(answer["Body"]) as body:
                 for block in _blocks(body, key):
                     crc.update(block)
+                    md5.update(block)
                     file.write(block)
                     size_bytes += len(block)
         except Exception as error:
@@ -207,7 +209,11 @@ class ObjectStore:
                 return None
             raise translated from error
         stored = from_answer(key, answer, size_bytes=size_bytes)
-        if stored.crc64nvme is not None and stored.crc64nvme != crc.base64:
+        if stored.crc64nvme is None:
+            is_other = tells_md5(self.connection, stored, answer) and stored.etag.lower() != md5.hexdigest()
+        else:
+            is_other = stored.crc64nvme != crc.base64
+        if is_other:
             raise ChecksumMismatchError(
                 "what arrived is not what is stored", item=key, hint="run the command again"
             )

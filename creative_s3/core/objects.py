@@ -148,6 +148,37 @@ def same_md5(stored: StoredObject, path: Path) -> bool:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == etag
 
 
+def is_md5(connection: Connection, stored: StoredObject) -> bool:
+    """Ask whether an object's ETag can only be the MD5 of its content, so that other content is a fault.
+
+    Raises:
+        CreativeS3Error: The request failed.
+    """
+    if not _WHOLE.fullmatch(stored.etag.lower()) or connection.dialect.makes_other_etags:
+        return False
+    try:
+        answer = connection.client.head_object(Bucket=connection.bucket, Key=stored.key)
+    except Exception as error:
+        raise translate(error, item=stored.key, endpoint_url=connection.endpoint_url) from error
+    return tells_md5(connection, stored, answer)
+
+
+def tells_md5(connection: Connection, stored: StoredObject, answer: Mapping[str, Any]) -> bool:
+    """Tell whether an object's ETag is the MD5 of its content, of this or of other content.
+
+    It is, of what was sent in one request and is not under KMS or a key of the customer's (AWS: "Object",
+    ETag), unless the server was seen to make others.
+
+    Args:
+        connection: Where it is.
+        stored: The object.
+        answer: boto3's, to HeadObject or GetObject.
+    """
+    has_form = _WHOLE.fullmatch(stored.etag.lower()) and bare_etag(answer.get("ETag")) == stored.etag
+    is_keyed = answer.get("ServerSideEncryption") not in {None, "AES256"} or "SSECustomerAlgorithm" in answer
+    return bool(has_form) and not is_keyed and not connection.dialect.makes_other_etags
+
+
 def _part_sizes(size_bytes: int) -> Iterator[int]:
     """Yield our own size of parts, then those of other programs."""
     own = max(_USUAL_PARTS_MIB[0] << 20, math.ceil(size_bytes / _MOST_PARTS))

@@ -127,8 +127,22 @@ def _bare(status: int) -> Callable[[Reply], Iterator[bytes]]:
     return tell
 
 
+def _bare_of_checksums(reply: Reply) -> Reply:
+    names = [name for name, _ in reply.head.fields if name.lower().startswith("x-amz-checksum-")]
+    return reply.but(**dict.fromkeys(names))
+
+
+def _without_checksum(reply: Reply) -> Iterator[bytes]:
+    yield _bare_of_checksums(reply).raw
+
+
+def _with_other_etag(reply: Reply) -> Iterator[bytes]:
+    bare = _bare_of_checksums(reply)
+    yield (bare if bare.head.field("etag") is None else bare.but(etag=f'"{0:032x}"')).raw
+
+
 def _flipped(reply: Reply) -> Iterator[bytes]:
-    bare = reply.but(x_amz_checksum_crc64nvme=None, x_amz_checksum_type=None)
+    bare = _bare_of_checksums(reply)
     content = bytearray(bare.content)
     if content:
         content[len(content) // 2] ^= 1
@@ -183,3 +197,6 @@ NAMED: Mapping[str, Fault] = {
     )
 }
 FLIPPED: Fault = Retell(_flipped)
+WITHOUT_CHECKSUM: Fault = Retell(_without_checksum)
+OTHER_ETAGS: Fault = Retell(_with_other_etag)
+"""Each object has the same one, and no checksum."""

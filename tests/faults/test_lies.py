@@ -9,10 +9,10 @@ import pytest
 from botocore.config import Config
 
 from creative_s3.core.object_store import ObjectStore
-from creative_s3.core.transfers.engine import Download
+from creative_s3.core.transfers.engine import Download, Proof
 from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.heads import heads
-from creative_s3.errors import CreativeS3Error
+from creative_s3.errors import ChecksumMismatchError, CreativeS3Error
 from tests.faults import lies
 from tests.faults.programme import Rule, on
 from tests.faults.workshop import GET, HEAD, KIB, PUT, failures, with_client
@@ -150,3 +150,45 @@ def test_what_is_listed(hasty: Bench, lie: str) -> None:
         list(ObjectStore(connection=hasty.connection).objects())
 
     assert lies.Told.size_bytes < 3 * MOST_TOLD_BYTES  # a page may have 64 MiB
+
+
+@pytest.mark.parametrize("size_bytes", [40 * KIB, 3 * MIB, 12 * MIB])
+def test_a_flipped_bit_is_found_by_the_etag_where_there_is_no_checksum(
+    bench: Bench, tmp_path: Path, size_bytes: int
+) -> None:
+    for key in ("k/flipped", "k/fine"):
+        bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=bytes(size_bytes))
+    stored = {one.key: one for one in ObjectStore(connection=bench.direct).objects()}
+    bench.proxy.follow(Rule(lies.FLIPPED, GET, "k/flipped"), Rule(lies.WITHOUT_CHECKSUM, GET | HEAD))
+    to = tmp_path / "to"
+
+    got = bench.get(*(Download(key, to / key[2:], stored=one) for key, one in stored.items()), patience_s=5)
+
+    assert {one.request.key: type(one.error) for one in got if one.error} == {
+        "k/flipped": ChecksumMismatchError
+    }
+    assert [file.name for file in to.iterdir()] == ["fine"]
+    assert (to / "fine").read_bytes() == bytes(size_bytes)
+
+
+@pytest.mark.parametrize("engine", ["classic"])
+def test_a_flipped_bit_is_found_where_an_object_is_read_whole(bench: Bench) -> None:
+    bench.s3.put_object(Bucket=bench.bucket, Key="k/x", Body=b"{}")
+    bench.proxy.follow(Rule(lies.FLIPPED, GET))
+
+    with pytest.raises(ChecksumMismatchError):
+        ObjectStore(connection=bench.connection).read("k/x")
+
+
+@pytest.mark.parametrize("engine", ["auto"])
+def test_etags_that_are_no_md5s_deny_nothing_once_an_upload_has_found_that_out(
+    bench: Bench, tmp_path: Path
+) -> None:
+    path = a_file(tmp_path, 40 * KIB)
+    bench.proxy.follow(Rule(lies.OTHER_ETAGS))
+
+    (put,) = bench.put(an_upload(path, "k/x"))
+    (got,) = bench.get(Download("k/x", tmp_path / "to" / "x"))
+
+    assert (put.proof, got.proof) == (Proof.READ_BACK, Proof.UNVERIFIABLE)
+    assert (tmp_path / "to" / "x").read_bytes() == path.read_bytes()

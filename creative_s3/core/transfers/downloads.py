@@ -383,7 +383,7 @@ class DownloadJob(Job):
         if self.request.crc64nvme is not None:
             self._known_crc64nvme = crc64nvme
             return Proof.RECORD if crc64nvme == self.request.crc64nvme else None
-        return Proof.UNVERIFIABLE
+        return None if objects.is_md5(self.around.connection, stored) else Proof.UNVERIFIABLE
 
     _fingerprint: files.Fingerprint | None = None
     _known_crc64nvme: str | None = None

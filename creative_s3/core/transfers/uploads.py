@@ -272,9 +272,15 @@ class UploadJob(Job):
             return None
         if seen.crc64nvme is not None:
             return Proof.CHECKSUM if seen.crc64nvme == self._crc64nvme else None
+        dialect = self.around.connection.dialect
         if self._is_md5(seen):
+            dialect.found_etag(is_md5=True)
             return Proof.MD5
-        return Proof.READ_BACK if objects.read_back(self.around.connection, seen) == self._crc64nvme else None
+        if objects.read_back(self.around.connection, seen) != self._crc64nvme:
+            return None
+        if objects.is_md5(self.around.connection, seen):
+            dialect.found_etag(is_md5=False)
+        return Proof.READ_BACK
 
     def _is_md5(self, seen: StoredObject) -> bool:
         try:
