@@ -5,9 +5,7 @@ Public names load lazily, so that importing the package costs next to nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # that of `typing` would double what the import costs
 if TYPE_CHECKING:
     from creative_s3.core.cdn.invalidations import InvalidationResult
     from creative_s3.core.library.cache import CacheManager
@@ -95,6 +93,8 @@ if not TYPE_CHECKING:  # so that a type checker finds a name that is misspelt
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - nothing is imported before it is needed
+
         return getattr(import_module(home), name)
 
 

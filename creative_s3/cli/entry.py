@@ -6,15 +6,13 @@ A shell that asks for completion is answered from here, without loading any comm
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
+TYPE_CHECKING = False  # that of `typing` would take a hundredth of a second before a signal is quiet
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import NoReturn
 
 _COLLECT_EVERY_OBJECTS = 400_000
 """Python looks for cycles after each 700 new objects otherwise: a tenth of the time that the imports take."""
@@ -23,8 +21,19 @@ _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 _EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
 
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    os._exit(_EXIT_CODES[signal.Signals(number).name])
+def _leave_on_signals() -> None:
+    """End quietly on a signal from now on, unless the caller's shell ignores it."""
+    # `signal` makes enums first, which takes long enough to be interrupted.
+    import _signal as signals  # type: ignore[import-not-found]
+
+    codes = {getattr(signals, name): code for name, code in _EXIT_CODES.items() if hasattr(signals, name)}
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        os._exit(codes[number])
+
+    for number in codes:
+        if signals.getsignal(number) != signals.SIG_IGN:
+            signals.signal(number, leave)
 
 
 def _use_utf8() -> None:
@@ -44,14 +53,14 @@ def _use_utf8() -> None:
 
 def main() -> NoReturn:
     """Run the program and end the process."""
+    _leave_on_signals()
     _use_utf8()
+    import atexit
+    import gc
+
     gc.set_threshold(_COLLECT_EVERY_OBJECTS)
     atexit.register(gc.freeze)  # Python would look for cycles once more, although everything ends
     os.environ.setdefault(_PLUGINS, "__all__")
-    for name in _EXIT_CODES:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _leave)
     from creative_s3.cli.completion import QUESTION
 
     if shell := os.environ.get(QUESTION):

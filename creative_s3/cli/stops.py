@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DRAIN_S = 5.0
 """Seconds after which the process leaves at the latest."""
+_AGAIN_S = 0.01
 _SHOW_CURSOR = "\x1b[?25h"
 
 _EXIT_CODES = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HANGUP}
@@ -48,12 +49,16 @@ class _Watch:
 
     def __init__(self) -> None:
         self.stopping = False
+        self.swallowed = False
         self.stop: Stopped | None = None
         self.tell: Callable[[str], None] = _write_now
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         code = _EXIT_CODES[name]
+        if self.swallowed and self.stop:
+            self.swallowed = False
+            raise self.stop
         if self.stopping:
             self.leave(code, "Leaving now.")
         self.stopping = True
@@ -66,6 +71,16 @@ class _Watch:
         guard.start()
         self.stop = Stopped(code, _NAMES[name])
         raise self.stop
+
+    def unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Raise a stop once more that came in a finalizer or a callback, where Python lets nothing out."""
+        if not isinstance(unraisable.exc_value, Stopped):
+            sys.__unraisablehook__(unraisable)
+            return
+        self.swallowed = True
+        # To the main thread itself, which may be waiting.
+        again = [threading.main_thread().ident, signal.SIGINT]
+        threading.Timer(_AGAIN_S, signal.pthread_kill, again).start()
 
     @staticmethod
     def leave(code: ExitCode, text: str) -> None:
@@ -91,6 +106,7 @@ def install() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _watch.handle)
+    sys.unraisablehook = _watch.unraisable
 
 
 def end_with(code: int) -> None:

@@ -271,3 +271,72 @@ def test_an_interruption_right_before_or_after_the_command_breaks_nothing(
     assert done.returncode in codes, done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+AT_A_MOMENT = """
+import os, signal, sys
+
+def interrupt(*_arguments, **_options):
+    os.kill(os.getpid(), signal.SIGINT)
+
+moment = sys.argv.pop(1)
+from creative_s3.cli import entry
+if moment == "loading":
+    import creative_s3.core.limits
+    creative_s3.core.limits.spare_memory = interrupt
+elif moment == "declaring":
+    from creative_s3.cli import groups
+    groups.modules_for = interrupt
+elif moment == "beginning":
+    from creative_s3.cli import app
+    app.Session = interrupt
+elif moment == "ended":
+    from creative_s3.cli import app
+    app.settle_stderr = interrupt
+entry.main()
+"""
+
+
+@pytest.mark.parametrize("moment", ["loading", "declaring", "beginning", "ended"])
+def test_an_interruption_at_any_moment_of_a_short_call_ends_with_130_and_no_traceback(
+    tmp_path: Path, moment: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(AT_A_MOMENT, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script), moment, "--version"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
+
+
+FALLING = """
+import os, signal
+
+class Falling:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+
+def fall():
+    Falling()
+"""
+
+
+def test_an_interruption_inside_a_finalizer_ends_the_work_all_the_same(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    waiting = "threading.Event().wait(60)\n        except"
+    assert waiting in WORKER
+    script.write_text(FALLING + WORKER.replace(waiting, f"fall()\n            {waiting}"), encoding="utf-8")
+    process = started(script, "wait", "drain")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "drained" in err
+    assert "ignored" not in err
+    assert "Still busy" not in err
