@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.core.catalog.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.state import examine
+from creative_s3.core.models import Asset
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:
@@ -127,3 +130,12 @@ def test_a_text_of_300_mb_in_a_catalog_is_not_read(cli: Inside) -> None:
     result = cli("assets", "find")
     assert result.code == 4
     assert "too big" in result.err
+
+
+@pytest.mark.parametrize("source", Source)
+def test_every_source_is_sound(tmp_path: Path, source: Source) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    with Catalog(path, bucket="b") as catalog:
+        record = AssetRecord(Asset("a", "cache/a.png", cache_type="other"), "", "a", source=source)
+        catalog.assets.put([record])
+    assert examine(path, "integrity_check").problems == ()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.asset_rows import Source
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,7 +26,7 @@ _NO_OBJECT = "CASE WHEN json_valid({0}) THEN json_type({0}) <> 'object' ELSE 1 E
 _NO_TIME = "datetime({0}) IS NULL"
 _NEGATIVE = "{0} < 0"
 _WRONG: Mapping[tuple[str, str], str] = {
-    ("asset", "source"): "{0} NOT IN (" + ", ".join(f"'{source}'" for source in Source) + ")",
+    ("asset", "source"): "{0} NOT IN ('index', 'registered', 'discovered')",
     ("asset", "color_palette"): _NO_LIST,
     ("asset", "tags"): _NO_LIST,
     ("asset", "size_bytes"): _NEGATIVE,
