@@ -69,6 +69,18 @@ class Limits:
         return most, why
 
 
+def files_at_once(wanted: int, *, each: int, beside: int) -> int:
+    """Return how many things may be held open at once: `wanted` at most, and one at the least.
+
+    Args:
+        wanted: How many are asked for.
+        each: The files that each of them takes.
+        beside: The files that are opened beside them, such as connections.
+    """
+    left = limits().open_files
+    return wanted if left is None else max(1, min(wanted, (left - beside - _FEWEST_FILES) // each))
+
+
 def limits() -> Limits:
     """Look at the limits of this process, and at what it has already."""
     files, space = resource.getrlimit(resource.RLIMIT_NOFILE)[0], resource.getrlimit(resource.RLIMIT_AS)[0]

@@ -80,3 +80,28 @@ def test_a_limit_that_allows_nothing_is_named(crowded: Site, kind: int, value: i
 
     assert result.code in {4, 9}
     assert said in result.err
+
+
+@pytest.mark.parametrize("files", [64, 48])
+def test_every_command_does_with_few_open_files(site: Site, tmp_path: Path, files: int) -> None:
+    """Each file has a folder of its own, which is held open, too."""
+    site = site.with_cache(a_cache(tmp_path / "many", *[4_000] * 70, has_folders=True))
+    content = site.cache.content
+    names = [f"asset-{number:02}" for number in range(70)]
+    target = site.cache.directory / "to"
+
+    for command in (
+        ("migrate", "upload", "--yes"),
+        ("migrate", "validate", "--deep"),
+        ("tiers", "demote", *names, "--yes"),
+        ("tiers", "promote", *names),
+        ("assets", "download", *content, "--output", str(target)),
+        ("tiers", "manage", "--yes", "--limit", "200KB", "--max-evict", "100%"),
+        ("tiers", "promote", *names),
+        ("assets", "discover", "--sync"),
+        ("migrate", "upload", "--yes"),
+    ):
+        result = limited(site.program, to(resource.RLIMIT_NOFILE, files), *command)
+        assert result.code == 0, (command[:2], result.out[-500:], result.err[-500:])
+    assert site.cache.content == content
+    assert len(list(target.rglob("*.png"))) == len(content)

@@ -136,18 +136,26 @@ class Site:
         return replace(self, cache=cache, program=replace(self.program, cwd=cache.directory))
 
 
-def a_cache(directory: Path, *sizes: int, prefix: str = PREFIX) -> Cache:
-    """Make a workspace with a file of each size: ``00.png``, ``01.png`` …"""
+def a_cache(directory: Path, *sizes: int, prefix: str = PREFIX, has_folders: bool = False) -> Cache:
+    """Make a workspace with a file of each size: ``00.png``, ``01.png`` ….
+
+    Args:
+        directory: The workspace.
+        sizes: In bytes.
+        prefix: What all keys begin with.
+        has_folders: Whether each file has a folder of its own, inside the cache.
+    """
     output = directory / "output"
     output.mkdir(parents=True)
     (directory / "cache").mkdir()
     entries = {}
     for number, size_bytes in enumerate(sizes):
-        path = output / f"{number:02}.png"
+        path = (directory / f"cache/in-{number:02}" if has_folders else output) / f"{number:02}.png"
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(secrets.token_bytes(size_bytes))
         entries[f"asset-{number:02}"] = {
             "cache_key": f"asset-{number:02}",
-            "file_path": f"output/{path.name}",
+            "file_path": path.relative_to(directory).as_posix(),
             "semantic_metadata": {"asset_type": "composite", "region": "us"},
             "campaign_id": "spring",
             "created_at": "2025-03-01T09:00:00",

@@ -25,6 +25,7 @@ from creative_s3.core.events import (
     ignore,
 )
 from creative_s3.core.faults import ends_run, translate
+from creative_s3.core.limits import files_at_once
 from creative_s3.core.lookahead import in_order
 from creative_s3.core.tiers.leaving import ObjectGoneError, StaysError, StrandedError, aside_name
 from creative_s3.core.tiers.movements import Movement, Movements, Pending
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from creative_s3.core.tiers.proving import ProvedFile, Prover
     from creative_s3.core.workspace import Workspace
 
+_FILES_EACH = 2
+"""A file that goes and its folder are held open."""
 GROUP_FILES = 32
 """So few files to a transaction that the proof of the first is a moment old when it goes."""
 _GROUP_BYTES = 256 * 2**20
@@ -109,7 +112,8 @@ class Demoter:
         """
         self._emit(PhaseStarted("demoting"))
         self._emit(TotalsKnown(len(moves), sum(move.file.size_bytes for move in moves)))
-        for number, group in enumerate(_groups(moves)):
+        most = files_at_once(GROUP_FILES, each=_FILES_EACH, beside=self._workers)
+        for number, group in enumerate(_groups(moves, most)):
             tried = self._prove(group)
             if not number:
                 self._check_bucket(tried)
@@ -301,12 +305,12 @@ class Demoter:
         return settled
 
 
-def _groups(moves: Sequence[Move]) -> Iterator[list[Move]]:
-    """Yield moves in order, few to a group, and fewer where reading them takes long."""
+def _groups(moves: Sequence[Move], most: int) -> Iterator[list[Move]]:
+    """Yield moves in order, `most` to a group, and fewer where reading them takes long."""
     remaining = iter(moves)
     for first in remaining:
         group, size_bytes = [first], first.file.size_bytes
-        for move in itertools.islice(remaining, GROUP_FILES - 1):
+        for move in itertools.islice(remaining, most - 1):
             group.append(move)
             size_bytes += move.file.size_bytes
             if size_bytes >= _GROUP_BYTES:
