@@ -28,8 +28,23 @@ def open_own(path: Path, *, mode: int = 0o644) -> int:
         RefusedError: Something else is there, or its folder is a link.
         OSError: It cannot be opened or made.
     """
+    return _opened(path, os.O_RDWR | os.O_CREAT, mode)
+
+
+def read_own(path: Path) -> bytes:
+    """Return what a small file of ours holds.
+
+    Raises:
+        RefusedError: Something else is there, or its folder is a link.
+        OSError: It is not there, or cannot be read.
+    """
+    with os.fdopen(_opened(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
+def _opened(path: Path, flags: int, mode: int = 0) -> int:
     _check_folder(path.parent)
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags, mode)
     except OSError as error:

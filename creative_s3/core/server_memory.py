@@ -9,6 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core import user_directories
+from creative_s3.core.files import write_private
+from creative_s3.core.own_files import read_own
+from creative_s3.errors import CreativeS3Error, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,14 +57,14 @@ class ServerMemory:
             }
             try:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._path.write_text(json.dumps(known), encoding="utf-8")
-            except OSError:
+                write_private(self._path, json.dumps(known).encode())
+            except (OSError, CreativeS3Error):
                 return
 
     def _known(self) -> dict[str, Any]:
         try:
-            known = json.loads(self._path.read_bytes())
+            known = json.loads(read_own(self._path))
             is_fresh = 0 <= self._clock() - float(known["learned_at"]) < REMEMBERED_S
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RefusedError):
             return {}
         return known if is_fresh else {}

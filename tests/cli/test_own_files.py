@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.core.server_memory import ServerMemory
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -77,3 +79,38 @@ def test_commands_that_only_look_do_not_write_through_a_link_either(
         (folder / name).symlink_to(target)
     assert cli(*command).code not in {0, 1}
     assert target.read_bytes() == b"the only copy"
+
+
+@pytest.mark.parametrize("plant", [link, hard_link, dangling, pipe], ids=lambda one: one.__name__)
+def test_a_planted_list_of_pins_is_neither_read_nor_written(
+    cli: Program, tmp_path: Path, plant: Callable[[Path, Path], None]
+) -> None:
+    target = tmp_path / "precious"
+    target.write_bytes(b'{"version": 1, "keys": [], "campaigns": []}')
+    folder = cli.cwd / "cache" / ".creative-s3"
+    folder.mkdir(exist_ok=True)
+    plant(folder / "pins.json", target)
+    for command in (["tiers", "pin", "--campaign", "x"], ["tiers", "status"]):
+        done = cli(*command)
+        assert done.code == 8, done.err
+        assert "pins.json" in done.err
+    assert target.read_bytes() == b'{"version": 1, "keys": [], "campaigns": []}'
+    assert not target.with_name("made-by-us").exists()
+
+
+@pytest.mark.parametrize("plant", [link, hard_link, dangling, pipe], ids=lambda one: one.__name__)
+def test_what_is_remembered_of_servers_goes_through_no_link(
+    tmp_path: Path, plant: Callable[[Path, Path], None]
+) -> None:
+    memory = ServerMemory("http://127.0.0.1:1", directory=tmp_path / "servers")
+    memory.remember("a", 1)
+    (path,) = (tmp_path / "servers").iterdir()
+    target = tmp_path / "precious"
+    path.rename(target)
+    before = target.read_bytes()
+    plant(path, target)
+    assert memory.recall("a") is None
+    memory.remember("a", 2)
+    assert memory.recall("a") == 2
+    assert target.read_bytes() == before
+    assert not target.with_name("made-by-us").exists()

@@ -14,13 +14,24 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core import user_directories
 from creative_s3.core.costs.pricing import PriceBook, bundled_data, parse_book
 from creative_s3.core.files import install_over, partial_path, sweep_partials, sync
+from creative_s3.core.own_files import read_own
+from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 _FORMAT = 1
-_UNUSABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, DecimalException, RecursionError)
+_UNUSABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    DecimalException,
+    RecursionError,
+    RefusedError,
+)
 _Seen = tuple[str, int, int]
 
 
@@ -143,7 +154,7 @@ def _merged(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = json.loads(read_own(path).decode())
     if document["format"] != _FORMAT:
         raise ValueError(f"its format is {document['format']}, and this version knows {_FORMAT}")
     rows: Mapping[str, Any] = document["regions"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.catalog import catalog_path
 from creative_s3.core.lock import exclusive
+from creative_s3.core.own_files import read_own
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def read_pins(cache_dir: Path) -> Pins:
     """
     path = _path(cache_dir)
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_own(path))
         return Pins(_texts(value, "keys"), _texts(value, "campaigns"))
     except FileNotFoundError:
         return Pins()

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core import user_directories
-from creative_s3.core.own_files import open_own
+from creative_s3.core.own_files import open_own, read_own
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ class Unfinished:
     def keys(self, endpoint_url: str | None, bucket: str) -> Iterator[str]:
         """Yield the keys of uploads to a bucket that were begun and are not known to have ended."""
         for path in self._directory.glob("*.json"):
-            with suppress(OSError, ValueError, TypeError, KeyError):
-                key = str(json.loads(path.read_bytes())["key"])
+            with suppress(OSError, ValueError, TypeError, KeyError, RefusedError):
+                key = str(json.loads(read_own(path))["key"])
                 if path.name == _name(endpoint_url, bucket, key):
                     yield key
 
