@@ -91,7 +91,6 @@ def create(
 
     from creative_s3.core.bucket.names import check_new_name, has_dots
     from creative_s3.core.bucket.setup import GUARDS, check_absent, parts_of_settings, plan_new
-    from creative_s3.errors import ExitCode
 
     check_new_name(name)
     run.session.flags["bucket_name"] = name
@@ -101,20 +100,22 @@ def create(
     warnings = []
     if has_dots(name):
         warnings.append("the name has dots: TLS by the bucket's own host name and acceleration will not work")
+    values = {"S3_BUCKET_NAME": name, "S3_REGION": connection.region}
+    changed: list[str] = []
     report = apply_plan(
         run,
         connection,
         plan,
         dry_run=dry_run,
         yes=yes,
+        made=(lambda: changed.extend(write_settings(run, values))) if write_env else None,
         creates=True,
         may_lack=True,
         warnings=warnings,
         next_steps=(f"{PROGRAM} bucket check --bucket {name}",),
     )
-    if write_env and not dry_run and report.exit_code is ExitCode.OK:
-        values = {"S3_BUCKET_NAME": name, "S3_REGION": connection.region}
-        data = {**report.values(), "env_file": ".env", "env_changed": write_settings(run, values)}
+    if write_env and not dry_run:
+        data = {**report.values(), "env_file": ".env", "env_changed": changed}
         report = replace(report, data=data, warnings=(*report.warnings, *bucket_init.outvoted(values)))
     return report
 

@@ -2,7 +2,7 @@
 
 # No "from __future__ import annotations" here: command modules read annotations at run time.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,10 +56,12 @@ def apply_plan(
     may_lack: bool = False,
     warnings: Sequence[str] = (),
     next_steps: Sequence[str] = (),
+    made: Callable[[], None] | None = None,
 ) -> Report:
     """Carry out a plan, after it was shown and nobody said no; with `creates` the bucket is made first.
 
-    With `may_lack`, what the server turns out to lack is left out and told, and is no failure.
+    With `may_lack`, what the server turns out to lack is left out and told, and is no failure. `made` is
+    called once the bucket is there, whatever becomes of its configurations.
 
     Raises:
         UsageError: Nobody is there to ask, and ``--yes`` was not given.
@@ -86,8 +88,13 @@ def apply_plan(
     run.confirm(_question(plan, creates=creates), assume_yes=yes)
     if creates:
         create(connection)
-        plan = plan_setup(connection, plan.parts)  # a new bucket has defaults of its own
-    result = set_up(connection, plan, may_lack=may_lack)
+    try:
+        if creates:
+            plan = plan_setup(connection, plan.parts)  # a new bucket has defaults of its own
+        result = set_up(connection, plan, may_lack=may_lack)
+    finally:
+        if made is not None:
+            made()
     plan = replace(plan, left_out=(*plan.left_out, *result.lacking))
     return Report(
         data={"bucket": plan.bucket, "creates": creates, "done": True, **_data(plan, result)},

@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 from creative_s3.cli.app import app
 from creative_s3.cli.run import Run
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.storage.manager import S3StorageManager
+from creative_s3.errors import RefusedError
+from creative_s3.settings import S3Config
 from tests.aws.conftest import BUCKET
 from tests.cli.odd_server import odd_server
 
@@ -142,8 +145,13 @@ def test_an_expiration_of_the_only_copy_is_refused_unless_accepted_by_name(
     assert "--accept-expiry old" in err
     assert ids(bucket) == ["theirs"]
     assert run(*arguments, "--dry-run")[0] == 8
+    storage = S3StorageManager(S3Config.from_env(None, bucket_name=BUCKET, cache_dir=tmp_path / "cache"))
+    with pytest.raises(RefusedError, match="the only copy of 1 asset without") as caught:
+        storage.setup_lifecycle_policy(None, 365)  # the library judges as the command does
+    assert ids(bucket) == ["theirs"]
     assert run(*arguments, "--accept-expiry", "old")[0] == 0
     assert ids(bucket) == ["theirs", "old"]
+    assert storage.setup_lifecycle_policy(None, 365, accept_expiry=[str(caught.value.item)]).changed
 
 
 def test_remove_takes_one_rule_and_no_other(bucket: S3Client) -> None:

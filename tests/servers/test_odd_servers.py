@@ -214,6 +214,23 @@ def test_a_bucket_is_made_where_there_are_no_versions(make_site: MakeSite) -> No
     assert asked_for.code == 4, asked_for.out
 
 
+def test_the_name_of_a_bucket_that_is_there_is_written_whatever_failed_then(
+    make_site: MakeSite,
+) -> None:
+    def fails(asked: odd.Asked, pass_on: odd.PassOn) -> odd.Said:
+        denies = asked.method == "PUT" and "encryption" in asked.query
+        return odd.refused(403, "AccessDenied") if denies else pass_on(asked)
+
+    site = make_site(fails)
+    name = f"{site.bucket}-new"
+
+    made = site("bucket", "create", name, "--yes", "--write-env", "--json")
+
+    assert made.code == 3, made.out
+    assert made.data["env_changed"] == ["S3_BUCKET_NAME", "S3_REGION"]
+    assert f"S3_BUCKET_NAME={name}" in (site.cwd / ".env").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("uploads", [(501, "NotImplemented"), (404, "NoSuchUpload")])
 def test_rules_are_simulated_where_a_server_has_none(make_site: MakeSite, uploads: tuple[int, str]) -> None:
     def has_few(asked: odd.Asked, pass_on: odd.PassOn) -> odd.Said:

@@ -8,16 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.catalog.catalog import remote_side
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.layout import campaign_folders, folders_of
 from creative_s3.core.lifecycle.actions import Verb, read_all
 from creative_s3.core.lifecycle.bucket_rules import BucketRules, read
+from creative_s3.core.lifecycle.changes import setting
 from creative_s3.core.lifecycle.effects import Amount, Effect, effects_of
 from creative_s3.core.lifecycle.holdings import Holdings, take
+from creative_s3.core.lifecycle.known_use import known_use
 from creative_s3.core.lifecycle.lint import Finding, Surroundings, lint
 from creative_s3.core.lifecycle.midnights import midnight_from
 from creative_s3.core.lifecycle.population import Population
-from creative_s3.core.lifecycle.rules import asset_prefixes
+from creative_s3.core.lifecycle.rules import asset_prefixes, rules_for
 from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from creative_s3.core.lifecycle.actions import ReadRule
     from creative_s3.core.lifecycle.changes import Change
     from creative_s3.core.lifecycle.known_use import KnownUse
+    from creative_s3.core.lifecycle.rules import Policy
     from creative_s3.core.object_store import ObjectStore
 
 
@@ -143,6 +147,31 @@ def check_accepted(plan: ChangePlan, accepted: Collection[str]) -> None:
                 hint="bring them back first (creative-s3 tiers promote); or accept it by the rule's name:"
                 + "".join(f" --accept-expiry {name}" for name in missing),
             )
+
+
+def check_policy(
+    store: ObjectStore, policy: Policy, *, prefix: str, now: datetime, accepted: Collection[str] = ()
+) -> None:
+    """Refuse the rules of a policy where `lifecycle set` refuses them; only an expiration can be.
+
+    Args:
+        store: The bucket.
+        policy: What is wanted.
+        prefix: What the assets' keys begin with.
+        now: With time zone.
+        accepted: The rules that may delete the only copy of assets, by name.
+
+    Raises:
+        RefusedError: They would delete it, or there would be too many rules.
+        CreativeS3Error: A request failed.
+    """
+    if policy.expiration_days is None:
+        return
+    change = setting(read(store), rules_for(policy, prefix))
+    if change.is_needed:
+        config = store.connection.config
+        use = known_use(config.cache_dir, remote_side(store.connection, config.prefix), now=now)
+        check_accepted(plan_change(store, change, use=use, now=now), accepted)
 
 
 def folders_for(

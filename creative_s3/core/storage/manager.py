@@ -16,6 +16,7 @@ from creative_s3.core.cdn.invalidations import InvalidationResult, invalidate
 from creative_s3.core.files import sweep_partials
 from creative_s3.core.library.arguments import check_callback, is_whole_number, local_file
 from creative_s3.core.lifecycle.bucket_rules import LifecycleResult, set_policy
+from creative_s3.core.lifecycle.planning import check_policy
 from creative_s3.core.lifecycle.rules import make_policy
 from creative_s3.core.object_store import ObjectStore
 from creative_s3.core.storage.listings import GB, MB, Amount, BucketSize, ListedObject
@@ -30,7 +31,7 @@ from creative_s3.core.transfers.progress import ProgressMeter, TransferProgress
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from creative_s3.core.aws import Connection
@@ -288,7 +289,7 @@ class S3StorageManager(ObjectStore):
             raise translate(error, item=s3_key, endpoint_url=self.connection.endpoint_url) from error
         return url
 
-    def setup_lifecycle_policy(
+    def setup_lifecycle_policy(  # noqa: PLR0913 - each of them is a choice of the caller
         self,
         transition_days: int | None = 90,
         expiration_days: int | None = None,
@@ -296,13 +297,15 @@ class S3StorageManager(ObjectStore):
         *,
         prefix: str | None = None,
         expire_existing: bool = False,
+        accept_expiry: Collection[str] = (),
     ) -> LifecycleResult:
         """Let S3 move assets to a colder class as they grow old, and delete them only if asked to.
 
         AN EXPIRATION DELETES. In a bucket without versions assets are gone for good: old and new ones, used
         or not, also where S3 has the only copy. In a versioned bucket they are hidden behind a delete marker,
         can be brought back, and cost as before. So there is none unless `expiration_days` is given; and where
-        assets are older than that already, nothing is changed without `expire_existing`.
+        assets are older than that already, nothing is changed without `expire_existing`; where S3 has the
+        only copy of some, nothing without `accept_expiry`, as with `creative-s3 lifecycle set`.
 
         One rule for each folder of assets under the prefix: the published index and the objects of others are
         never touched. Our rules of an earlier call are replaced, all rules of others stay as they are. Sends
@@ -316,10 +319,12 @@ class S3StorageManager(ObjectStore):
                 restore.
             prefix: What the assets' keys begin with; by default ``S3_PREFIX``.
             expire_existing: Accept that assets which are too old already are deleted at once.
+            accept_expiry: The IDs of the rules that may delete the only copy of assets.
 
         Raises:
             UsageError: The numbers or the class make no sense.
-            RefusedError: Assets would be deleted at once, or a rule of others could not be kept as it is.
+            RefusedError: Assets would be deleted at once, or their only copy one day; or a rule of others
+                could not be kept as it is.
             UnsupportedError: The server has no such rules; it was sent nothing that it could misread.
             CreativeS3Error: A request failed; needs ``s3:GetLifecycleConfiguration`` and
                 ``s3:PutLifecycleConfiguration``.
@@ -329,13 +334,10 @@ class S3StorageManager(ObjectStore):
             expiration_days=expiration_days,
             archive_storage_class=archive_storage_class,
         )
-        return set_policy(
-            self,
-            policy,
-            prefix=self.connection.config.prefix if prefix is None else prefix.strip("/"),
-            now=datetime.now(UTC),
-            expire_existing=expire_existing,
-        )
+        prefix = self.connection.config.prefix if prefix is None else prefix.strip("/")
+        now = datetime.now(UTC)
+        check_policy(self, policy, prefix=prefix, now=now, accepted=accept_expiry)
+        return set_policy(self, policy, prefix=prefix, now=now, expire_existing=expire_existing)
 
     def invalidate_cloudfront_cache(
         self, paths: Iterable[str], *, token: str | None = None
