@@ -17,6 +17,9 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import CompletedPartTypeDef
+
     from creative_s3.core.aws import Connection
 
 SETTLED_S = 2.3
@@ -164,3 +167,22 @@ def test_what_came_back_verified_is_proved(cache: ACache) -> None:
         database.execute("DELETE FROM object")
     promote(cache, "a")
     assert cache.file("a").hold is None
+
+
+def test_an_edit_of_what_came_back_without_a_checksum_of_s3_stays(cache: ACache, s3: S3Client) -> None:
+    content = bytes(range(256)) * 4 * 6_000
+    path = cache.add("a", content)
+    cache.upload()
+    assert cache.demote().demoted == 1
+    bucket, key = cache.connection.bucket, cache.key("a")
+    # In parts of no usual size: nothing but what was proved before tells what the object holds.
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=key, Metadata={"cache-key": "a"})["UploadId"]
+    parts: list[CompletedPartTypeDef] = []
+    for number, body in enumerate((content[:5_300_001], content[5_300_001:]), start=1):
+        part = s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=body)
+        parts.append({"ETag": part["ETag"], "PartNumber": number})
+    s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+
+    promote(cache, "a", editor=Editor(path, b"edited"))
+
+    assert path.read_bytes() == b"edited"

@@ -31,7 +31,6 @@ from creative_s3.core.transfers.engine import TransferEngine
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
 from creative_s3.core.workspace import FileState
 from creative_s3.errors import (
-    ChecksumMismatchError,
     CreativeS3Error,
     ItemError,
     ObjectNotFoundError,
@@ -209,7 +208,7 @@ class Promoter:
 
         def take_late(outcome: Outcome) -> None:
             move = by_path.pop(outcome.request.path, None)
-            if move is not None and self._unproved(move, outcome) is None:
+            if move is not None:
                 waiting.append((move, outcome))
 
         with TransferEngine(self._store.connection, engine=self._engine, emit=self._emit) as transfers:
@@ -217,7 +216,7 @@ class Promoter:
                 with transfers.drained(take_late):
                     for outcome in transfers.download(self._downloads(ready)):
                         move = by_path[outcome.request.path]
-                        error = outcome.error or self._unproved(move, outcome)
+                        error = outcome.error
                         if error is None:
                             waiting.append((move, outcome))
                         del by_path[outcome.request.path]
@@ -255,6 +254,7 @@ class Promoter:
                 check=self._landing.checker(wanted.move.file.file_path),
                 mode=before.mode if before else None,
                 mtime_ns=before.mtime_ns if before else None,
+                crc64nvme=self._expected(wanted),
                 below=self._landing.root(wanted.move.file.file_path),
             )
 
@@ -302,24 +302,11 @@ class Promoter:
         known = self._catalog.object(wanted.stored.key)
         return known.crc64nvme if known is not None and known.etag == wanted.stored.etag else None
 
-    def _unproved(self, move: Move, outcome: Outcome) -> CreativeS3Error | None:
-        """Prove what S3 has no checksum of by what we know; return why that fails.
-
-        Where nothing is known either, its size has to do, as for every download.
-        """
-        if outcome.proof is not Proof.UNVERIFIABLE:
-            return None
-        exact, proved = self._exact.get(move.file.file_path), self._catalog.object(outcome.request.key)
-        expected = exact or proved
-        path = outcome.request.path
-        if expected is None or files.read(path)[1] == expected.crc64nvme:
-            return None
-        path.unlink(missing_ok=True)
-        return ChecksumMismatchError(
-            "what arrived cannot be proved: S3 holds no checksum, and it is not what was proved before",
-            item=move.file.key,
-            hint=f"fetch it as it is: creative-s3 assets download {move.file.key}",
-        )
+    def _expected(self, wanted: _Wanted) -> str | None:
+        """Return what we know an object to hold of which S3 has no checksum; None where nothing is known."""
+        assert wanted.stored is not None  # noqa: S101 - only those get here
+        known = self._exact.get(wanted.move.file.file_path) or self._catalog.object(wanted.stored.key)
+        return known.crc64nvme if known is not None else None
 
     def _commit(self, waiting: list[tuple[Move, Outcome]], *, is_current: bool = True) -> None:
         """Record what arrived; of a file that has been edited or removed by now, only that it came."""
