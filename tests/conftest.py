@@ -25,6 +25,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 import creative_s3
 from creative_s3.core import sample
+from creative_s3.core.dialect import Dialect
 from creative_s3.core.local import server as local
 
 if TYPE_CHECKING:
@@ -91,11 +92,12 @@ def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A real S3 server, one for the whole session."""
+def s3_server(_clean_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server, one for the whole session; it is known to store, so that nothing is read back."""
     directory = tmp_path_factory.mktemp("s3-server")
     server = local.start(directory)
     try:
+        Dialect(server.endpoint_url).found_stored()
         access_key, secret_key = local.read_credentials(server)
         yield S3Server(server.endpoint_url, access_key, secret_key, server.region, server)
     finally:

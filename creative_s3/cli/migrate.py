@@ -171,6 +171,14 @@ def upload(
     ] = False,
     engine: EngineOption = "auto",
     max_bandwidth: MaxBandwidth = None,
+    verify: Annotated[
+        bool | None,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Read a sample of what was sent back. By default only from a server that is not AWS, once.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Report:
     """Upload what is new or changed, prove every object by its checksum, then publish the index.
 
@@ -190,7 +198,7 @@ def upload(
         manager = _manager(run, live.emit, engine=engine)
         made = manager.create_migration_plan(include_unindexed=include_unindexed)
     looked = manager.storage.requests if manager.storage else {}
-    priced = price_plan(made, run.config)
+    priced = price_plan(made, run.config, read_back=manager.read_back(made, verify=verify))
     planned = planned_bill(priced)
     warnings = views.notices(made)
     foreseen = invalidating.foresee(run, made) if invalidate else None
@@ -231,7 +239,7 @@ def upload(
         if run.output.interactive or made.replacing_unknown:
             run.confirm(question, assume_yes=yes)
     with run.live() as live:
-        manager = _manager(run, live.emit, engine=engine, max_bandwidth=limit)
+        manager = _manager(run, live.emit, engine=engine, max_bandwidth=limit, verify=verify)
         report = manager.execute_migration(made)
     # What was asked to make the plan belongs to its price, and so to what was sent.
     sent = sent_bill(Counter(looked) + Counter(report.requests), run.config)
@@ -345,7 +353,12 @@ def validate(
 
 
 def _manager(
-    run: Run, emit: "Emit", *, engine: str = "auto", max_bandwidth: int | None = None
+    run: Run,
+    emit: "Emit",
+    *,
+    engine: str = "auto",
+    max_bandwidth: int | None = None,
+    verify: bool | None = None,
 ) -> "S3MigrationManager":
     from creative_s3.core.migration.migration import S3MigrationManager
     from creative_s3.core.storage.manager import S3StorageManager
@@ -361,6 +374,7 @@ def _manager(
         prefix=run.config.prefix,
         engine=engine,  # type: ignore[arg-type]  # checked above
         max_bandwidth=max_bandwidth,
+        verify=verify,
         emit=emit,
     )
 

@@ -7,6 +7,7 @@ a number that is none, whatever else the answer says. A list whose entries lack 
 
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import contextmanager
 from datetime import UTC
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _NUMBERS: Final = frozenset({"integer", "long"})
 _MOST_DIGITS: Final = 18
+_NUMBER: Final = re.compile(rb"<(NextPartNumberMarker|PartNumber|Size)>([^<]+)<")
+_DIGITS: Final = re.compile(rb"\s*[0-9]{1,18}\s*")
 _ALWAYS_THERE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "GetObjectTagging": {"TagSet": ("Key", "Value")},
     "ListMultipartUploads": {"Uploads": ("Key", "UploadId")},
@@ -35,6 +38,7 @@ def watch(client: Any) -> None:  # noqa: ANN401 - boto3's clients have no common
     """Let `collected` see the answers that a client gets, and take unusable headers out of them."""
     client.meta.events.register("before-parse.s3", _note, unique_id="creative-s3-answers")
     client.meta.events.register("before-parse.s3", _leave_out, unique_id="creative-s3-answers-headers")
+    client.meta.events.register("before-parse.s3", _check_numbers, unique_id="creative-s3-answers-numbers")
     client.meta.events.register("after-call.s3", _look_at_lists, unique_id="creative-s3-answers-lists")
 
 
@@ -62,6 +66,19 @@ def _leave_out(operation_model: Any, response_dict: dict[str, Any], **_: Any) ->
             name = member.serialization.get("name", "")
             if name in headers and not _is_usable(member.type_name, headers[name]):
                 del headers[name]
+
+
+def _check_numbers(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - the same
+    """Refuse lists whose numbers are none: Python takes ``2_0`` and ``+20`` for some."""
+    body = response_dict["body"]
+    if operation_model.name not in _ALWAYS_THERE or not isinstance(body, bytes):
+        return
+    for name, text in _NUMBER.findall(body):
+        if not _DIGITS.fullmatch(text):
+            raise UnreadableAnswerError(
+                f"the server's {operation_model.name} has a {name.decode()} that is no number",
+                hint="run `creative-s3 doctor`",
+            )
 
 
 def _look_at_lists(parsed: Mapping[str, Any], model: Any, **_: Any) -> None:  # noqa: ANN401 - the same

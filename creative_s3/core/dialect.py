@@ -60,6 +60,7 @@ _ASKS: Mapping[Refusal, Mapping[str, str]] = {
     Refusal.REPLACING: {"IfMatch": f'"{"0" * 32}"'},
     Refusal.TAGS: {"Tagging": "a=b"},
 }
+_STORES = "stores"
 _OTHER_ETAGS = "makes_other_etags"
 _NOT_MET = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404"})
 _TAKEN: Mapping[Refusal, frozenset[str]] = {
@@ -97,6 +98,7 @@ class Dialect:
         self._refuses: frozenset[Refusal] | None = None
         self._drops: bool | None = None
         self._makes_other_etags: bool | None = None
+        self._stores: bool | None = None
 
     @property
     def refuses(self) -> frozenset[Refusal]:
@@ -133,6 +135,19 @@ class Dialect:
         if not self._is_aws and is_md5 == self.makes_other_etags:
             self._makes_other_etags = not is_md5
             self._memory.remember(_OTHER_ETAGS, not is_md5)
+
+    @property
+    def is_known_to_store(self) -> bool:
+        """Whether what the server confirmed was read back once."""
+        if self._stores is None:
+            self._stores = self._is_aws or self._memory.recall(_STORES) is True
+        return self._stores
+
+    def found_stored(self) -> None:
+        """Take note of an object that was read back as it was sent."""
+        if not self.is_known_to_store:
+            self._stores = True
+            self._memory.remember(_STORES, True)  # noqa: FBT003 - the fact's value
 
     def warning(self) -> str | None:
         """Return what a report must say of objects that are stored here; None for nothing."""

@@ -19,6 +19,7 @@ MOST_HEAD_BYTES = 64 << 10
 END_OF_HEAD = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(r"HTTP/1\.(\d) +(\d{3})(?: .*)?", re.DOTALL)
 _HEX = frozenset(string.hexdigits)
+_MOST_DIGITS = 18
 _SHOWN_CHARACTERS = 40
 
 
@@ -95,7 +96,7 @@ def length_of(headers: Mapping[str, str]) -> int | None:
         return None
     lengths = {length.strip() for length in said.split(",")}
     length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdigit()):
+    if lengths or not (length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS):
         raise unreadable(f"Content-Length: {said}")
     return int(length)
 
@@ -107,7 +108,7 @@ def chunk_size(line: bytes) -> int:
         NotHttpError: There is no size.
     """
     size = line.decode("latin-1").partition(";")[0].strip()
-    if not size or not _HEX.issuperset(size):
+    if not size or not _HEX.issuperset(size) or len(size) > _MOST_DIGITS:
         raise unreadable(f"a chunk of {size} bytes")
     return int(size, 16)
 

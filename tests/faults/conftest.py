@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.core.dialect import Dialect
 from creative_s3.core.local import server as local
 from tests.cli.program import Program
 from tests.faults.proxy import FaultProxy
@@ -31,8 +32,9 @@ def engine(request: pytest.FixtureRequest) -> EngineName:
 
 @pytest.fixture
 def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
-    """A proxy before the shared server; without faults until it is told some."""
+    """A proxy before the shared server; without faults until it is told some, and known to store."""
     with FaultProxy(s3_server.endpoint_url) as running:
+        Dialect(running.url).found_stored()
         yield running
 
 

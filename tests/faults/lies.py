@@ -171,12 +171,14 @@ ODD_LENGTHS: Mapping[str, Fault] = {
     "a length with underscores": Retell(_with_length(lambda size: _underscored(str(size))), hangs_up=True),
     "a length with a sign": Retell(_with_length(lambda size: f"+{size}"), hangs_up=True),
     "a length with other digits": Retell(_with_length(lambda size: f"{size}\xb2"), hangs_up=True),
+    "a length of many digits": Retell(_with_length(lambda size: f"{size:05000}"), hangs_up=True),
     "two lengths": Retell(_two_lengths, hangs_up=True),
     "two lengths in one": Retell(_with_length(lambda size: f"{size}, {size // 2}"), hangs_up=True),
 }
 ODD_CHUNKS: Mapping[str, Fault] = {
     "chunks in 0x": Retell(_in_chunks(lambda size: f"0x{size:x}"), hangs_up=True),
     "chunks with underscores": Retell(_in_chunks(lambda size: _underscored(f"{size:x}")), hangs_up=True),
+    "chunks with many digits": Retell(_in_chunks(lambda size: f"{size:05000x}"), hangs_up=True),
     "chunks with a sign": Retell(_in_chunks(lambda size: f"+{size:x}"), hangs_up=True),
 }
 BARE_STATUS: Mapping[str, Fault] = {

@@ -20,6 +20,8 @@ from tests.faults.workshop import with_client
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from creative_s3.core.aws import Connection
+    from tests.faults.proxy import FaultProxy
     from tests.faults.workshop import Bench, Site
     from tests.s3.moving import EngineName
 
@@ -161,6 +163,30 @@ def test_the_doctor_outlasts_objects_without_keys(site: Site) -> None:
     site.proxy.follow(Rule(Retell(changed(rb"<Key>[^<]*</Key>", b"")), LIST))
 
     assert site.program("doctor").code in {0, 5}
+
+
+@pytest.mark.parametrize("number", [b"2_0", b"+20", b"-20", b"0x14", b"2\xd9\xa0", b"9" * 19])
+@pytest.mark.parametrize(
+    ("operation", "field"),
+    [
+        ("list_parts", b"Size"),
+        ("list_parts", b"PartNumber"),
+        ("list_object_versions", b"Size"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(
+    connection: Connection, proxy: FaultProxy, operation: str, field: bytes, number: bytes
+) -> None:
+    client, bucket = connection.client, {"Bucket": connection.bucket}
+    client.put_object(**bucket, Key="y", Body=b"y")
+    upload = client.create_multipart_upload(**bucket, Key="x")["UploadId"]
+    client.upload_part(**bucket, Key="x", UploadId=upload, PartNumber=1, Body=b"x")
+    told = b"<%s>%s</%s>" % (field, number, field)
+    proxy.follow(Rule(Retell(changed(b"<%s>[^<]*</%s>" % (field, field), told))))
+    more = {"Key": "x", "UploadId": upload} if operation == "list_parts" else {}
+
+    with pytest.raises(UnreadableAnswerError):
+        getattr(client, operation)(**bucket, **more)
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def a_run(  # noqa: PLR0913 - each of them is a choice of the test
         tick()
 
     engine: Any = None
-    around = Surroundings(connection=engine, emit=ignore, clock=clock, multipart=engine)
+    around = Surroundings(connection=engine, emit=ignore, clock=clock, multipart=engine, verification=engine)
     terms = Terms(
         engine=engine,
         pool=pool or DaemonPool(2),

@@ -244,7 +244,7 @@ def provider(answer: Answer) -> str:
 
 def seaweedfs_version(server: str) -> tuple[int, int] | None:
     """Read the version from SeaweedFS's Server header, ``SeaweedFS 8000GB 4.48``; None for other servers."""
-    found = re.match(r"SeaweedFS \S+ (\d+)\.(\d+)", server)
+    found = re.match(r"SeaweedFS \S+ (\d{1,9})\.(\d{1,9})", server)
     return (int(found[1]), int(found[2])) if found else None
 
 

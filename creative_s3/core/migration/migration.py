@@ -30,6 +30,7 @@ from creative_s3.core.migration.validation import ValidationReport, compare
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.progress import ProgressMeter
 from creative_s3.core.transfers.unfinished import Unfinished
+from creative_s3.core.transfers.verification import sample_size
 from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
 
@@ -62,6 +63,7 @@ class S3MigrationManager:
         prefix: What the keys begin with; by default ``S3_PREFIX`` of the bucket's settings.
         engine: Which transfer engine; ``auto`` is s3transfer's CRT engine where it can serve.
         max_bandwidth: Bytes per second at most; None for as fast as it goes.
+        verify: Whether a sample of the uploads is read back; None until the server has shown that it stores.
         emit: Takes the events; any thread may call it.
     """
 
@@ -73,6 +75,7 @@ class S3MigrationManager:
         prefix: str | None = None,
         engine: EngineName = "auto",
         max_bandwidth: int | None = None,
+        verify: bool | None = None,
         emit: Emit = ignore,
     ) -> None:
         check_cache_manager(cache_manager)
@@ -81,6 +84,7 @@ class S3MigrationManager:
         self.prefix = _default_prefix(s3_manager) if prefix is None else prefix
         self._engine = engine
         self._max_bandwidth = max_bandwidth
+        self._verify = verify
         self._emit = emit
 
     def create_migration_plan(self, *, include_unindexed: bool = False) -> MigrationPlan:
@@ -305,6 +309,12 @@ class S3MigrationManager:
         remember(candidates, catalog, drops_metadata=drops_metadata)
         return candidates
 
+    def read_back(self, plan: MigrationPlan, *, verify: bool | None) -> int:
+        """Return how many uploads of a plan are read back, for its price."""
+        if self.storage is None:
+            return 0
+        return sample_size(self.storage.connection, plan.total_files, wanted=verify)
+
     def _upload(self, plan: MigrationPlan, execution: Execution, meter: ProgressMeter) -> None:
         storage = self._bucket()
         operations: Iterable[Operation] = plan.uploads()
@@ -314,6 +324,7 @@ class S3MigrationManager:
                 storage.connection,
                 engine=self._engine,
                 max_bandwidth=self._max_bandwidth,
+                verify=self._verify,
                 emit=meter.take,
                 tick=meter.tick,
             ) as engine:

@@ -31,7 +31,9 @@ _OPERATIONS: Mapping[str, str] = {
 }
 
 
-def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> MigrationEstimate:
+def price_plan(
+    plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED, read_back: int = 0
+) -> MigrationEstimate:
     """Price what a plan would send and what storing everything costs in each storage class.
 
     Counts what making the plan took, the uploads with their parts, the published index, and two requests to
@@ -41,6 +43,7 @@ def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> M
         plan: The plan.
         config: Its region and storage class.
         use: How the objects will be used each month.
+        read_back: How many of the uploads are read back.
     """
     stored = [
         operation for operation in plan.operations if operation.reason not in {Reason.MISSING, Reason.REFUSED}
@@ -67,8 +70,8 @@ def price_plan(plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED) -> M
         tags_per_object=Decimal(tags) / objects if objects else Decimal(0),
         besides=RequestCounts(
             list=listed + 2 * plan.unfinished,
-            head=plan.looked.get("HeadObject", 0),
-            get=1 + plan.looked.get("GetObject", 0),
+            head=read_back + plan.looked.get("HeadObject", 0),
+            get=1 + read_back + plan.looked.get("GetObject", 0),
             put=1 if plan.total_files else 0,
         ),
         use=use,

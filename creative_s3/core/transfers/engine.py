@@ -26,6 +26,7 @@ from creative_s3.core.transfers.refusals import Refusals
 from creative_s3.core.transfers.runs import Run
 from creative_s3.core.transfers.terms import Terms
 from creative_s3.core.transfers.uploads import UploadJob
+from creative_s3.core.transfers.verification import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,6 +57,8 @@ class TransferEngine:
         max_bandwidth: Bytes per second at most, all transfers together; None for as fast as it goes.
         max_in_flight: Items begun at once; by default four times ``max_parallel_uploads``, so that no
             connection waits for the next item while replies are met in bunches.
+        verify: Whether uploads are read back: a sample, or none; by default until the server has shown that
+            it stores what it confirms.
         patience_s: How long the temporary failures of one item are tried again before it fails.
         clock: Seconds, growing steadily.
         tick: Called by the thread that iterates, every 0.1 s while it waits; what it raises ends the
@@ -74,6 +77,7 @@ class TransferEngine:
         emit: Emit = ignore,
         max_bandwidth: int | None = None,
         max_in_flight: int | None = None,
+        verify: bool | None = None,
         patience_s: float = PATIENCE_S,
         clock: Callable[[], float] = time.monotonic,
         tick: Callable[[], None] | None = None,
@@ -89,6 +93,7 @@ class TransferEngine:
             emit=emit,
             clock=clock,
             multipart=self._multipart,
+            verification=Verification(connection, wanted=verify),
         )
         self._terms = Terms(
             engine=open_engine(engine, connection, tally=self._tally, bandwidth=bandwidth),

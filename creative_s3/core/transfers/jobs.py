@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from creative_s3.core.transfers.flights import Engine, Reply
     from creative_s3.core.transfers.multipart import MultipartSender
     from creative_s3.core.transfers.outcomes import Download, Outcome, Upload
+    from creative_s3.core.transfers.verification import Verification
 
 
 _LOOKED_UP_FOR_S = 0.5
@@ -124,6 +125,7 @@ class Surroundings:
     emit: Emit
     clock: Callable[[], float]
     multipart: MultipartSender
+    verification: Verification
     room: Room = field(default_factory=Room)
     folders: OpenFolders = field(default_factory=OpenFolders)
 

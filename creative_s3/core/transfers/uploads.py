@@ -49,6 +49,7 @@ class UploadJob(Job):
         self._has_learned = False
         self._own: StoredObject | None = None  # what an earlier try of ours stored and proved
         self._sent: Mapping[str, str] = {}
+        self._is_sampled = False
         self._was_met = False  # the condition that the server refused last
 
     @property
@@ -139,7 +140,13 @@ class UploadJob(Job):
         """Compare the checksum that S3 answered, and look at the file once more."""
         if reply.error is not None or reply.answer is None or reply.answer.crc64nvme != self._crc64nvme:
             return None
-        self._own = self._stored(reply.answer)
+        if self.around.verification.is_due():
+            self._is_sampled = True
+            return None
+        return self._confirmed(reply.answer)
+
+    def _confirmed(self, answer: Answer) -> Outcome:
+        self._own = self._stored(answer)
         self._check_unchanged()
         return self._success(self._own, Proof.CHECKSUM)
 
@@ -166,6 +173,12 @@ class UploadJob(Job):
                     f"this file goes in parts, and {error.message}", item=self.request.key, hint=error.hint
                 ) from reply.error
             raise error from reply.error
+        if self._is_sampled and reply.answer is not None:
+            self._is_sampled = False
+            self.around.verification.read_back(
+                self.request.key, size_bytes=self.request.size_bytes, crc64nvme=self._crc64nvme
+            )
+            return self._confirmed(reply.answer)
         seen = objects.head(self.around.connection, self.request.key)
         proof = self._proof(seen) if seen else None
         is_ours = seen is not None and reply.answer is not None and seen.etag == reply.answer.etag
