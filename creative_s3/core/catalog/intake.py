@@ -19,7 +19,7 @@ from creative_s3.core.index.state import IndexState, record_intake
 from creative_s3.core.index.stream import reading
 from creative_s3.core.lock import exclusive
 from creative_s3.core.workspace import Signature
-from creative_s3.errors import IndexFileError
+from creative_s3.errors import IndexFileError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +67,7 @@ def take_in(
     Raises:
         IndexFileError: index.json cannot be read as an index, and nobody is writing it; the catalog stays as
             it was.
+        TemporaryError: Others change it faster than it can be read.
         LockedError: Another process takes the index in for longer than `wait_s`.
         CatalogError: The catalog cannot be used.
     """
@@ -96,9 +97,15 @@ def take_in_now(catalog: Catalog, workspace: Workspace, *, emit: Emit = ignore) 
         with held:
             try:
                 return _taken_in(held, catalog, workspace, emit)
-            except IndexFileError:
+            except IndexFileError as error:
                 pause_s = next(pauses, None)
-                if pause_s is None or not (held.await_writer(pause_s) or not held.is_at(path)):
+                if pause_s is None:
+                    raise TemporaryError(
+                        "others change the index faster than it can be read",
+                        item=str(path),
+                        hint="run the same command again when the pipeline writes less",
+                    ) from error
+                if not held.await_writer(pause_s) and held.is_at(path):
                     raise
     return IntakeReport()
 

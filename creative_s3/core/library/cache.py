@@ -19,6 +19,7 @@ from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
 from creative_s3.core.catalog.counts import Counts
 from creative_s3.core.catalog.flushing import Flusher
 from creative_s3.core.catalog.identities import settle_identities
+from creative_s3.core.catalog.index_reading import IntakeReport
 from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.catalog.product_table import ProductTable
 from creative_s3.core.catalog.settling import settle
@@ -41,6 +42,7 @@ from creative_s3.errors import (
     FileUnreadableError,
     ObjectNotFoundError,
     RefusedError,
+    TemporaryError,
     UsageError,
 )
 
@@ -279,7 +281,14 @@ class CacheManager:
             self._catalog = None
             catalog = self._open()
         if not self._seen_at or now - self._seen_at > within_s:
-            report = take_in(catalog, self.workspace)
+            try:
+                report = take_in(catalog, self.workspace)
+            except TemporaryError as error:
+                if not catalog.assets.highest_id():
+                    raise
+                # The pipeline is writing it over and over: what it said before counts until it rests.
+                _log.info("%s: %s", error.message, error.item)
+                report = IntakeReport()
             self._is_unsettled = self._is_unsettled or bool(report.lost)
             if self._is_unsettled or (not self._seen_at and catalog.journal.has_pending()):
                 self._flusher.wake()  # old code dropped entries of ours, or a process died before it wrote
