@@ -49,6 +49,27 @@ def test_an_object_whose_ranges_are_ignored_is_fetched_whole(bench: Bench, tmp_p
     assert all((tmp_path / "to" / str(number)).read_bytes() == path.read_bytes() for number in range(2))
 
 
+@pytest.mark.parametrize("status", [416, 501])
+def test_an_object_whose_ranges_are_refused_is_fetched_whole(
+    bench: Bench, tmp_path: Path, status: int
+) -> None:
+    path = a_file(tmp_path / "from", MULTIPART)
+    bench.put_unseen(an_upload(path, "k/x"))
+
+    def tell(reply: Reply) -> Iterator[bytes]:
+        if reply.head.field("content-range") is None:
+            yield reply.raw
+        else:
+            yield b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status
+
+    bench.proxy.follow(Rule(Retell(tell), GET))
+
+    (outcome,) = bench.get(Download("k/x", tmp_path / "to" / "x"), patience_s=PATIENCE_S)
+
+    assert outcome.proof is Proof.CHECKSUM
+    assert (tmp_path / "to" / "x").read_bytes() == path.read_bytes()
+
+
 def test_other_content_that_comes_whole_never_gets_a_name(bench: Bench, tmp_path: Path) -> None:
     path = a_file(tmp_path / "from", MULTIPART)
     bench.put_unseen(an_upload(path, "k/x"))

@@ -11,14 +11,23 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
+from botocore.exceptions import ClientError
 from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
 
 from creative_s3.core import files
+from creative_s3.core.dialect import status_of
 from creative_s3.core.http_answers import unreadable
 from creative_s3.core.objects import bare_etag, bare_version, whole_crc64nvme
 from creative_s3.core.pool import DaemonPool
-from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES, Answer, Flight, Reply
+from creative_s3.core.transfers.flights import (
+    MULTIPART_FROM_BYTES,
+    NO_RANGES,
+    PART_BYTES,
+    Answer,
+    Flight,
+    Reply,
+)
 from creative_s3.errors import TemporaryError
 
 if TYPE_CHECKING:
@@ -140,7 +149,8 @@ class _ObservedClient:
         puts: Uploads under way, by key.
         gets: Downloads under way, by key.
         bodies: Of the answers to each download.
-        ignores_ranges: Whether the server has answered a request for a range with the whole object.
+        ignores_ranges: Whether the server has answered a request for a range with the whole object, or
+            refused it.
     """
 
     client: Any
@@ -163,23 +173,29 @@ class _ObservedClient:
     def get_object(self, **arguments: Any) -> Any:  # noqa: ANN401
         flight = self.gets[arguments["Key"]]
         arguments.pop("IfMatch", None)  # s3transfer's, of what it was provided with
-        answer = self.client.get_object(**arguments, **flight.conditions())
+        try:
+            answer = self.client.get_object(**arguments, **flight.conditions())
+        except ClientError as error:
+            if "Range" in arguments and status_of(error) in NO_RANGES:
+                raise self._whole_from_now(flight) from error
+            raise
         self.bodies.setdefault(flight.key, []).append(answer["Body"])
         if (
             "Range" in arguments
             and answer["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.PARTIAL_CONTENT
         ):
-            self.ignores_ranges = True
-            raise TemporaryError(
-                "the server sends the whole object where a range is asked for; it is fetched whole",
-                item=flight.key,
-            )
+            raise self._whole_from_now(flight)
         answer["Body"] = _Body(answer["Body"], _expected_bytes(flight, arguments.get("Range")))
         if "Range" not in arguments:
             return _noted(flight, answer)
         if encoding := answer.get("ContentEncoding"):
             flight.answer = Answer("", None, None, is_telling=False, encoding=encoding)
         return answer
+
+    def _whole_from_now(self, flight: Flight) -> TemporaryError:
+        """Return the error after which objects are fetched whole."""
+        self.ignores_ranges = True
+        return TemporaryError("the server sends no ranges of objects; it is fetched whole", item=flight.key)
 
 
 class _Body:

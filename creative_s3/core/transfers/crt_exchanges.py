@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from awscrt.exceptions import AwsCrtError
 from awscrt.s3 import S3ResponseError
 
-from creative_s3.core.transfers.flights import PART_BYTES, Answer, Flight, Reply, answer_of
+from creative_s3.core.transfers.flights import NO_RANGES, PART_BYTES, Answer, Flight, Reply, answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -226,6 +226,12 @@ class Ranges(Fetch):
         super().__init__(flight, owner, otherwise)
         self.quiet_bytes = min(flight.size_bytes, PART_BYTES)
         self._looked = looked
+
+    def on_done(self, error: BaseException | None = None, **details: Any) -> None:  # noqa: ANN401
+        """Tell the end, or go on in another way: botocore finds out whether the whole is sent."""
+        if isinstance(error, S3ResponseError) and error.status_code in NO_RANGES:
+            self._is_given_up = True
+        super().on_done(error, **details)
 
     def _read(self, headers: Sequence[tuple[str, str]]) -> Answer | None:
         return self._looked or replace(answer_of(headers), crc64nvme=None, is_telling=False)

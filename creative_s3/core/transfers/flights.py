@@ -25,6 +25,8 @@ PART_BYTES = 8 * MIB
 MULTIPART_FROM_BYTES = 16 * MIB
 """What is smaller goes in one request."""
 MAX_PARTS = 10_000
+NO_RANGES = frozenset({416, 501})
+"""What a server answers that has no such range of an object, or no ranges at all."""
 
 
 @dataclass(frozen=True, slots=True)
