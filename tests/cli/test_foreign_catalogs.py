@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.catalog.asset_rows import AssetRecord, Source
+from creative_s3.core.catalog.asset_rows import Source
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
-from creative_s3.core.catalog.state import examine
-from creative_s3.core.models import Asset
+from creative_s3.core.catalog.soundness import WRONG_VALUES
+from creative_s3.core.index.index import ProblemKind
+from creative_s3.core.models import Kind
+from creative_s3.core.tiers.tiers import Action
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:
+    from enum import Enum
     from pathlib import Path
 
 ALL = os.environ.get("ABSURD_VALUES") == "all"
@@ -132,10 +135,15 @@ def test_a_text_of_300_mb_in_a_catalog_is_not_read(cli: Inside) -> None:
     assert "too big" in result.err
 
 
-@pytest.mark.parametrize("source", Source)
-def test_every_source_is_sound(tmp_path: Path, source: Source) -> None:
-    path = tmp_path / "catalog.sqlite3"
-    with Catalog(path, bucket="b") as catalog:
-        record = AssetRecord(Asset("a", "cache/a.png", cache_type="other"), "", "a", source=source)
-        catalog.assets.put([record])
-    assert examine(path, "integrity_check").problems == ()
+@pytest.mark.parametrize(
+    ("column", "enum"),
+    [
+        (("asset", "source"), Source),
+        (("asset", "kind"), Kind),
+        (("problem", "kind"), ProblemKind),
+        (("movement", "action"), Action),
+    ],
+)
+def test_every_value_of_an_enum_is_sound_and_no_other(column: tuple[str, str], enum: type[Enum]) -> None:
+    members = "(" + ", ".join(f"'{one.value}'" for one in enum) + ")"
+    assert WRONG_VALUES[column] == "{0} NOT IN " + members

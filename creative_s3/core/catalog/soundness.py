@@ -25,8 +25,11 @@ _NO_LIST = "{0} IS NOT NULL AND CASE WHEN json_valid({0}) THEN json_type({0}) <>
 _NO_OBJECT = "CASE WHEN json_valid({0}) THEN json_type({0}) <> 'object' ELSE 1 END"
 _NO_TIME = "datetime({0}) IS NULL"
 _NEGATIVE = "{0} < 0"
-_WRONG: Mapping[tuple[str, str], str] = {
+WRONG_VALUES: Mapping[tuple[str, str], str] = {
     ("asset", "source"): "{0} NOT IN ('index', 'registered', 'discovered')",
+    ("asset", "kind"): "{0} NOT IN ('product', 'background', 'composite', 'cache', 'unsorted')",
+    ("problem", "kind"): "{0} NOT IN ('quarantined', 'refused', 'warning')",
+    ("movement", "action"): "{0} NOT IN ('demote', 'promote')",
     ("asset", "color_palette"): _NO_LIST,
     ("asset", "tags"): _NO_LIST,
     ("asset", "size_bytes"): _NEGATIVE,
@@ -81,7 +84,7 @@ def unsound(database: sqlite3.Connection) -> str | None:
             allowed = _TYPES.get(declared, "'null'")
             allowed += ", 'blob'" if (table, column) in _PACKED else ""
             allowed += "" if is_needed else ", 'null'"
-            wrong = _WRONG.get((table, column), "0").format(column)
+            wrong = WRONG_VALUES.get((table, column), "0").format(column)
             query = f"SELECT 1 FROM {table} WHERE typeof({column}) NOT IN ({allowed}) OR ({wrong}) LIMIT 1"  # noqa: S608
             if database.execute(query).fetchone():
                 return f"a value of {table}.{column} is not what it should be"
