@@ -55,6 +55,18 @@ def test_what_fails_for_a_moment_is_asked_again(bench: Bench, fault: Answer | Re
     assert {getattr(answer, "size_bytes", None) for answer in found.values()} == set(range(COUNT))
 
 
+@pytest.mark.parametrize("engine", ["crt"])
+def test_what_asks_for_a_wait_is_not_asked_again_before(bench: Bench) -> None:
+    busy = Answer(503, "SlowDown", headers=(("Retry-After", "2"),))
+    bench.proxy.follow(Rule(busy, HEAD, "k/42", times=1))
+    began = time.monotonic()
+
+    found = dict(asked(bench))
+
+    assert time.monotonic() - began >= 2
+    assert getattr(found["k/42"], "size_bytes", None) == 42
+
+
 def test_a_server_that_stays_away_ends_it(bench: Bench) -> None:
     bench.proxy.follow(Rule(Answer(500, "InternalError"), HEAD, "k/42"))
 

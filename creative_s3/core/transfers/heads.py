@@ -18,6 +18,7 @@ from creative_s3.core import objects
 from creative_s3.core.http_answers import length_of
 from creative_s3.core.models import StoredObject
 from creative_s3.core.pool import DaemonPool
+from creative_s3.core.retry_after import asked_s
 from creative_s3.core.transfers.choice import chosen, is_ordinary
 from creative_s3.core.transfers.direct_requests import DirectRequests
 from creative_s3.core.transfers.lines import lines_to
@@ -131,7 +132,7 @@ class _Direct:
         self._requests = DirectRequests(connection)
         self._lines = lines_to(connection, self._requests.endpoint_url)
         self._under_way: set[Line] = set()
-        self._is_closed = False
+        self._closed = threading.Event()
 
     def asked(self, key: str) -> Answer:
         """Ask for one object; where the answer is not as usual, have botocore ask again."""
@@ -144,16 +145,18 @@ class _Direct:
                     self._refusals.succeeded()
                     return from_headers(key, said.headers)
             except (BotoCoreError, ValueError):  # an answer that cannot be understood is none
-                if self._is_closed:
+                if self._closed.is_set():
                     return None  # nobody listens any more
             else:
                 if said.status == _NOT_FOUND:
+                    return None
+                if self._closed.wait(asked_s(said.status, said.headers) or 0.0):
                     return None
         return _asked(self._connection, key, self._tally, self._refusals)
 
     def close(self) -> None:
         """Break off what is under way."""
-        self._is_closed = True
+        self._closed.set()
         for line in tuple(self._under_way):
             line.break_off()
         self._lines.close()
@@ -162,7 +165,7 @@ class _Direct:
         line = self._lines.take()
         self._under_way.add(line)
         try:
-            if self._is_closed:
+            if self._closed.is_set():
                 line.break_off()
             line.send(self._requests.signed(request))
             said, _ = line.receive(has_body=False)
