@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 from creative_s3.errors import TemporaryError, UnsafeKeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LINUX_DESCRIPTORS = Path("/proc/self/fd")
@@ -93,14 +93,18 @@ class OpenFolder:
     Args:
         path: The folder.
         root: The folder at or above it that may be reached by links; by default the folder itself.
+        closed: Called when it is closed.
 
     Raises:
         UnsafeKeyError: A link is on the way below `root`.
         OSError: It cannot be opened or made.
     """
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, root: Path | None = None, *, closed: Callable[[], object] = lambda: None
+    ) -> None:
         self.path = path
+        self._closed = closed
         self._root = root or path
         self._parts = path.relative_to(self._root).parts
         self._lock = threading.Lock()
@@ -161,16 +165,32 @@ class OpenFolder:
         """Let go of it; with the last of its users it is closed."""
         with self._lock:
             self._users -= 1
-            if not self._users:
-                os.close(self._descriptor)
+            is_last = not self._users
+        if is_last:
+            os.close(self._descriptor)
+            self._closed()
+
+
+_MOST = 512
 
 
 class OpenFolders:
-    """Opens each folder once for all files that are on their way there. Any thread."""
+    """Opens each folder once for all files that are on their way there. Any thread.
 
-    def __init__(self) -> None:
+    Args:
+        most: How many may be open before `is_full` says so.
+    """
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._open = 0
         self._lock = threading.Lock()
         self._known: WeakValueDictionary[tuple[Path, Path | None], OpenFolder] = WeakValueDictionary()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more files should be begun before others have come to their end."""
+        return self._open >= self._most
 
     def open(self, path: Path, root: Path | None = None) -> OpenFolder:
         """Return an open folder, which the caller closes.
@@ -182,5 +202,10 @@ class OpenFolders:
         with self._lock:
             folder = self._known.get((path, root))
             if folder is None or not folder.share():
-                folder = self._known[path, root] = OpenFolder(path, root)
+                folder = self._known[path, root] = OpenFolder(path, root, closed=self._count_closed)
+                self._open += 1
             return folder
+
+    def _count_closed(self) -> None:
+        with self._lock:
+            self._open -= 1

@@ -100,7 +100,7 @@ def forker(env: Mapping[str, str], directory: Path) -> Iterator[Forker]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=directory,
-        env={**env, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**env, "PYTHONPATH": str(checkout)},
     ) as process:
         yield Forker(process, directory)
         assert process.stdin
@@ -109,6 +109,7 @@ def forker(env: Mapping[str, str], directory: Path) -> Iterator[Forker]:
 
 def _run(order: Mapping[str, Any]) -> None:
     """Become the program."""
+    sys.dont_write_bytecode = True  # a short file of it would break every later start
     for number, name in ((1, "out"), (2, "err")):
         file = os.open(Path(order["output"]) / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, number)

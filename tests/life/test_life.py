@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-STEPS = int(os.environ.get("LIFE_STEPS", "50")) // 2
+STEPS = int(os.environ.get("LIFE_STEPS", "40")) // 2
 """In a bucket that keeps versions, and as many in one that does not."""
 SEED = os.environ.get("LIFE_SEED", "1")
 

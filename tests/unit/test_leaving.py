@@ -171,6 +171,7 @@ def test_a_second_name_that_came_after_the_reading_keeps_a_file_here(
         ("output/a.png", Hold.OUTSIDE),
         ("cache", Hold.OUTSIDE),
         ("cache/../output/a.png", Hold.OUTSIDE),
+        ("cache/inner/a\0.png", Hold.OUTSIDE),
         ("cache/link/a.png", Hold.LINKED),
         ("cache/inner/link.png", Hold.LINKED),
         ("cache/inner/pipe", Hold.LINKED),

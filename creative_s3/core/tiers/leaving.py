@@ -233,7 +233,7 @@ def inside_cache(workspace: Workspace, file_path: str) -> PurePosixPath:
     """
     relative = PurePosixPath(file_path)
     parts = relative.parts
-    if len(parts) < 2 or parts[0] != workspace.cache_dir.name or ".." in parts:  # noqa: PLR2004 - folder, name
+    if len(parts) < 2 or parts[0] != workspace.cache_dir.name or ".." in parts or "\0" in file_path:  # noqa: PLR2004 - folder, name
         raise StaysError(Hold.OUTSIDE)
     return PurePosixPath(*parts[1:])
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from creative_s3.core.aws import accelerated
 from creative_s3.core.events import Emit, ignore
 from creative_s3.core.files import sweep_partials
+from creative_s3.core.folders import OpenFolders
 from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.bandwidth import Bandwidth
 from creative_s3.core.transfers.choice import EngineName, open_engine
@@ -94,12 +95,14 @@ class TransferEngine:
             clock=clock,
             multipart=self._multipart,
             verification=Verification(connection, wanted=verify),
+            folders=OpenFolders(most=parallel),
         )
         self._terms = Terms(
             engine=open_engine(engine, connection, tally=self._tally, bandwidth=bandwidth),
             pool=DaemonPool(min(max(4, parallel), _MOST_POOL_THREADS)),
             emit=emit,
             limit=max(1, min(max_in_flight or _IN_FLIGHT_FOR_EACH * parallel, _MOST_IN_FLIGHT)),
+            folders=self._around.folders,
             patience_s=patience_s,
             clock=clock,
             refusals=Refusals(connection, clock=clock),

@@ -149,6 +149,8 @@ class Run:
         """Tell whether another job may be begun: those that are being proved need no connection."""
         under_way = len(self._active) - self._settling
         is_room = under_way < self._window.size and self._settling < _MOST_SETTLING
+        if self._active and self._terms.folders.is_full:
+            return False
         return is_room and self._terms.clock() >= self._quiet_until
 
     def _next(self) -> Job | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from creative_s3.core.folders import OpenFolders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,7 @@ class Terms:
         pool: Does what may wait.
         emit: Takes events.
         limit: Jobs begun at once.
+        folders: Those that are open; while these are as many as may be, no job is begun.
         carried: How many of them the connections can carry; None for all.
         patience_s: How long one job's temporary failures are tried again.
         clock: Seconds, growing steadily.
@@ -39,3 +42,4 @@ class Terms:
     tick: Callable[[], None] | None = None
     refusals: Refusals | None = None
     carried: int | None = None
+    folders: OpenFolders = field(default_factory=OpenFolders)
