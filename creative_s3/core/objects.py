@@ -220,6 +220,22 @@ def read_back(connection: Connection, stored: StoredObject) -> str:
     return crc.base64
 
 
+def content_of(body: Any, size_bytes: int, *, key: str) -> Iterator[bytes]:  # noqa: ANN401 - botocore's stream
+    """Yield an object's content in blocks, to the end that it should have.
+
+    Raises:
+        UnreadableAnswerError: More comes.
+    """
+    left = size_bytes
+    for block in body.iter_chunks(CHUNK_BYTES):
+        left -= len(block)
+        if left < 0:
+            raise UnreadableAnswerError(
+                "the server sends more content than the object has", item=key, hint="run `creative-s3 doctor`"
+            )
+        yield block
+
+
 def _reading(connection: Connection, stored: StoredObject) -> Any:  # noqa: ANN401 - boto3's answer
     """Begin to read this very object; some servers refuse its own ETag, and then the answer's is compared."""
     arguments = {"Bucket": connection.bucket, "Key": stored.key}

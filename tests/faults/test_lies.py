@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.config import Config
 
+from creative_s3.core.migration.team import team_history
 from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.tiers.movements import Movement
+from creative_s3.core.tiers.older_versions import fetch_version
+from creative_s3.core.transfers.checksums import crc64nvme_of
 from creative_s3.core.transfers.engine import Download, Proof
 from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.heads import heads
-from creative_s3.errors import ChecksumMismatchError, CreativeS3Error
+from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, UnreadableAnswerError
 from tests.faults import lies
 from tests.faults.programme import Rule, on
 from tests.faults.workshop import GET, HEAD, KIB, PUT, failures, with_client
@@ -192,3 +196,27 @@ def test_etags_that_are_no_md5s_deny_nothing_once_an_upload_has_found_that_out(
 
     assert (put.proof, got.proof) == (Proof.READ_BACK, Proof.UNVERIFIABLE)
     assert (tmp_path / "to" / "x").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("engine", ["classic"])
+@pytest.mark.parametrize("lie", lies.ENDLESS_BODIES)
+def test_versions_end_where_they_should(bench: Bench, tmp_path: Path, lie: str) -> None:
+    lies.Told.size_bytes = 0
+    bench.s3.put_bucket_versioning(Bucket=bench.bucket, VersioningConfiguration={"Status": "Enabled"})
+    content, store = bytes(40 * KIB), ObjectStore(connection=bench.connection)
+    key = "creative-assets/metadata/index.json"
+    version = bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=content)["VersionId"]
+    stored = store.head(key)
+    bench.proxy.follow(Rule(KINDS["endless bodies"][lie], GET))
+    known = Movement(
+        *(0, "cache/x", "2025-03-01T09:00:00+00:00", "demote", "tiers demote", bench.bucket, "x", key),
+        *(version, len(content), crc64nvme_of(content), 0o644, 0, ""),
+    )
+
+    fetched = fetch_version(store, Download(key, tmp_path / "x", stored=stored), known=known)
+    with pytest.raises(UnreadableAnswerError):
+        team_history(store, prefix="creative-assets", limit=1)
+
+    assert isinstance(fetched.error, UnreadableAnswerError)
+    assert list(tmp_path.iterdir()) == []
+    assert lies.Told.size_bytes < MOST_TOLD_BYTES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -12,6 +13,7 @@ from creative_s3.core.aws import translate
 from creative_s3.core.layout import decode_text
 from creative_s3.core.migration.publishing import MACHINE, entries_of, parse_published
 from creative_s3.core.migration.remote import published_key
+from creative_s3.core.objects import content_of
 from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:
@@ -147,7 +149,8 @@ def _read(store: ObjectStore, key: str, version: IndexVersion) -> _Read:
     store.count({"GetObject": 1})
     try:
         answer = store.connection.client.get_object(Bucket=store.bucket, Key=key, **which)
-        content = answer["Body"].read()
+        with closing(answer["Body"]) as body:
+            content = b"".join(content_of(body, version.size_bytes, key=key))
     except Exception as error:
         raise translate(error, item=key, endpoint_url=store.connection.endpoint_url) from error
     said = answer.get("Metadata", {}).get(MACHINE)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from creative_s3.core import files, objects
 from creative_s3.core.faults import translate
 from creative_s3.core.folders import OpenFolder
-from creative_s3.core.transfers.checksums import CHUNK_BYTES, Crc64
+from creative_s3.core.transfers.checksums import Crc64
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
 from creative_s3.errors import AccessDeniedError, ChecksumMismatchError, CreativeS3Error, WouldOverwriteError
 
@@ -91,7 +91,7 @@ def _write(store: ObjectStore, stored: StoredObject, partial: Path) -> str:
             Bucket=store.bucket, Key=stored.key, VersionId=str(stored.version_id), ChecksumMode="ENABLED"
         )
         with closing(answer["Body"]) as body, partial.open("xb") as file:
-            for chunk in body.iter_chunks(CHUNK_BYTES):
+            for chunk in objects.content_of(body, stored.size_bytes, key=stored.key):
                 crc.update(chunk)
                 file.write(chunk)
     except Exception as error:
