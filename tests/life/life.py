@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from tests.life.bucket import Bucket
+    from tests.life.bucket import Bucket, Held
     from tests.life.forking import Forker
     from tests.life.workspace import Workspace
 
@@ -28,6 +28,8 @@ KILLED = -signal.SIGKILL
 CODES = frozenset({0, 2, 3, 5, 6, 7, 8, 9, 130, 143, KILLED})
 """How a run of these commands may end; 2 where there is nothing to undo. 1 is a bug."""
 LOCKED = 6
+_TOLD = 60
+"""So much of what was done is in the message of a failure."""
 
 
 class Command(NamedTuple):
@@ -57,7 +59,7 @@ class Life:
     random: Random
     is_versioned: bool
     done: Counter[str] = field(default_factory=Counter)
-    _story: deque[str] = field(default_factory=lambda: deque(maxlen=40))
+    _story: deque[str] = field(default_factory=lambda: deque(maxlen=5_000))
     _stored: set[bytes] = field(default_factory=set)
     _number: int = 0
 
@@ -261,18 +263,29 @@ class Life:
             here = workspace.contents()
             for key, content in workspace.made.items():
                 self._require(
-                    content in here or content in stored, f"{key} of {who} is nowhere: {content[:40]!r}"
+                    content in here or content in stored,
+                    f"{key} of {who} is nowhere: {content[:40]!r}; there is {self._traces(key, held)}",
+                    about=key,
                 )
         if self.is_versioned:
             gone = self._stored - stored
             self._require(not gone, f"the bucket lost versions: {[content[:40] for content in gone]}")
             self._stored = stored
 
-    def _require(self, is_so: object, reason: str, ended: Ended | None = None) -> None:
+    def _traces(self, key: str, held: list[Held]) -> list[str]:
+        """Say what there is of an asset, in the bucket and in each workspace."""
+        found = [f"{one.key}: {one.content[:40]!r}" for one in held if one.owner == key]
+        paths = (workspace.path_of(key) for workspace in self.workspaces)
+        return found + [f"{path}: {path.read_bytes()[:40]!r}" for path in paths if path.exists()]
+
+    def _require(
+        self, is_so: object, reason: str, ended: Ended | None = None, *, about: str | None = None
+    ) -> None:
         if not is_so:
             said = f"\n{ended.out[-3_000:]}\n{ended.err[-3_000:]}" if ended else ""
-            story = "\n".join(self._story)
-            raise AssertionError(f"{reason}{said}\n\nWhat was done last:\n{story}")
+            told = [sentence for sentence in self._story if about and about in sentence]
+            story = "\n".join([*told[-_TOLD:], "What was done last:", *list(self._story)[-_TOLD:]])
+            raise AssertionError(f"{reason}{said}\n\n{story}")
 
     def _tell(self, sentence: str) -> None:
         self._story.append(sentence)
