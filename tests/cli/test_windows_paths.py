@@ -133,8 +133,9 @@ def test_a_file_with_a_backslash_that_no_entry_names_goes_too_if_wanted(
     assert contents(s3, bucket) == set(FILES.values()) - {FILES["cache\\t\\u.png"]}  # outside the cache
 
 
+@pytest.mark.parametrize("known_by", ["the published index", "the objects"])
 def test_another_machine_keeps_names_that_only_other_systems_cannot_hold(
-    server_env: dict[str, str], tmp_path: Path
+    server_env: dict[str, str], s3: S3Client, bucket: str, tmp_path: Path, known_by: str
 ) -> None:
     names = ["cache/dots../a.png", "cache/space /b.png.", "cache/back\\slash/c.png", "cache/scenes/a\\b.png"]
     first, second = (Inside(server_env, tmp_path / name) for name in ("first", "second"))
@@ -145,6 +146,8 @@ def test_another_machine_keeps_names_that_only_other_systems_cannot_hold(
     index = json.dumps({"semantic_assets": entries})
     (first.cwd / "cache/index.json").write_text(index, encoding="utf-8")
     assert first("migrate", "upload").code == 0
+    if known_by == "the objects":
+        s3.delete_object(Bucket=bucket, Key="creative-assets/metadata/index.json")
     (second.cwd / "cache").mkdir(parents=True)
 
     done = second("assets", "discover", "--sync", "--json")
