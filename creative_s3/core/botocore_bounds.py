@@ -29,7 +29,7 @@ from botocore.exceptions import ReadTimeoutError
 from creative_s3.core.answer_heads import why_unreadable
 from creative_s3.core.faults import NotHttpError, not_http
 from creative_s3.core.http_answers import chunk_size, length_of, unreadable
-from creative_s3.core.least_speed import LeastSpeed
+from creative_s3.core.least_speed import LeastSpeed, SlowAnswerError
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 64 << 20
 """Of an answer that is read whole; a page of a listing has some 5 MiB at most."""
-LONGEST_WORK_S = 900.0
+_MOST_WORK_TIMEOUTS = 15
+"""How many of its time-outs a server may work, sending a space now and then: 15 minutes with 60 s."""
 _SILENT_S = 60.0
 _WORKING = frozenset({"CompleteMultipartUpload", "CopyObject", "DeleteObjects", "UploadPartCopy"})
 """S3 sends a space now and then while it works on them (AWS: "CompleteMultipartUpload", "CopyObject")."""
@@ -68,7 +69,7 @@ class LineEnds:
 class _Bounds:
     """What an answer may take, and who wants to know how its lines end."""
 
-    window_s: float | None = None
+    works: bool = False
     most_bytes: int | None = MOST_BYTES
     ends: LineEnds = field(default_factory=LineEnds)
 
@@ -98,7 +99,7 @@ def bound(client: Any, ends: LineEnds | None = None) -> None:  # noqa: ANN401 - 
 
 def _before_send(ends: LineEnds, request: Any, event_name: str, **_: Any) -> None:  # noqa: ANN401 - botocore's
     _now.bounds = _Bounds(
-        window_s=LONGEST_WORK_S if event_name.rpartition(".")[2] in _WORKING else None,
+        works=event_name.rpartition(".")[2] in _WORKING,
         most_bytes=None if request.stream_output else MOST_BYTES,
         ends=ends,
     )
@@ -108,10 +109,17 @@ def _give_up(caught_exception: Exception | None, attempts: int, event_name: str,
     if caught_exception is not None and why_unreadable(caught_exception) is not None:
         raise caught_exception
     works = event_name.rpartition(".")[2] in _WORKING
-    if isinstance(caught_exception, ReadTimeoutError) and attempts >= _MOST_SILENCES and not works:
+    if isinstance(caught_exception, ReadTimeoutError) and (
+        _is_slow(caught_exception) if works else attempts >= _MOST_SILENCES
+    ):
         raise caught_exception
     if caught_exception is not None and not_http(caught_exception) is not None:
         raise caught_exception  # who answers so does so again
+
+
+def _is_slow(error: ReadTimeoutError) -> bool:
+    """Tell whether something came, too slowly, and not nothing at all."""
+    return isinstance(getattr(error.kwargs.get("error"), "__cause__", None), SlowAnswerError)
 
 
 class _Counting:
@@ -227,8 +235,8 @@ class _Reading:
         if isinstance(counting, _Counting):
             # The socket still has the time-out of connecting; urllib3 sets the one of reading in here.
             silent_s = getattr(self, "timeout", None)
-            window_s = silent_s if isinstance(silent_s, (int, float)) else None
-            counting.expect(bounds.window_s or window_s, _MOST_HEAD_BYTES)
+            silent_s = silent_s if isinstance(silent_s, (int, float)) else _SILENT_S
+            counting.expect(silent_s * (_MOST_WORK_TIMEOUTS if bounds.works else 1), _MOST_HEAD_BYTES)
         answer: http.client.HTTPResponse = super().getresponse()  # type: ignore[misc]  # the other base's
         if isinstance(counting, _Counting):
             counting.allow(bounds.most_bytes if answer.status in _CONTENT else _MOST_ERROR_BYTES)

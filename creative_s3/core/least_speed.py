@@ -12,6 +12,10 @@ _MOST_WINDOWS = 5
 """How much of that waiting an answer may take in all, beside that for the content which is expected."""
 
 
+class SlowAnswerError(TimeoutError):
+    """An answer came, too slowly: waiting longer is no use."""
+
+
 class LeastSpeed:
     """Judges one answer after the other; for one thread at a time.
 
@@ -44,7 +48,7 @@ class LeastSpeed:
             waited_s: How long it was waited for.
 
         Raises:
-            TimeoutError: Too little came in too much time.
+            SlowAnswerError: Too little came in too much time.
         """
         if not self._has_begun:  # how long the first byte may take is the socket's time-out
             self._has_begun = True
@@ -53,10 +57,10 @@ class LeastSpeed:
         self._left_s -= waited_s
         self._came_bytes += count_bytes
         if self._left_s < 0:
-            raise TimeoutError("the answer took too long in all")
+            raise SlowAnswerError("the answer took too long in all")
         if self._waited_s < self._window_s:
             return
         if self._came_bytes < LEAST_BYTES:
-            raise TimeoutError(f"only {self._came_bytes} bytes came in {self._waited_s:.0f} s")
+            raise SlowAnswerError(f"only {self._came_bytes} bytes came in {self._waited_s:.0f} s")
         self._waited_s = 0.0
         self._came_bytes = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
 
 from creative_s3.core.migration.team import team_history
 from creative_s3.core.object_store import ObjectStore
@@ -19,7 +20,7 @@ from creative_s3.core.transfers.heads import heads
 from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, UnreadableAnswerError
 from tests.faults import lies
 from tests.faults.programme import Rule, on
-from tests.faults.workshop import GET, HEAD, KIB, PUT, failures, with_client
+from tests.faults.workshop import COMPLETE, GET, HEAD, KIB, PUT, failures, with_client
 from tests.s3.moving import MIB, MULTIPART, a_file, an_upload
 
 if TYPE_CHECKING:
@@ -113,6 +114,23 @@ def test_what_is_sent(hasty: Bench, tmp_path: Path, kind: str) -> None:
     assert all(one.error is not None or one.proof is not None for one in put)
     arrived = FINE if kind == "named" else (*FINE, *keys)  # but for these, only the answers lie
     assert hasty.stored() == dict.fromkeys(arrived, path.read_bytes())
+
+
+@pytest.mark.parametrize("engine", ["classic"])
+def test_a_server_that_works_for_ever_is_not_asked_again_at_once(bench: Bench) -> None:
+    """S3 sends a space now and then while it completes an upload; 15 time-outs of that are enough."""
+    hasty = with_client(bench.connection, Config(read_timeout=0.2)).client
+    name, direct = {"Bucket": bench.bucket, "Key": "k/x"}, bench.direct.client
+    upload = direct.create_multipart_upload(**name)["UploadId"]
+    part = direct.upload_part(**name, UploadId=upload, PartNumber=1, Body=b"x")
+    bench.proxy.follow(Rule(lies.DRIPS["chunks that drip"], COMPLETE))
+
+    with pytest.raises(ReadTimeoutError):
+        hasty.complete_multipart_upload(
+            **name, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        )
+
+    assert bench.proxy.struck <= 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
