@@ -96,7 +96,8 @@ def prefix(value: str) -> str:
 
 def region(value: str) -> str:
     """Check that a region's name has only the characters that such names have."""
-    if not all(character.isascii() and (character.isalnum() or character == "-") for character in value):
+    is_name = all(character.isascii() and (character.isalnum() or character == "-") for character in value)
+    if not value or not is_name:
         raise ValueError("is not a region name")
     return value
 

@@ -41,7 +41,7 @@ from creative_s3.errors import (
 
 _NO_THREAD = "can't start new thread"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG})
 
 
 class EndedBySignalError(CreativeS3Error):

@@ -242,3 +242,10 @@ def test_a_crash_ends_with_1_wherever_its_words_can_go(
     assert done.returncode == 1, done
     assert "Traceback" not in done.stderr
     assert ("a bug in creative-s3: ZeroDivisionError" in done.stderr) is ("2>" not in streams)
+
+
+def test_a_name_that_the_file_system_refuses_as_too_long_is_told(env: dict[str, str], work: Path) -> None:
+    for command in (("catalog", "rebuild"), ("tiers", "undo", "--dry-run")):
+        result = Program(env, work)(*command, "--cache-dir", "x" * 5000)
+        assert result.code == 4
+        assert "file name too long" in result.err

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.tiers.pins import Pins, change_pins, read_pins
-from creative_s3.errors import RefusedError
+from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.tiers.pins import PINS_NAME, Pins, change_pins, read_pins
+from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,3 +70,12 @@ def test_many_who_pin_at_once_lose_nothing(cache_dir: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(pin, range(40)))
     assert read_pins(cache_dir).keys == {f"k{number}" for number in range(40)}
+
+
+def test_a_name_that_nothing_can_have_is_refused_and_counts_for_nothing_in_the_file(cache_dir: Path) -> None:
+    with pytest.raises(UsageError, match="no text in UTF-8"):
+        change_pins(cache_dir, lambda pins: pins.with_more(campaigns=["\udcff"]))
+    _, after = change_pins(cache_dir, lambda pins: pins.with_more(keys=["hero"]))
+    path = catalog_path(cache_dir).with_name(PINS_NAME)
+    path.write_text(path.read_text().replace('"hero"', '"hero", "\\udcff"'))
+    assert read_pins(cache_dir) == after

@@ -238,3 +238,8 @@ def test_a_copy_takes_no_setting_that_does_not_exist() -> None:
     with pytest.raises(SettingsError, match="no such setting") as caught:
         config.model_copy(update={"prefx": "team"})
     assert (caught.value.item, caught.value.hint) == ("prefx", "did you mean prefix?")
+
+
+def test_an_empty_region_that_is_given_is_refused() -> None:
+    with pytest.raises(SettingsError, match="is not a region name"):
+        S3Config.from_env(region="")

@@ -33,6 +33,8 @@ WRONG_VALUES: Mapping[tuple[str, str], str] = {
     ("asset", "color_palette"): _NO_LIST,
     ("asset", "tags"): _NO_LIST,
     ("asset", "size_bytes"): _NEGATIVE,
+    ("asset", "width"): _NEGATIVE,
+    ("asset", "height"): "{0} < 0 OR (width IS NULL) <> (height IS NULL)",
     ("product", "content"): _NO_OBJECT,
     ("journal", "content"): _NO_OBJECT,
     ("journal", "at"): _NO_TIME,

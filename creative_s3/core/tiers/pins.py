@@ -10,10 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.catalog.asset_table import is_storable
 from creative_s3.core.catalog.catalog import catalog_path
 from creative_s3.core.lock import exclusive
 from creative_s3.core.own_files import read_own
-from creative_s3.errors import RefusedError
+from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,8 +50,15 @@ class Pins:
         return None
 
     def with_more(self, *, keys: Iterable[str] = (), campaigns: Iterable[str] = ()) -> Pins:
-        """Return these pins and some more."""
-        return Pins(self.keys.union(keys), self.campaigns.union(campaigns))
+        """Return these pins and some more.
+
+        Raises:
+            UsageError: A name is no text in UTF-8, which no asset and no campaign can have.
+        """
+        made = Pins(self.keys.union(keys), self.campaigns.union(campaigns))
+        if strange := [name for name in made.keys | made.campaigns if not is_storable(name)]:
+            raise UsageError("this is no text in UTF-8, and no name", item=ascii(strange[0]))
+        return made
 
     def without(self, *, keys: Iterable[str] = (), campaigns: Iterable[str] = ()) -> Pins:
         """Return these pins without some."""
@@ -109,4 +117,4 @@ def _texts(value: Any, name: str) -> frozenset[str]:  # noqa: ANN401 - whatever 
     texts = value[name]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise TypeError(name)
-    return frozenset(texts)
+    return frozenset(filter(is_storable, texts))  # others are no names of anything
