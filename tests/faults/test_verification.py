@@ -9,9 +9,9 @@ import pytest
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.transfers.engine import Proof
 from creative_s3.errors import ChecksumMismatchError
-from tests.faults.programme import Retell, Rule
+from tests.faults.programme import Answer, Retell, Rule
 from tests.faults.proxy import FaultProxy
-from tests.faults.workshop import COMPLETE, KIB, PUT
+from tests.faults.workshop import COMPLETE, GET, HEAD, KIB, PUT
 from tests.s3.moving import MULTIPART, a_file, an_upload
 
 if TYPE_CHECKING:
@@ -76,6 +76,26 @@ def test_a_server_that_stores_is_asked_once_and_remembered(bench: Bench, tmp_pat
     assert {one.proof for one in (*first, *then)} == {Proof.CHECKSUM}
     assert len(bench.proxy.passed("GetObject")) == 1
     assert Dialect(bench.proxy.url).is_known_to_store
+
+
+@pytest.mark.parametrize("engine", ["auto"])
+@pytest.mark.parametrize(
+    ("fault", "operations"),
+    [
+        (Answer(403, "AccessDenied"), HEAD | GET),
+        (Answer(403, "AccessDenied"), GET),
+        (Answer(403, "InvalidObjectState"), GET),
+    ],
+)
+def test_what_may_not_be_read_is_not_doubted(
+    bench: Bench, tmp_path: Path, fault: Answer, operations: frozenset[str]
+) -> None:
+    bench.proxy.follow(Rule(fault, operations))
+
+    put = bench.put(*(an_upload(a_file(tmp_path, KIB), f"k/{number}") for number in range(3)))
+
+    assert {one.proof for one in put} == {Proof.CHECKSUM}
+    assert not Dialect(bench.proxy.url).is_known_to_store
 
 
 @pytest.mark.parametrize("engine", ["auto"])

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from creative_s3.core import objects
-from creative_s3.errors import ChecksumMismatchError
+from creative_s3.errors import AccessDeniedError, ArchivedError, ChecksumMismatchError
 
 if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
@@ -33,6 +33,7 @@ class Verification:
         self._wanted = wanted
         self._lock = threading.Lock()
         self._proved = 0
+        self._is_denied = False
 
     def is_due(self) -> bool:
         """Tell whether the next upload that the server has confirmed is one of the sample."""
@@ -52,17 +53,32 @@ class Verification:
         with self._lock:
             if self._wanted is None and not self._is_open:  # another one has shown it meanwhile
                 return
-            seen = objects.head(self._connection, key)
-            if seen is None or seen.size_bytes != size_bytes:
-                what = "has no such object" if seen is None else "has another one"
-                raise self._lied(key, what)
-            if objects.read_back(self._connection, seen) != crc64nvme:
-                raise self._lied(key, "gives back other content")
-            self._connection.dialect.found_stored()
+            try:
+                self._compare(key, size_bytes, crc64nvme)
+            except ArchivedError:
+                return  # it is there, and it cannot be read now
+            except AccessDeniedError:
+                if self._wanted:
+                    raise
+                self._is_denied = True  # credentials that only write
+
+    def _compare(self, key: str, size_bytes: int, crc64nvme: str) -> None:
+        seen = objects.head(self._connection, key)
+        if seen is None or seen.size_bytes != size_bytes:
+            raise self._lied(key, "has no such object" if seen is None else "has another one")
+        if objects.is_archived(seen):
+            return
+        if objects.read_back(self._connection, seen) != crc64nvme:
+            raise self._lied(key, "gives back other content")
+        self._connection.dialect.found_stored()
 
     @property
     def _is_open(self) -> bool:
-        return not self._connection.is_aws and not self._connection.dialect.is_known_to_store
+        return (
+            not self._is_denied
+            and not self._connection.is_aws
+            and not self._connection.dialect.is_known_to_store
+        )
 
     def _lied(self, key: str, what: str) -> ChecksumMismatchError:
         return ChecksumMismatchError(
