@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from creative_s3.core import files, objects
-from creative_s3.core.faults import clean, translate
+from creative_s3.core.faults import translate
 from creative_s3.core.transfers.flights import Flight, Reply
 from creative_s3.core.transfers.jobs import Job, Surroundings
+from creative_s3.core.transfers.mismatches import explained
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
 from creative_s3.core.workspace import kind_of
 from creative_s3.errors import (
@@ -21,7 +22,6 @@ from creative_s3.errors import (
     ObjectNotFoundError,
     PreconditionFailedError,
     TemporaryError,
-    UnreadableAnswerError,
     WouldOverwriteError,
 )
 
@@ -299,35 +299,7 @@ class DownloadJob(Job):
         return ours
 
     def _explained(self, error: CreativeS3Error, reply: Reply) -> CreativeS3Error:
-        """Say what is wrong with content that was not the object's, where that can be found out."""
-        is_other = isinstance(error, (ChecksumMismatchError, UnreadableAnswerError))
-        if not is_other and type(error) is not ItemError:
-            return error
-        if (size_bytes := self._real_size()) is not None:
-            return ItemError(
-                f"this server lists {self.size_bytes} bytes, and the object has {size_bytes}",
-                item=self.request.key,
-                hint="run `creative-s3 doctor`",
-            )
-        if is_other and reply.answer is not None and (encoding := reply.answer.encoding):
-            return type(error)(
-                f"{error.message}; it came with Content-Encoding: {clean(encoding)}, as from a proxy",
-                item=error.item,
-                hint=error.hint,
-            )
-        return error
-
-    def _real_size(self) -> int | None:
-        """Ask for the object's size where only a listing told it; None where that was right."""
-        stored = self._stored
-        if stored is None or stored.metadata is not None:
-            return None
-        try:
-            seen = objects.head(self.around.connection, self.request.key)
-        except CreativeS3Error:
-            return None
-        is_other = seen is not None and seen.etag == stored.etag and seen.size_bytes != stored.size_bytes
-        return seen.size_bytes if seen is not None and is_other else None
+        return explained(error, reply, self._stored, self.around.connection)
 
     def _is_the_same_after_all(self) -> bool:
         """Tell whether the version that was asked for is there, and the server only names it differently."""
