@@ -97,12 +97,15 @@ class LocalFile:
     def is_older_than(self, moment: datetime | None) -> bool:
         """Tell whether a present file was written before an object was stored; False where that is not known.
 
+        A time of writing that is still to come is none, whoever set it: then the file counts as older.
+
         Args:
             moment: As S3 tells it, in whole seconds: the object may have been stored up to one later.
         """
         if self.signature is None or moment is None:
             return False
-        return self.signature.mtime_ns < (moment.timestamp() + 1) * 1e9
+        is_to_come = self.signature.mtime_ns > (self.signature.seen_ns or time.time_ns())
+        return is_to_come or self.signature.mtime_ns < (moment.timestamp() + 1) * 1e9
 
 
 class Workspace:

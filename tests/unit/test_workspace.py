@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from creative_s3.core.files import partial_path
 from creative_s3.core.own_files import PRIVATE_DIRECTORY
-from creative_s3.core.workspace import FileState, Signature, Workspace
+from creative_s3.core.workspace import FileState, LocalFile, Signature, Workspace
 
 CACHE = "cache"
 
@@ -231,3 +232,10 @@ def test_when_a_file_was_seen_is_no_part_of_its_signature(cache_dir: Path) -> No
     first, second = Signature.of(cache_dir.stat()), Signature.of(cache_dir.stat())
     assert first == second
     assert 0 < first.seen_ns <= second.seen_ns
+
+
+@pytest.mark.parametrize(("mtime_s", "is_older"), [(99, True), (100, True), (102, False), (10**10, True)])
+def test_a_file_is_older_by_its_time_unless_that_is_still_to_come(mtime_s: int, *, is_older: bool) -> None:
+    signature = Signature(1, mtime_s * 10**9, 0, 1, seen_ns=200 * 10**9)
+    file = LocalFile(Path("a.png"), FileState.PRESENT, signature)
+    assert file.is_older_than(datetime.fromtimestamp(100, UTC)) is is_older
