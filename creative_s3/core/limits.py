@@ -170,6 +170,7 @@ def _open_files() -> int:
 
 def _thread_bytes() -> int:
     if small := threading.stack_size():
+        threading.stack_size(small)  # asking alone sets it back to the system's
         return 8 * small + _BUFFERS_BYTES
     stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
     return (_STACK_BYTES if stack == resource.RLIM_INFINITY else stack) + _ARENA_BYTES + _BUFFERS_BYTES

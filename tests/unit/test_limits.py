@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from creative_s3.core.limits import Limits, can_open_files, limits, of_limit
@@ -35,6 +37,15 @@ def test_as_many_as_the_tightest_limit_allows(known: Limits, at_once: int, why: 
 def test_where_nothing_fits_the_limit_is_named(known: Limits) -> None:
     with pytest.raises(TemporaryError, match="ulimit"):
         known.at_once(10)
+
+
+def test_a_look_leaves_the_threads_as_small_as_they_were() -> None:
+    threading.stack_size(MIB)
+    try:
+        assert limits().thread_bytes == limits().thread_bytes
+        assert threading.stack_size() == MIB
+    finally:
+        threading.stack_size(0)
 
 
 def test_this_process_has_room_for_something() -> None:
