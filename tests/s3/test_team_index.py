@@ -106,6 +106,21 @@ def test_the_teams_history_shows_who_published_what(machines: list[Machine]) -> 
     assert "migrate upload --dry-run" in asked.err
 
 
+def test_what_was_published_before_the_bucket_kept_versions_is_read_as_it_was(
+    tmp_path: Path, server_env: dict[str, str], s3: S3Client, bucket: str
+) -> None:
+    machine = Machine(tmp_path / "autumn", "autumn", server_env)
+    machine.make(0)
+    assert machine.program("migrate", "upload", "--yes").code == 0
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    machine.make(1)
+    assert machine.program("migrate", "upload", "--yes").code == 0
+    told = machine.program("migrate", "history", "--team", "--json")
+    assert told.code == 0, told.out
+    assert [len(version["added"]) for version in told.data["versions"]] == [EACH, EACH]
+    assert machine.program("status").code == 0
+
+
 def test_a_retired_asset_is_gone_for_the_team_and_its_object_stays(
     machines: list[Machine], s3: S3Client, bucket: str
 ) -> None:

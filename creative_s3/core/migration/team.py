@@ -85,7 +85,7 @@ def team_history(store: ObjectStore, *, prefix: str, limit: int) -> tuple[IndexV
     key = published_key(prefix)
     listed = _versions(store, key, limit + 1)
     with ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="index") as pool:
-        read = list(pool.map(lambda one: _read(store, key, one), listed))
+        read = list(pool.map(lambda one: _read(store, key, *one), listed))
     compared = [compare(newer, older) for newer, older in pairwise(read)]
     if read and len(read) <= limit:
         compared.append(compare(read[-1], None))
@@ -120,8 +120,9 @@ def _names(names: Any) -> tuple[str, ...]:  # noqa: ANN401 - pairs of text
     return tuple(".".join(part for part in name if part) for name in names)
 
 
-def _versions(store: ObjectStore, key: str, limit: int) -> list[IndexVersion]:
-    found: list[IndexVersion] = []
+def _versions(store: ObjectStore, key: str, limit: int) -> list[tuple[IndexVersion, bool]]:
+    """Return the newest versions, the newest first, and whether each is what a GET of the key gives."""
+    found: list[tuple[IndexVersion, bool]] = []
     markers: dict[str, str] = {}
     while True:
         store.count({"ListObjectVersions": 1})
@@ -132,20 +133,25 @@ def _versions(store: ObjectStore, key: str, limit: int) -> list[IndexVersion]:
                 error, item=f"s3://{store.bucket}", endpoint_url=store.connection.endpoint_url
             ) from error
         found += [
-            IndexVersion(one["VersionId"], one["LastModified"].astimezone(UTC), int(one["Size"]))
+            (
+                IndexVersion(one["VersionId"], one["LastModified"].astimezone(UTC), int(one["Size"])),
+                one.get("IsLatest", False),
+            )
             for one in page.get("Versions", ())
             if one["Key"] == key
         ]
         if len(found) >= limit or not page.get("IsTruncated"):
-            return sorted(found, key=lambda one: one.at, reverse=True)[:limit]
+            return sorted(found, key=lambda one: one[0].at, reverse=True)[:limit]
         markers = {
             "KeyMarker": page["NextKeyMarker"],
             **({"VersionIdMarker": page["NextVersionIdMarker"]} if page.get("NextVersionIdMarker") else {}),
         }
 
 
-def _read(store: ObjectStore, key: str, version: IndexVersion) -> _Read:
-    which = {} if version.version_id == "null" else {"VersionId": version.version_id}
+def _read(store: ObjectStore, key: str, version: IndexVersion, is_latest: bool) -> _Read:  # noqa: FBT001
+    # "null" is also what was there before the bucket kept versions, and then no longer the latest.
+    is_plain = is_latest and version.version_id == "null"
+    which = {} if is_plain else {"VersionId": version.version_id}
     store.count({"GetObject": 1})
     try:
         answer = store.connection.client.get_object(Bucket=store.bucket, Key=key, **which)

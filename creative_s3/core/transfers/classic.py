@@ -140,7 +140,7 @@ class _DownloadObserver(_Observer):
         super().on_done(future, **details)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # s3transfer makes the text of it for every task
 class _ObservedClient:
     """A boto3 client that adds the conditions of a key's flight and notes what S3 answers.
 
