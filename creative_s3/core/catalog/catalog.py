@@ -297,8 +297,8 @@ class Catalog:
         found = self.database.rows(
             # CROSS JOIN: the rows first (sqlite.org, "The SQLite Query Optimizer Overview").
             "SELECT asset.id, assigned.key, object.crc64nvme FROM asset"  # noqa: S608 - only question marks
-            " CROSS JOIN assigned ON assigned.bucket=?1 AND assigned.cache_key=asset.cache_key"
-            " LEFT JOIN object ON object.bucket=?1 AND object.key=assigned.key"
+            " CROSS JOIN assigned ON assigned.bucket=? AND assigned.cache_key=asset.cache_key"
+            " LEFT JOIN object ON object.bucket=assigned.bucket AND object.key=assigned.key"
             f" WHERE asset.id IN ({marks})",
             (self.bucket, *rows),
         )
@@ -341,9 +341,9 @@ class Catalog:
     def seen_objects(self) -> dict[str, tuple[str, int, bool]]:
         """Return the objects as they were proved, else seen last: key -> ETag, bytes, whether proved."""
         rows = self.database.rows(
-            "SELECT key, etag, size_bytes, 0 FROM listed WHERE bucket=?1"
-            " UNION ALL SELECT key, etag, size_bytes, 1 FROM object WHERE bucket=?1",
-            (self.bucket,),
+            "SELECT key, etag, size_bytes, 0 FROM listed WHERE bucket=?"
+            " UNION ALL SELECT key, etag, size_bytes, 1 FROM object WHERE bucket=?",
+            (self.bucket, self.bucket),
         )
         return {key: (etag, size_bytes, bool(is_proved)) for key, etag, size_bytes, is_proved in rows}
 

@@ -49,14 +49,14 @@ PLACES = """
     SELECT asset.file_path, asset.cache_key, asset.section, asset.kind, asset.campaign_id, asset.last_used,
         asset.size_bytes, asset.is_cold, assigned.key, object.size_bytes, object.storage_class, object.owner
     FROM asset
-    LEFT JOIN assigned ON assigned.bucket = ?1 AND assigned.cache_key = asset.cache_key
-    LEFT JOIN object ON object.bucket = ?1 AND object.key = assigned.key
+    LEFT JOIN assigned ON assigned.bucket = ? AND assigned.cache_key = asset.cache_key
+    LEFT JOIN object ON object.bucket = assigned.bucket AND object.key = assigned.key
 """
 CHANGED = """
     SELECT DISTINCT file.path, file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode
     FROM {assets}
-    JOIN assigned ON assigned.bucket = ?1 AND assigned.cache_key = asset.cache_key
-    JOIN object ON object.bucket = ?1 AND object.key = assigned.key
+    JOIN assigned ON assigned.bucket = ? AND assigned.cache_key = asset.cache_key
+    JOIN object ON object.bucket = assigned.bucket AND object.key = assigned.key
     JOIN file ON file.path = asset.file_path
     WHERE file.crc64nvme <> object.crc64nvme
 """
