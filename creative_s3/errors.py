@@ -116,6 +116,19 @@ class UnsupportedError(CreativeS3Error):
     exit_code = ExitCode.SETTINGS
 
 
+class UnintelligibleError(UnsupportedError):
+    """What the server answers to a request is none of S3's answers: what it has stays unknown."""
+
+    code = "unintelligible"
+
+
+class NotKeptError(CreativeS3Error):
+    """The server accepted a configuration, and has something else when it is asked again."""
+
+    code = "not-kept"
+    exit_code = ExitCode.DIFFERENT
+
+
 class BucketNotFoundError(CreativeS3Error):
     """The bucket does not exist."""
 

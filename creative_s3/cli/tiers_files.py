@@ -37,7 +37,7 @@ AcceptExpiry = Annotated[
         "--accept-expiry",
         metavar="RULE",
         help="Let files go although this lifecycle rule will delete their copies; 'unreadable' where the"
-        " rules may not be read.",
+        " rules may not or cannot be read.",
     ),
 ]
 AssumeClosed = Annotated[

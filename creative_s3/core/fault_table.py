@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,11 @@ PROXY_CREDENTIALS = Row(
 
 REFUSED_OBJECT = "RefusedObject"
 """Our own code for a bare status that `head_refusals` has found to concern one object."""
+
+OF_BUCKET = re.compile(
+    "(?:Get|Put|Delete)(?:Bucket|PublicAccessBlock)|List(?:MultipartUploads|ObjectVersions)"
+)
+"""Operations that concern no single object."""
 
 OF_CODE: Mapping[str, Row] = {
     "NoSuchBucket": NO_BUCKET,

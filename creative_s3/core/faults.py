@@ -29,9 +29,11 @@ from creative_s3.core.fault_table import (
     CLOCK,
     DOCTOR,
     FAST,
+    LACKS,
     NO_ACCELERATION,
     NO_BUCKET,
     OF_BOTOCORE,
+    OF_BUCKET,
     OF_CODE,
     OF_CRT,
     PLAN_AGAIN,
@@ -178,6 +180,9 @@ def _made(row: Row, item: str | None, message: str | None = None, hint: str | No
 
 
 def _of_client(error: boto.ClientError, about: _About) -> CreativeS3Error:
+    if error.response.get("Error", {}).get("Code") == "NoSuchKey" and OF_BUCKET.match(error.operation_name):
+        what = f"the server does not know the request {error.operation_name}: it looks for an object"
+        return _made(LACKS, about.item, what)
     return _with_wait(_of_response(error.response, about), error.response)
 
 

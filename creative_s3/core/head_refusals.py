@@ -20,9 +20,9 @@ from creative_s3.errors import ClockError, CredentialsError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
-_BARE = frozenset({"400", "401", "403"})
-_OF_ALL = frozenset({"400", "401"})
-"""What means the credentials where other requests are refused, too; 403 may be a permission."""
+_OF_ALL = frozenset({"400", "401", "405", "501"})
+"""What means credentials or server where other requests are refused, too; 403 may be a permission."""
+_BARE = _OF_ALL | {"403"}
 _KNOWN_FOR_S = 60.0
 """Credentials that were accepted may expire."""
 _HEADS = ("HeadBucket", "HeadObject")

@@ -89,10 +89,15 @@ def test_setting_the_same_twice_changes_nothing(bucket: S3Client) -> None:
     assert len(before) == 11
 
 
-def test_a_size_goes_out_as_s3_takes_it(bucket: S3Client) -> None:  # noqa: ARG001 - the bucket
-    assert (
-        run("set", "--under", "logs/", "--expire", "30d", "--min-size", "128KiB", "--name", "x", "-y")[0] == 0
+def test_a_size_goes_out_as_s3_takes_it_and_moto_which_drops_it_is_told(
+    bucket: S3Client,  # noqa: ARG001 - the bucket
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("creative_s3.core.lifecycle.bucket_rules.PROOF_LIMIT_S", 0)
+    code, _, err = run(
+        "set", "--under", "logs/", "--expire", "30d", "--min-size", "128KiB", "--name", "x", "-y"
     )
+    assert (code, "has others" in err) == (7, True)
     assert SENT[0]["LifecycleConfiguration"]["Rules"][1] == {
         "ID": "x",
         "Status": "Enabled",

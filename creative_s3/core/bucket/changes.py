@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import unified_diff
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from creative_s3.core.bucket import configurations, tls_trial
 from creative_s3.core.bucket.aspects import Aspect
@@ -30,6 +30,7 @@ PROOF_LIMIT_S = 8.0
 _PAUSE_S = 0.5
 _IDENTITIES = ("ID", "Id", "Sid")
 _CONTEXT_LINES = 2
+_Found = TypeVar("_Found")
 
 
 class Outcome(StrEnum):
@@ -122,14 +123,36 @@ def carry_out(
     if change.aspect is Aspect.POLICY and change.bucket in {None, connection.bucket}:
         tls_trial.check(connection, change.before, change.after)
     configurations.write(connection, change.aspect, change.after, bucket=change.bucket)
+    found, is_there = shown(
+        lambda: configurations.read(connection, change.aspect, bucket=change.bucket),
+        lambda document: _is_as_wanted(document or {}, change),
+        limit_s=limit_s,
+        pause=pause,
+    )
+    return Done(change, Outcome.PROVED if is_there else Outcome.DIFFERENT, found)
+
+
+def shown(
+    read: Callable[[], _Found],
+    is_wanted: Callable[[_Found], bool],
+    *,
+    limit_s: float,
+    pause: Callable[[float], None] = time.sleep,
+) -> tuple[_Found, bool]:
+    """Ask S3 what it has until it is what was wanted; return the last answer, and whether it is.
+
+    Args:
+        read: Asks.
+        is_wanted: Judges the answer.
+        limit_s: How long S3 may take to show it.
+        pause: Waits between two questions.
+    """
     ends_s = time.monotonic() + limit_s
-    while True:
-        found = configurations.read(connection, change.aspect, bucket=change.bucket)
-        if _is_as_wanted(found or {}, change):
-            return Done(change, Outcome.PROVED, found)
+    while not is_wanted(found := read()):
         if time.monotonic() >= ends_s:
-            return Done(change, Outcome.DIFFERENT, found)
+            return found, False
         pause(_PAUSE_S)
+    return found, True
 
 
 def _is_as_wanted(found: Document, change: Change) -> bool:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from botocore.exceptions import ClientError
 
+from creative_s3.core.answer_shapes import name_of, root_of, unknown_part
 from creative_s3.core.answers import collected
 from creative_s3.core.aws import translate
 from creative_s3.core.bucket.aspects import WAYS, Aspect, Document
 from creative_s3.core.endpoints import NAMES
-from creative_s3.errors import AccessDeniedError, RefusedError, UnsupportedError
+from creative_s3.core.genuine import LISTING
+from creative_s3.errors import AccessDeniedError, RefusedError, UnintelligibleError, UnsupportedError
 
 if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
@@ -38,7 +39,8 @@ def read(connection: Connection, aspect: Aspect, *, bucket: str | None = None) -
         bucket: Another bucket than the connection's.
 
     Raises:
-        UnsupportedError: The endpoint lacks it, or answers something else.
+        UnsupportedError: The endpoint lacks it.
+        UnintelligibleError: It answers something else.
         RefusedError: It has a part that this version does not know.
         AccessDeniedError: It may not be read; names the permission.
         CreativeS3Error: The request failed.
@@ -116,7 +118,10 @@ def _parsed_policy(text: str, connection: Connection, bucket: str) -> Document:
     except ValueError:
         found = None
     if not isinstance(found, dict) or "Statement" not in found:
-        raise UnsupportedError(
+        root = root_of(text.encode())
+        is_listing = root is not None and name_of(root) == LISTING
+        kind = UnsupportedError if is_listing else UnintelligibleError
+        raise kind(
             "bucket policy: the server answers with something else, so nothing was sent",
             item=connection.endpoint_url or bucket,
             hint="use AWS, or a server with bucket policies",
@@ -128,51 +133,21 @@ def _parsed_policy(text: str, connection: Connection, bucket: str) -> Document:
 
 def _check_whole(body: bytes, way: Way, connection: Connection, bucket: str) -> None:
     """Return when the answer is S3's, and botocore knows every part of it."""
-    names = _element_names(body)
     title = NAMES[way.capability]
-    root = names[0] if names else ""
-    if root != way.root and not _MOTO_ROOT.fullmatch(root):
-        raise UnsupportedError(
+    root = root_of(body)
+    name = "" if root is None else name_of(root)
+    if root is None or (name != way.root and not _MOTO_ROOT.fullmatch(name)):
+        kind = UnsupportedError if name == LISTING else UnintelligibleError
+        raise kind(
             f"{title}: the server answers with something else, so nothing was sent",
             item=connection.endpoint_url or bucket,
             hint="creative-s3 bucket check  # says what this server has",
         )
-    unknown = sorted(set(names) - known_names(connection, way.read) - {root})
-    if unknown:
+    unknown = unknown_part(connection.client, way.read, root)
+    if unknown is not None:
         raise RefusedError(
-            f"{title}: the bucket's configuration has a part that this version does not know ({unknown[0]}),"
+            f"{title}: the bucket's configuration has a part that this version does not know ({unknown}),"
             " and would lose it",
             item=bucket,
             hint="upgrade boto3 (pip install --upgrade boto3), then try again",
         )
-
-
-def _element_names(body: bytes) -> list[str]:
-    """Return the names of an XML document's elements, the root first; none when it is no XML."""
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - from the server we chose
-    except ET.ParseError:
-        return []
-    return [element.tag.rpartition("}")[2] for element in root.iter()]
-
-
-def known_names(connection: Connection, method: str) -> frozenset[str]:
-    """Return every element's name that botocore's model of a method's answer has."""
-    client = connection.client
-    shapes = [
-        client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).output_shape
-    ]
-    names: set[str] = set()
-    seen: set[str] = set()
-    while shapes:
-        shape = shapes.pop()
-        if shape.name in seen:
-            continue
-        seen.add(shape.name)
-        if shape.type_name == "list":
-            shapes.append(shape.member)
-            names |= {"member", shape.member.serialization.get("name", "")}
-        for name, member in getattr(shape, "members", {}).items():
-            names |= {name, member.serialization.get("name", name)}
-            shapes.append(member)
-    return frozenset(names)

@@ -11,7 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import translate
+from creative_s3.core.bucket import configurations
+from creative_s3.core.bucket.aspects import Aspect
 from creative_s3.core.cdn.cloudfront import CloudFront
 from creative_s3.core.checks.checks import Group, Topic, told
 from creative_s3.core.checks.doctor import Diagnosis
@@ -180,14 +181,10 @@ def _access_control(cloudfront: CloudFront, distribution: Distribution, origin: 
 def _bucket_policy(connection: Connection, distribution: Distribution) -> Check:
     topic = Topic(Group.CDN, "bucket policy")
     try:
-        policy = json.loads(connection.client.get_bucket_policy(Bucket=connection.bucket)["Policy"])
-    except Exception as error:  # noqa: BLE001 - whatever comes is translated, or means that there is none
-        if "NoSuchBucketPolicy" not in str(error):
-            ours = translate(error, item=connection.bucket, endpoint_url=connection.endpoint_url)
-            return topic.not_tried(told(ours), "allow s3:GetBucketPolicy to see it")
-        policy = {"Version": "2012-10-17", "Statement": []}
+        policy = configurations.read(connection, Aspect.POLICY) or {}
+    except CreativeS3Error as error:
+        return topic.not_tried(told(error), "allow s3:GetBucketPolicy to see it")
     statements = policy.get("Statement") or []
-    statements = statements if isinstance(statements, list) else [statements]
     if any(_allows(statement, connection.bucket, distribution) for statement in statements):
         return topic.ok(f"CloudFront may read the objects for {distribution.id} alone")
     return topic.problem(

@@ -6,32 +6,40 @@ server does not answer as S3 does, there is no PUT. What the rules should be is 
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
+from creative_s3.core.answer_shapes import root_of, unknown_part
+from creative_s3.core.answers import collected
 from creative_s3.core.aws import translate
+from creative_s3.core.bucket.aspects import WAYS, Aspect
+from creative_s3.core.bucket.changes import PROOF_LIMIT_S, holds, shown
 from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.genuine import check_beginning
 from creative_s3.core.lifecycle.rules import (
     Policy,
     Rule,
     asset_prefixes,
+    canonical,
     due_at,
     merge,
     rules_for,
     warnings_for,
 )
-from creative_s3.errors import AccessDeniedError, RefusedError, UnsupportedError
+from creative_s3.errors import (
+    AccessDeniedError,
+    NotKeptError,
+    RefusedError,
+    UnintelligibleError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.object_store import ObjectStore
 
 _READ = "GetBucketLifecycleConfiguration"
@@ -86,6 +94,7 @@ def read_rules(store: ObjectStore) -> tuple[Rule, ...]:
     """Return all lifecycle rules of the bucket, in boto3's form; none when it has none.
 
     Raises:
+        UnintelligibleError: The server's answer is none of S3's; there may be rules.
         UnsupportedError: The server has no lifecycle rules.
         RefusedError: A rule has a part that this version does not know.
         CreativeS3Error: The request failed; needs ``s3:GetLifecycleConfiguration``.
@@ -108,6 +117,7 @@ def set_policy(
     Raises:
         RefusedError: Objects would be deleted at once; or the bucket's rules cannot be kept as they are.
         UnsupportedError: The server has no lifecycle rules, or not these.
+        NotKeptError: It accepted them, and has others.
         CreativeS3Error: A request failed.
     """
     connection = store.connection
@@ -145,28 +155,25 @@ def set_policy(
 def read(store: ObjectStore) -> BucketRules:
     """Read all rules, or raise: nothing may be written over what was not read in full."""
     connection = store.connection
-    bodies: list[bytes] = []
     store.count({_READ: 1})
     try:
-        with _answers_of(connection, bodies):
+        with collected() as bodies:
             answer = connection.client.get_bucket_lifecycle_configuration(Bucket=store.bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
             return BucketRules()
         raise translate(error, item=store.bucket, endpoint_url=connection.endpoint_url) from error
+    except ResponseParserError as error:
+        check_beginning(_READ, bodies[-1], _ROOT, connection.endpoint_url)
+        raise translate(error, item=store.bucket, endpoint_url=connection.endpoint_url) from error
     except Exception as error:
         raise translate(error, item=store.bucket, endpoint_url=connection.endpoint_url) from error
-    names = _element_names(bodies[-1])
-    if not names or names[0] != _ROOT:
-        raise UnsupportedError(
-            "the server answers with something else than lifecycle rules, so nothing was sent",
-            item=store.bucket,
-            hint="use AWS, or a server with lifecycle rules",
-        )
-    unknown = sorted(set(names) - _known_names(connection))
-    if unknown:
+    check_beginning(_READ, bodies[-1], _ROOT, connection.endpoint_url)
+    root = root_of(bodies[-1])
+    unknown = None if root is None else unknown_part(connection.client, WAYS[Aspect.LIFECYCLE].read, root)
+    if unknown is not None:
         raise RefusedError(
-            f"a lifecycle rule of this bucket has a part that this version does not know ({unknown[0]}), and"
+            f"a lifecycle rule of this bucket has a part that this version does not know ({unknown}), and"
             " would lose it",
             item=store.bucket,
             hint="upgrade boto3 (pip install --upgrade boto3), then try again",
@@ -182,6 +189,8 @@ def read_if_any(store: ObjectStore) -> tuple[BucketRules, str | None]:
     """
     try:
         return read(store), None
+    except UnintelligibleError:
+        raise
     except UnsupportedError as error:
         return BucketRules(), (
             f"this server has no lifecycle rules, so it would carry out none of these: {error.message}"
@@ -193,6 +202,7 @@ def write(store: ObjectStore, rules: tuple[Rule, ...], minimum: str | None) -> N
 
     Raises:
         UnsupportedError: The server does not carry out such rules; it keeps those it had.
+        NotKeptError: It accepted them, and shows others.
         CreativeS3Error: The request failed; needs ``s3:PutLifecycleConfiguration``.
     """
     # Without this header, S3 silently gives an old bucket the newer default (AWS: PutBucketLifecycle…).
@@ -213,6 +223,29 @@ def write(store: ObjectStore, rules: tuple[Rule, ...], minimum: str | None) -> N
                 " transition_days=None)",
             ) from error
         raise ours from error
+    prove(store, rules)
+
+
+def prove(store: ObjectStore, rules: tuple[Rule, ...]) -> None:
+    """Ask S3 whether it has these rules, and no others.
+
+    Raises:
+        NotKeptError: It has not, after all the time that it may take to show a change.
+        CreativeS3Error: A request failed.
+    """
+    wanted = [canonical(rule) for rule in rules]
+    found, is_there = shown(
+        lambda: read(store).rules,
+        lambda there: holds([canonical(rule) for rule in there], wanted),
+        limit_s=PROOF_LIMIT_S,
+    )
+    if not is_there:
+        raise NotKeptError(
+            f"the server accepted the lifecycle rules, and has others: {len(found):,} rules, not the"
+            f" {len(wanted):,} that were sent",
+            item=store.bucket,
+            hint="see what it has: creative-s3 lifecycle show",
+        )
 
 
 def _count(
@@ -247,49 +280,3 @@ def is_versioned(store: ObjectStore) -> bool | None:
             return None
         raise ours from error
     return bool(answer.get("Status") == "Enabled")
-
-
-@contextmanager
-def _answers_of(connection: Connection, bodies: list[bytes]) -> Iterator[None]:
-    """Collect what the server really says to this thread: botocore drops what it does not know."""
-    me = threading.get_ident()
-
-    def note(response_dict: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's signature
-        if threading.get_ident() == me:
-            bodies.append(response_dict["body"])
-
-    events, event, name = connection.client.meta.events, f"before-parse.s3.{_READ}", f"creative-s3-rules-{me}"
-    events.register(event, note, unique_id=name)
-    try:
-        yield
-    finally:
-        events.unregister(event, unique_id=name)
-
-
-def _element_names(body: bytes) -> list[str]:
-    """Return the names of an XML document's elements, the root first; none when it is no XML."""
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - from the server we chose
-    except ET.ParseError:
-        return []
-    return [element.tag.rpartition("}")[2] for element in root.iter()]
-
-
-def _known_names(connection: Connection) -> frozenset[str]:
-    """Return every element's name that botocore's model of the answer has."""
-    names = {_ROOT}
-    shapes = [connection.client.meta.service_model.operation_model(_READ).output_shape]
-    seen = set()
-    while shapes:
-        shape = shapes.pop()
-        if shape.name in seen:
-            continue
-        seen.add(shape.name)
-        if shape.type_name == "list":
-            shapes.append(shape.member)
-        for name, member in getattr(shape, "members", {}).items():
-            names |= {name, member.serialization.get("name", name)}
-            if member.type_name == "list":
-                names.add(member.member.serialization.get("name", name))
-            shapes.append(member)
-    return frozenset(names)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from creative_s3.core.aws import translate
-from creative_s3.core.lifecycle.bucket_rules import BucketRules, read, write
+from creative_s3.core.lifecycle.bucket_rules import BucketRules, prove, read, write
 from creative_s3.core.lifecycle.rules import merge
 from creative_s3.errors import RefusedError, TemporaryError
 
@@ -83,11 +83,12 @@ def replacing(before: BucketRules, wanted: BucketRules) -> Change:
 
 
 def carry_out(store: ObjectStore, change: Change) -> None:
-    """Write the rules as planned; all other settings of the bucket stay.
+    """Write the rules as planned, and ask S3 whether it has them; all other settings of the bucket stay.
 
     Raises:
         TemporaryError: Somebody has changed the rules since the plan was made; nothing was written.
         UnsupportedError: The server does not carry out these rules; it keeps those it had.
+        NotKeptError: The server accepted the change, and has other rules.
         RefusedError: The last rule goes, and what that would do on this server is not known.
         CreativeS3Error: A request failed.
     """
@@ -132,6 +133,7 @@ def _remove_all(store: ObjectStore) -> None:
         connection.client.delete_bucket_lifecycle(Bucket=store.bucket)
     except Exception as error:
         raise translate(error, item=store.bucket, endpoint_url=connection.endpoint_url) from error
+    prove(store, ())
 
 
 def _is_known(store: ObjectStore) -> bool:

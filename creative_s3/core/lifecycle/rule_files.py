@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.lifecycle.bucket_rules import BucketRules
@@ -104,11 +104,13 @@ def _timed(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     if "Date" not in entry:
         return dict(entry)
     try:
-        return {**entry, "Date": datetime.fromisoformat(entry["Date"])}
+        date_given = datetime.fromisoformat(entry["Date"])
     except (TypeError, ValueError):
         raise UsageError(
             f"this is no date: {entry['Date']}", item=name, hint="write it as 2027-01-01T00:00:00+00:00"
         ) from None
+    # S3 takes midnights UTC alone, and a date says no more than that.
+    return {**entry, "Date": date_given if date_given.tzinfo else date_given.replace(tzinfo=UTC)}
 
 
 def _plain(value: object) -> str:

@@ -309,8 +309,9 @@ class S3StorageManager(ObjectStore):
 
         One rule for each folder of assets under the prefix: the published index and the objects of others are
         never touched. Our rules of an earlier call are replaced, all rules of others stay as they are. Sends
-        GET and, if something changes, one PUT; with an expiration, also a LIST of the assets. Somebody who
-        changes the rules at the same moment can be overwritten: S3 has no condition for this request.
+        GET and, if something changes, one PUT and a GET until S3 shows the rules; with an expiration, also a
+        LIST of the assets. Somebody who changes the rules at the same moment can be overwritten: S3 has no
+        condition for this request.
 
         Args:
             transition_days: Age at which assets move, counted from when they were stored; None for never.
@@ -326,6 +327,7 @@ class S3StorageManager(ObjectStore):
             RefusedError: Assets would be deleted at once, or their only copy one day; or a rule of others
                 could not be kept as it is.
             UnsupportedError: The server has no such rules; it was sent nothing that it could misread.
+            NotKeptError: It accepted the rules, and has others.
             CreativeS3Error: A request failed; needs ``s3:GetLifecycleConfiguration`` and
                 ``s3:PutLifecycleConfiguration``.
         """

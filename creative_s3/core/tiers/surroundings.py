@@ -12,7 +12,14 @@ from creative_s3.core.lifecycle.fates import Fates, fates_of
 from creative_s3.core.shell_words import quoted
 from creative_s3.core.tiers.tiers import Hold, TierPlan
 from creative_s3.core.tiers.visibility import Visibility
-from creative_s3.errors import AccessDeniedError, RefusedError, UnsupportedError
+from creative_s3.errors import (
+    AccessDeniedError,
+    ItemError,
+    NotS3Error,
+    RefusedError,
+    UnintelligibleError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,7 +28,9 @@ if TYPE_CHECKING:
     from creative_s3.core.workspace import Workspace
 
 UNREADABLE = "unreadable"
-"""The name under which it can be accepted that the bucket's rules may not be read."""
+"""The name under which it can be accepted that the bucket's rules may not or cannot be read."""
+_UNSEEN = (AccessDeniedError, ItemError, NotS3Error, RefusedError, UnintelligibleError)
+"""After these there may be rules; a server that does not know the request has none."""
 
 
 def check_cache(workspace: Workspace) -> None:
@@ -74,24 +83,30 @@ def read_fates(store: ObjectStore, accepted: Collection[str] = ()) -> Fates:
 
     Args:
         store: The bucket.
-        accepted: With `UNREADABLE` in it, rules that may not be read count as none.
+        accepted: With `UNREADABLE` in it, rules that may not or cannot be read count as none.
 
     Raises:
-        RefusedError: They may not be read, or have a part that this version does not know.
+        RefusedError: They may not be read, the answer is none of S3's, or they have a part that this version
+            does not know.
         CreativeS3Error: The request failed.
     """
     try:
         return fates_of(read_rules(store))
-    except UnsupportedError:
-        return Fates()  # a server without lifecycle rules deletes nothing by them
-    except (AccessDeniedError, RefusedError) as error:
+    except _UNSEEN as error:
         if UNREADABLE in accepted:
             return Fates()
+        remedy = (
+            "see what the server says: creative-s3 lifecycle show"
+            if isinstance(error, ItemError | NotS3Error | UnintelligibleError)
+            else "allow s3:GetLifecycleConfiguration"
+        )
         raise RefusedError(
             f"it cannot be seen whether a lifecycle rule will delete what is in S3 only: {error.message}",
             item=store.bucket,
-            hint=f"allow s3:GetLifecycleConfiguration; or, if no rule does: --accept-expiry {UNREADABLE}",
+            hint=f"{remedy}; or, if no rule does: --accept-expiry {UNREADABLE}",
         ) from error
+    except UnsupportedError:
+        return Fates()  # a server without lifecycle rules deletes nothing by them
 
 
 def check_expiry(plan: TierPlan) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError
 
 from creative_s3.core import objects
+from creative_s3.core.genuine import ALWAYS_THERE
 from creative_s3.core.http_answers import length_of
 from creative_s3.core.models import StoredObject
 from creative_s3.core.pool import DaemonPool
@@ -141,7 +142,7 @@ class _Direct:
             self._tally.add("HeadObject")
             try:
                 said = self._said(request)
-                if said.status == _OK:
+                if said.status == _OK and not ALWAYS_THERE.isdisjoint(said.headers):
                     self._refusals.succeeded()
                     return from_headers(key, said.headers)
             except (BotoCoreError, ValueError):  # an answer that cannot be understood is none

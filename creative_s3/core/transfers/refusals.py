@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from creative_s3.core.faults import ends_run, translate
+from creative_s3.core.genuine import MOST_IN_A_ROW
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, ItemError, TemporaryError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from creative_s3.core.aws import Connection
 
-_MOST_IN_A_ROW = 5
-"""So many one after the other are no matter of single objects any more."""
 _KNOWN_FOR_S = 60.0
 
 
@@ -62,7 +61,7 @@ class Refusals:
     def _is_one_of_many(self) -> bool:
         with self._lock:
             self._in_a_row += 1
-            return self._in_a_row > _MOST_IN_A_ROW
+            return self._in_a_row > MOST_IN_A_ROW
 
     def _is_accepted(self) -> bool:
         """Tell whether the server takes credentials, clock and settings in another request."""
