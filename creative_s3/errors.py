@@ -226,6 +226,10 @@ class ChecksumMismatchError(ItemError):
     code = "checksum-mismatch"
 
 
+class NotStoredError(ChecksumMismatchError):
+    """The server confirmed an upload and does not give it back: no second try, for it would confirm again."""
+
+
 class UnreadableAnswerError(ItemError):
     """What the server said of this object is not what HTTP or S3 has it say."""
 

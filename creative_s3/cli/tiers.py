@@ -191,6 +191,7 @@ def manage(
         from creative_s3.core.tiers.bills import planned_moves, sent_moves
         from creative_s3.core.tiers.library import open_tiers
         from creative_s3.core.tiers.report import intended
+        from creative_s3.core.transfers.verification import sample_size
 
         store = S3StorageManager(connection=run.connection())
         live = stack.enter_context(run.live())
@@ -214,7 +215,12 @@ def manage(
     refusal = _refusal(plan, allowed, keep_expiring=keep_expiring)
     region = current_book().region(run.config.region)
     moves = ((move.action, move.file) for move in (*plan.demotions, *plan.promotions))
-    bill = planned_moves(moves, region, sent=store.requests)
+    bill = planned_moves(
+        moves,
+        region,
+        sent=store.requests,
+        read_back=lambda files: sample_size(store.connection, files, wanted=None),
+    )
     if dry_run:
         return Report(
             data=lambda: {**intended(plan).to_dict(), "plan": _plan_data(plan), "bill": bill.to_dict()},

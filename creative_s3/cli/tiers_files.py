@@ -2,7 +2,7 @@
 
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -119,6 +119,7 @@ def demote(
     from creative_s3.core.tiers.library import open_tiers
     from creative_s3.core.tiers.policy import asked
     from creative_s3.core.tiers.tiers import Action
+    from creative_s3.core.transfers.verification import sample_size
 
     names, warnings = selected_names(run, keys, selection)
     store = _store(run)
@@ -134,7 +135,7 @@ def demote(
             files = tuple(file for file in files if file.is_hot)
         moves = asked(files, Action.DEMOTE, tiers.terms)
     hot = [file for file in files if file.is_hot]
-    bill = _bill(run, moves, store.requests)
+    bill = _bill(run, moves, store.requests, lambda files: sample_size(store.connection, files, wanted=None))
     if dry_run:
         return _asked_report(run, moves, bill, warnings)
     if hot:
@@ -254,7 +255,12 @@ def _store(run: Run) -> "S3StorageManager":
     return S3StorageManager(connection=run.connection())
 
 
-def _bill(run: Run, moves: "Sequence[Move]", sent: Mapping[str, int]) -> "Bill":
+def _bill(
+    run: Run,
+    moves: "Sequence[Move]",
+    sent: Mapping[str, int],
+    read_back: Callable[[int], int] = lambda _: 0,
+) -> "Bill":
     """Price what moving files will send; what has nothing to move sends nothing."""
     from creative_s3.core.costs.price_store import current_book
     from creative_s3.core.tiers.bills import planned_moves
@@ -265,7 +271,8 @@ def _bill(run: Run, moves: "Sequence[Move]", sent: Mapping[str, int]) -> "Bill":
         for move in moves
         if move.file.hold is None and move.file.is_hot == (move.action is Action.DEMOTE)
     )
-    return planned_moves(real, current_book().region(run.config.region), sent=sent)
+    region = current_book().region(run.config.region)
+    return planned_moves(real, region, sent=sent, read_back=read_back)
 
 
 def _asked_report(run: Run, moves: "Sequence[Move]", bill: "Bill", warnings: Sequence[str] = ()) -> Report:

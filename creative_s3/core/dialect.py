@@ -61,6 +61,9 @@ _ASKS: Mapping[Refusal, Mapping[str, str]] = {
     Refusal.TAGS: {"Tagging": "a=b"},
 }
 _STORES = "stores"
+_NOT_STORED = "not_stored"
+_MOST_NOT_STORED = 1000
+"""So many objects are remembered by name; a server with more is not believed until all is forgotten."""
 _OTHER_ETAGS = "makes_other_etags"
 _NOT_MET = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404"})
 _TAKEN: Mapping[Refusal, frozenset[str]] = {
@@ -82,6 +85,9 @@ class Dialect:
         endpoint_url: The server; AWS refuses nothing and is never asked.
         directory: Where it is remembered; by default in the user's state directory.
         clock: Seconds since 1970.
+
+    Attributes:
+        reading_back: Held while one object is read to see whether the server stores what it confirms.
     """
 
     def __init__(
@@ -99,6 +105,8 @@ class Dialect:
         self._drops: bool | None = None
         self._makes_other_etags: bool | None = None
         self._stores: bool | None = None
+        self._not_stored: frozenset[str] | None = None
+        self.reading_back = threading.Lock()
 
     @property
     def refuses(self) -> frozenset[Refusal]:
@@ -141,13 +149,40 @@ class Dialect:
         """Whether what the server confirmed was read back once."""
         if self._stores is None:
             self._stores = self._is_aws or self._memory.recall(_STORES) is True
-        return self._stores
+        return self._stores and not self.not_stored
 
-    def found_stored(self) -> None:
-        """Take note of an object that was read back as it was sent."""
-        if not self.is_known_to_store:
+    @property
+    def not_stored(self) -> frozenset[str]:
+        """Objects, as bucket and key, that the server confirmed and did not give back.
+
+        While there is one, no checksum that the server tells is taken for a proof.
+        """
+        if self._not_stored is None:
+            known = None if self._is_aws else self._memory.recall(_NOT_STORED)
+            self._not_stored = (
+                frozenset(str(one) for one in known) if isinstance(known, list) else frozenset()
+            )
+        return self._not_stored
+
+    def found_not_stored(self, bucket: str, key: str) -> None:
+        """Take note of an object that was confirmed, and read back as something else or not at all."""
+        with self._lock:
+            if not self._is_aws and len(self.not_stored) < _MOST_NOT_STORED:
+                self._keep_not_stored(self.not_stored | {f"{bucket}/{key}"})
+
+    def found_stored(self, bucket: str = "", key: str = "") -> None:
+        """Take note of an object that was read back as it was sent; it speaks for itself first of all."""
+        with self._lock:
+            if f"{bucket}/{key}" in self.not_stored and len(self.not_stored) < _MOST_NOT_STORED:
+                self._keep_not_stored(self.not_stored - {f"{bucket}/{key}"})
+        if not self.not_stored and not self.is_known_to_store:
             self._stores = True
             self._memory.remember(_STORES, True)  # noqa: FBT003 - the fact's value
+
+    def _keep_not_stored(self, objects: frozenset[str]) -> None:
+        if objects != self.not_stored:
+            self._not_stored = objects
+            self._memory.remember(_NOT_STORED, sorted(objects))
 
     def warning(self) -> str | None:
         """Return what a report must say of objects that are stored here; None for nothing."""

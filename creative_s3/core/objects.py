@@ -148,13 +148,18 @@ def same_md5(stored: StoredObject, path: Path) -> bool:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == etag
 
 
+def is_md5_form(stored: StoredObject) -> bool:
+    """Tell whether an object's ETag has the form of the MD5 of content that was sent in one request."""
+    return _WHOLE.fullmatch(stored.etag.lower()) is not None
+
+
 def is_md5(connection: Connection, stored: StoredObject) -> bool:
     """Ask whether an object's ETag can only be the MD5 of its content, so that other content is a fault.
 
     Raises:
         CreativeS3Error: The request failed.
     """
-    if not _WHOLE.fullmatch(stored.etag.lower()) or connection.dialect.makes_other_etags:
+    if not is_md5_form(stored) or connection.dialect.makes_other_etags:
         return False
     try:
         answer = connection.client.head_object(Bucket=connection.bucket, Key=stored.key)
@@ -174,9 +179,9 @@ def tells_md5(connection: Connection, stored: StoredObject, answer: Mapping[str,
         stored: The object.
         answer: boto3's, to HeadObject or GetObject.
     """
-    has_form = _WHOLE.fullmatch(stored.etag.lower()) and bare_etag(answer.get("ETag")) == stored.etag
+    has_form = is_md5_form(stored) and bare_etag(answer.get("ETag")) == stored.etag
     is_keyed = answer.get("ServerSideEncryption") not in {None, "AES256"} or "SSECustomerAlgorithm" in answer
-    return bool(has_form) and not is_keyed and not connection.dialect.makes_other_etags
+    return has_form and not is_keyed and not connection.dialect.makes_other_etags
 
 
 def _part_sizes(size_bytes: int) -> Iterator[int]:

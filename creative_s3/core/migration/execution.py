@@ -17,7 +17,7 @@ from creative_s3.core.layout import object_metadata, object_tags, owner_of
 from creative_s3.core.media_types import content_type_of
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
 from creative_s3.core.workspace import Signature
-from creative_s3.errors import CreativeS3Error, FileChangedError
+from creative_s3.errors import CreativeS3Error, FileChangedError, NotStoredError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -157,6 +157,8 @@ class Execution:
             self._succeed(operation, outcome)
             return
         self._remember_left(operation, outcome)
+        if isinstance(outcome.error, NotStoredError):
+            self._catalog.forget_proofs([operation.key])
         if ends_run(outcome.error):
             raise outcome.error
         self.fail(operation, outcome.error)

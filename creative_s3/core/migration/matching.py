@@ -188,6 +188,8 @@ class Matching:
         remote_crc = self.remote.crc64nvme(key)
         if remote_crc is None and crc is not None:
             remote_crc = prove_without_checksum(self.remote.storage, stored, local, crc)
+        elif crc is not None and crc == stored.crc64nvme:
+            remote_crc = self.remote.checked_crc64nvme(stored, local)
         proved = self.remote.proved(key)
         return Candidate(
             asset,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.layout import left_out
 from creative_s3.core.migration.settled import NewAssets, SettledAssets
-from creative_s3.core.migration.staleness import is_known, stale
+from creative_s3.core.migration.staleness import is_known, is_only_told, stale
 from creative_s3.core.workspace import FileState, LocalFile
 from creative_s3.errors import RefusedError
 
@@ -307,6 +307,8 @@ def _decide_for_file(candidate: Candidate) -> Operation:
 def _why_upload(candidate: Candidate) -> tuple[Reason, str]:
     if candidate.remote is None:
         return Reason.NEW, NOT_IN_BUCKET
+    if is_only_told(candidate):
+        return Reason.CHANGED, "the server tells the file's checksum, and does not give back its content"
     if candidate.remote_crc64nvme is None:
         return Reason.CHANGED, "the object has no checksum to compare"
     if not is_known(candidate):

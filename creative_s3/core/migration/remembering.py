@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from creative_s3.core.catalog.catalog import ProvedObject
 from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.layout import owner_of
+from creative_s3.core.migration.staleness import is_only_told
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import ExitCode
 
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
 def remember(candidates: Sequence[Candidate], catalog: Catalog, *, drops_metadata: bool = False) -> None:
     """Record the objects whose content was just proved to be the file's, so that the next look asks less.
 
+    What was recorded of an object of which the server tells a checksum that it does not have is forgotten.
+
     Args:
         candidates: Files with their objects.
         catalog: Gets what was proved.
         drops_metadata: Whether the server keeps no metadata: whose an object is stays as it was recorded.
     """
+    refuted = [candidate.key for candidate in candidates if is_only_told(candidate)]
+    if refuted:
+        catalog.forget_proofs(refuted)
     proved = [
         (candidate, candidate.remote)
         for candidate in candidates

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from creative_s3.core import told_checksums
 from creative_s3.core.layout import PUBLISHED_INDEX, owner_of
 from creative_s3.core.migration.keys import Occupant
 from creative_s3.core.migration.publishing import published_keys
@@ -61,6 +62,7 @@ class RemoteSurvey:
         self._refused: dict[str, CreativeS3Error] = {}
         self._contents: dict[str, str | None] = {}
         self._has_published_keys = False
+        self._lists_other_etags = False
 
     def listed(self, key: str) -> StoredObject | None:
         """Return the object under `key` as the listing shows it; None when there is none."""
@@ -151,6 +153,36 @@ class RemoteSurvey:
             proved = self.proved(key)
             return proved.crc64nvme if proved else None
         return stored.crc64nvme or self._contents.get(key)
+
+    def checked_crc64nvme(self, stored: StoredObject, local: LocalFile) -> str | None:
+        """Return the checksum of an object of which HEAD told that of a file, as far as it is believed.
+
+        Where the listing, or an ETag that is an MD5, says otherwise, the object is read.
+
+        Returns:
+            None when it is not believed and cannot be read.
+        """
+        connection = self.storage.connection
+        listed = self.listed(stored.key)
+        etags = {one.etag.lower() for one in (stored, listed) if one is not None} - {""}
+        is_other = len(etags) > 1 and not self._lists_other_etags
+        try:
+            has_other_md5 = told_checksums.has_other_md5(
+                connection, stored, lambda: same_md5(stored, local.path)
+            )
+            found, _ = told_checksums.checked(
+                connection,
+                stored,
+                is_doubted=is_other or has_other_md5,
+                count=lambda: self.storage.count({"GetObject": 1}),
+            )
+        except (CreativeS3Error, OSError):
+            return None
+        if found == stored.crc64nvme:
+            self._lists_other_etags |= is_other
+            if has_other_md5:
+                connection.dialect.found_etag(is_md5=False)
+        return found
 
     def find_content(self, key: str, files: Iterable[LocalFile]) -> str | None:
         """Return the checksum of an object's content as `crc64nvme` does, and find it out where S3 has none.
@@ -259,7 +291,7 @@ def content_without_checksum(
         return None
     try:
         for file in alike:
-            if same_md5(stored, file.path):
+            if not storage.connection.dialect.not_stored and same_md5(stored, file.path):
                 return crc_of(file.path)
         storage.count({"GetObject": 1})
         return read_back(storage.connection, stored)

@@ -21,7 +21,7 @@ _OLDER = "the bucket has newer content, and it is not known from what the file h
 def stale(candidate: Candidate) -> str:
     """Say why the file here is an older copy, and how to take what the bucket has; empty when it is none."""
     remote, local_crc = candidate.remote, candidate.crc64nvme
-    if remote is None or local_crc is None:
+    if remote is None or local_crc is None or is_only_told(candidate):
         return ""
     owner = owner_of(remote.metadata)
     if owner is not None and owner not in {candidate.asset.cache_key, *candidate.asset.also_known_as}:
@@ -37,9 +37,17 @@ def stale(candidate: Candidate) -> str:
 
 def is_known(candidate: Candidate) -> bool:
     """Tell whether the object has what the file here was made from, or what was proved from here."""
+    if is_only_told(candidate):
+        return True
     if candidate.origin_crc64nvme is not None:
         return candidate.remote_crc64nvme == candidate.origin_crc64nvme
     return candidate.is_as_proved
+
+
+def is_only_told(candidate: Candidate) -> bool:
+    """Tell whether the server tells the file's checksum of an object with other content: a failed upload."""
+    told = candidate.remote.crc64nvme if candidate.remote else None
+    return told is not None and told == candidate.crc64nvme != candidate.remote_crc64nvme
 
 
 def _told(why: str, candidate: Candidate) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.migration.settled import SettledAssets
+from creative_s3.core.migration.staleness import is_only_told
 from creative_s3.core.workspace import FileState
 from creative_s3.errors import ExitCode
 
@@ -213,8 +214,12 @@ def _difference(candidate: Candidate, remote: StoredObject) -> str:
     local = candidate.local
     if remote.size_bytes != local.size_bytes:
         return f"{local.size_bytes:,} bytes on disk, {remote.size_bytes:,} in the bucket"
+    if candidate.remote_crc64nvme is None and is_only_told(candidate):
+        return "the server's checksum is not believed, and the object cannot be read to compare"
     if candidate.remote_crc64nvme is None:
         return "the object has no checksum and cannot be read to compare"
+    if is_only_told(candidate):
+        return "the server tells the file's checksum, and gives back other content"
     return "the same size, other content"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import files, objects
+from creative_s3.core import files, objects, told_checksums
 from creative_s3.core.faults import ends_run, translate
 from creative_s3.core.library.arguments import PathText, is_filled_text, local_file
 from creative_s3.core.lookahead import in_order
@@ -279,7 +279,7 @@ def _replacing(store: ObjectStore, upload: Upload) -> Upload | UploadResult:
     seen = objects.head(store.connection, upload.key)  # the engine counts this request
     if seen is None:
         return upload
-    proof = _same_content(seen, upload) if _same_metadata(seen, upload) else None
+    proof = _same_content(store, seen, upload) if _same_metadata(seen, upload) else None
     if proof is None:
         return replace(upload, if_match=seen.etag)
     return UploadResult(
@@ -302,12 +302,17 @@ def _same_metadata(seen: StoredObject, upload: Upload) -> bool:
     return there == upload.metadata
 
 
-def _same_content(seen: StoredObject, upload: Upload) -> Proof | None:
+def _same_content(store: ObjectStore, seen: StoredObject, upload: Upload) -> Proof | None:
     """Compare the file with what HEAD said; None when it differs or only reading could tell."""
     if seen.size_bytes != upload.size_bytes:
         return None
     if seen.crc64nvme is not None:
-        return Proof.CHECKSUM if files.read(upload.path)[1] == seen.crc64nvme else None
+        if files.read(upload.path)[1] != seen.crc64nvme:
+            return None
+        found, is_read = told_checksums.checked(store.connection, seen)
+        if found != seen.crc64nvme:
+            return None
+        return Proof.READ_BACK if is_read else Proof.CHECKSUM
     try:
         return Proof.MD5 if objects.same_md5(seen, upload.path) else None
     except OSError as error:

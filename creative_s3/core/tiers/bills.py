@@ -12,7 +12,7 @@ from creative_s3.core.costs.pricing import GB
 from creative_s3.core.tiers.tiers import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from creative_s3.core.costs.pricing import RegionPrices
     from creative_s3.core.tiers.report import TierReport
@@ -24,7 +24,11 @@ _BEFORE_DEMOTING = {"GetBucketLifecycleConfiguration": 1, "ListObjectsV2": 1}
 
 
 def planned_moves(
-    moves: Iterable[tuple[Action, TierFile]], region: RegionPrices, *, sent: Mapping[str, int]
+    moves: Iterable[tuple[Action, TierFile]],
+    region: RegionPrices,
+    *,
+    sent: Mapping[str, int],
+    read_back: Callable[[int], int] = lambda _: 0,
 ) -> Bill:
     """Price what moving files will send, with what was sent already to plan it.
 
@@ -32,11 +36,13 @@ def planned_moves(
         moves: In which direction, and which file.
         region: The prices.
         sent: Requests so far, by S3 operation name.
+        read_back: Tells how many of so many files to be demoted are read back first.
     """
     every = tuple(moves)
     requests = _requests(every)
-    if any(action is Action.DEMOTE for action, _ in every):
+    if demoted := sum(action is Action.DEMOTE for action, _ in every):
         requests["STANDARD"].update(_BEFORE_DEMOTING)
+        requests["STANDARD"]["GetObject"] += read_back(demoted)
     requests["STANDARD"].update(sent)
     return bill_of(requests, region, extras=_extras(every, region))
 

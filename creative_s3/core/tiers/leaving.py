@@ -8,6 +8,7 @@ then removed; whatever else was caught is put back. Whether S3 has the content i
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
@@ -138,6 +139,12 @@ class LeavingFile:
         if size_bytes != self.status.st_size or not self.is_untouched():
             raise StaysError(Hold.CHANGED, "while it was read")
         return crc64nvme
+
+    def md5(self) -> str:
+        """Read the file again; return the MD5 of its content in hexadecimal."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        with open(self._descriptor, "rb", closefd=False) as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
     def is_untouched(self) -> bool:
         """Tell whether the file is still as it was when it was opened."""

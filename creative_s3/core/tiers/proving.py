@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from creative_s3.core import told_checksums
 from creative_s3.core.aws import translate
 from creative_s3.core.catalog.catalog import ProvedObject
 from creative_s3.core.faults import ends_run
@@ -109,7 +110,7 @@ class Prover:
             crc64nvme = leaving.read()
             try:
                 objects = tuple(
-                    self._prove_object(key, leaving.status.st_size, crc64nvme, owners=keys)
+                    self._prove_object(key, leaving, crc64nvme, owners=keys)
                     for key in dict.fromkeys(keys.values())
                 )
             except StaysError as error:
@@ -147,7 +148,7 @@ class Prover:
         return keys | _sharing(records, keys)
 
     def _prove_object(
-        self, key: str, size_bytes: int, crc64nvme: str, *, owners: Collection[str]
+        self, key: str, leaving: LeavingFile, crc64nvme: str, *, owners: Collection[str]
     ) -> ProvedObject:
         answer = self._head(key)
         stored = from_answer(key, answer)
@@ -158,7 +159,7 @@ class Prover:
         if owner not in owners:
             raise StaysError(Hold.SHARED_OBJECT, owner, refuted=key)
         proof = Proof.CHECKSUM
-        if stored.size_bytes != size_bytes:
+        if stored.size_bytes != leaving.status.st_size:
             raise self._changed(stored, crc64nvme)
         found = stored.crc64nvme
         if found is None:
@@ -166,6 +167,8 @@ class Prover:
             found, proof = read_back(self._store.connection, stored), Proof.READ_BACK
         if found != crc64nvme:
             raise self._changed(stored, crc64nvme)
+        if stored.crc64nvme is not None and self._check_told(stored, leaving):
+            proof = Proof.READ_BACK
         self._check_stays(stored, answer)
         return ProvedObject(
             key=key,
@@ -178,6 +181,29 @@ class Prover:
             proof=str(proof),
             proved_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+    def _check_told(self, stored: StoredObject, leaving: LeavingFile) -> bool:
+        """Read an object whose told checksum is not believed; return whether it was read.
+
+        Raises:
+            StaysError: It has other content, or nothing tells which.
+        """
+        connection = self._store.connection
+        has_other_md5 = told_checksums.has_other_md5(
+            connection, stored, lambda: leaving.md5() == stored.etag.lower()
+        )
+        found, is_read = told_checksums.checked(
+            connection,
+            stored,
+            is_doubted=has_other_md5,
+            count=lambda: self._store.count({"GetObject": 1}),
+        )
+        if found != stored.crc64nvme:
+            said = "the server tells the file's checksum of the object, and gives back other content"
+            raise StaysError(Hold.CHANGED, said, refuted=stored.key)
+        if has_other_md5:
+            connection.dialect.found_etag(is_md5=False)
+        return is_read
 
     def _head(self, key: str) -> Mapping[str, Any]:
         """Ask for the current version: that is what will be fetched."""

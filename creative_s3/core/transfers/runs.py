@@ -23,6 +23,7 @@ from creative_s3.errors import (
     ChecksumMismatchError,
     CreativeS3Error,
     FileChangedError,
+    NotStoredError,
     OutageError,
     SlowDownError,
     TemporaryError,
@@ -352,6 +353,8 @@ class Run:
     def _again(self, job: Job, error: CreativeS3Error) -> bool:
         """Put the job back when its failure may pass; return whether it was."""
         now = self._terms.clock()
+        if isinstance(error, NotStoredError):
+            return False
         if isinstance(error, (FileChangedError, ChecksumMismatchError, UnreadableAnswerError)):
             job.setbacks += 1
             if job.setbacks > _SETBACKS:

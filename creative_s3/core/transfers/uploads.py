@@ -284,9 +284,10 @@ class UploadJob(Job):
         if seen.size_bytes != self.request.size_bytes:
             return None
         if seen.crc64nvme is not None:
-            return Proof.CHECKSUM if seen.crc64nvme == self._crc64nvme else None
+            is_same = seen.crc64nvme == self._crc64nvme
+            return self.around.verification.proof_of(seen) if is_same else None
         dialect = self.around.connection.dialect
-        if self._is_md5(seen):
+        if not dialect.not_stored and self._is_md5(seen):
             dialect.found_etag(is_md5=True)
             return Proof.MD5
         if objects.read_back(self.around.connection, seen) != self._crc64nvme:

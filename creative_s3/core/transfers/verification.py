@@ -10,11 +10,13 @@ import math
 import threading
 from typing import TYPE_CHECKING
 
-from creative_s3.core import objects
-from creative_s3.errors import AccessDeniedError, ArchivedError, ChecksumMismatchError
+from creative_s3.core import objects, told_checksums
+from creative_s3.core.transfers.outcomes import Proof
+from creative_s3.errors import AccessDeniedError, ArchivedError, NotStoredError
 
 if TYPE_CHECKING:
     from creative_s3.core.aws import Connection
+    from creative_s3.core.models import StoredObject
 
 _EVERY = 100
 
@@ -37,7 +39,7 @@ class Verification:
 
     def is_due(self) -> bool:
         """Tell whether the next upload that the server has confirmed is one of the sample."""
-        if self._wanted is None:
+        if self._wanted is None or self._connection.dialect.not_stored:
             return self._is_open
         with self._lock:
             self._proved += 1
@@ -47,7 +49,7 @@ class Verification:
         """Read an object that was just confirmed, one at a time, and compare it with what was sent.
 
         Raises:
-            ChecksumMismatchError: It is not there, or it is other content.
+            NotStoredError: It is not there, or it is other content.
             CreativeS3Error: It cannot be read.
         """
         with self._lock:
@@ -58,30 +60,46 @@ class Verification:
             except ArchivedError:
                 return  # it is there, and it cannot be read now
             except AccessDeniedError:
-                if self._wanted:
+                if self._wanted or self._connection.dialect.not_stored:
                     raise
                 self._is_denied = True  # credentials that only write
 
+    def proof_of(self, seen: StoredObject) -> Proof | None:
+        """Return how far the checksum that HEAD told proves an object's content; None where it is another.
+
+        Raises:
+            CreativeS3Error: It has to be read, and cannot be.
+        """
+        if self._wanted is False and not self._connection.dialect.not_stored:
+            return Proof.CHECKSUM
+        crc64nvme, is_read = told_checksums.checked(self._connection, seen)
+        if crc64nvme != seen.crc64nvme:
+            return None
+        return Proof.READ_BACK if is_read else Proof.CHECKSUM
+
     def _compare(self, key: str, size_bytes: int, crc64nvme: str) -> None:
         seen = objects.head(self._connection, key)
-        if seen is None or seen.size_bytes != size_bytes:
-            raise self._lied(key, "has no such object" if seen is None else "has another one")
+        dialect, bucket = self._connection.dialect, self._connection.bucket
+        if seen is None:
+            dialect.found_not_stored(bucket, key)
+            raise self._lied(key, "has no such object")
+        if seen.size_bytes != size_bytes:  # HEAD tells it, perhaps of another writer's
+            raise self._lied(key, "has another one")
         if objects.is_archived(seen):
             return
         if objects.read_back(self._connection, seen) != crc64nvme:
+            if seen.crc64nvme in {None, crc64nvme}:  # HEAD does not tell it
+                dialect.found_not_stored(bucket, key)
             raise self._lied(key, "gives back other content")
-        self._connection.dialect.found_stored()
+        dialect.found_stored(bucket, key)
 
     @property
     def _is_open(self) -> bool:
-        return (
-            not self._is_denied
-            and not self._connection.is_aws
-            and not self._connection.dialect.is_known_to_store
-        )
+        is_believed = self._is_denied and not self._connection.dialect.not_stored
+        return not is_believed and told_checksums.may_be_read(self._connection)
 
-    def _lied(self, key: str, what: str) -> ChecksumMismatchError:
-        return ChecksumMismatchError(
+    def _lied(self, key: str, what: str) -> NotStoredError:
+        return NotStoredError(
             f"the server confirmed the upload and {what}",
             item=key,
             hint="check the server, then run the same command again",
@@ -90,7 +108,8 @@ class Verification:
 
 def sample_size(connection: Connection, uploads: int, *, wanted: bool | None) -> int:
     """Return how many of so many uploads will be read back, for the price of a plan."""
+    if connection.dialect.not_stored:
+        return uploads
     if wanted is None:
-        is_known = connection.is_aws or connection.dialect.is_known_to_store
-        return 0 if is_known else min(1, uploads)
+        return min(1, uploads) if told_checksums.may_be_read(connection) else 0
     return math.ceil(uploads / _EVERY) if wanted else 0
