@@ -42,8 +42,26 @@ NOT_THERE = (
     "cache/.hidden.png",
     "cache/index.json",
     "cache/INDEX.JSON",
+    "cache/index.json ",
+    "cache/\N{LATIN SMALL LETTER DOTLESS I}ndex.json",
+    "cache/index.j\N{LATIN SMALL LETTER LONG S}on.bak",
+    "cache/index.json.lock",
+    "cache/index.json/a.png",
+    "cache/x.part",
+    "cache/new/x.png.PART",
+    "cache/x.leaving",
+    "output/x\n.png",
+    "output/x\x1b[31m.png",
+    "output/x\u202egnp.png",
 )
-THERE = ("cache/scenes/new.py", "output/new/a.png", "output/b.PDF")
+THERE = (
+    "cache/scenes/new.py",
+    "cache/s3/x.part",
+    "cache/new/index.json",
+    "cache/part.png",
+    "output/new/a.png",
+    "output/b.PDF",
+)
 
 
 def put(s3: S3Client, bucket: str, name: str, file_path: str, content: bytes) -> str:
@@ -102,7 +120,7 @@ def test_pictures_come_back_to_the_folders_for_them(fresh: Program, s3: S3Client
     for number, path in enumerate(THERE):
         put(s3, bucket, f"n{number}", path, PICTURE)
     assert fresh("discover", "--sync").code == 0
-    assert fresh("tiers", "promote", "n0", "n1", "n2").code == 0
+    assert fresh("tiers", "promote", *(f"n{number}" for number in range(len(THERE)))).code == 0
     assert set(THERE) <= files_of(fresh.cwd)
 
 

@@ -183,12 +183,12 @@ class Newcomers:
             raise NotTakenError("its metadata names a file outside the workspace, or none")
         is_foreign = asset is None
         asset = asset or self._foreign(stored)
-        for text, what in ((asset.cache_key, "its cache key"), (asset.file_path, "its file path")):
-            check_text(text, what)
+        check_text(asset.cache_key, "its cache key")
         said_path, told = asset.file_path, ""
         if problem := self._landing.problem(said_path):
             asset = replace(asset, file_path=self._landing.derived(self._below(stored.key)))
             told = _moved(said_path, asset.file_path, problem)
+        check_text(asset.file_path, "its file path")
         file = self._place(asset.file_path)
         if asset.created_at is None and stored.last_modified is not None:
             # The pipeline writes times without a zone.

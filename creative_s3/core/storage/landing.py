@@ -7,6 +7,7 @@ and only in folders for them. Nothing here writes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,34 @@ _ELSEWHERE = "s3"
 """Where files go that have no other place, inside the cache directory."""
 
 
+_OUR_ENDINGS = (".part", ".leaving")
+_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]")
+"""What moves a terminal's cursor, ends a line or turns the direction of text."""
+
+
 def has_hidden_part(file_path: str) -> bool:
-    """Tell whether a part of a path begins with a dot, as our own names do and what tools read unasked."""
-    return file_path.startswith(".") or "/." in file_path
+    """Tell whether a path in the cache is none for assets.
+
+    A part of it begins with a dot, as our own names do and what tools read unasked; or it looks like the
+    index, a file beside it, or a temporary file of ours.
+    """
+    return file_path.startswith(".") or "/." in file_path or _is_like_ours(file_path)
+
+
+def _is_like_ours(file_path: str) -> bool:
+    """Tell whether a path in the cache looks like the index or a temporary file; derived ones never do."""
+    _, _, below = file_path.partition("/")
+    first, _, rest = below.partition("/")
+    if rest and first == _ELSEWHERE:
+        return False
+    if _plain(first).startswith(INDEX_NAME):
+        return True
+    return _plain(file_path).endswith(_OUR_ENDINGS)
+
+
+def _plain(name: str) -> str:
+    """Return a name as a person reads it: without case, dotless i and spaces around it."""
+    return folded(name).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i").strip()
 
 
 class Landing:
@@ -52,13 +78,17 @@ class Landing:
         parts = file_path.split("/")
         if "\0" in file_path or any(part in {"", ".", ".."} for part in parts):
             return "it leads out of the workspace, or names no file"
-        if has_hidden_part(file_path):
+        if any(part.startswith(".") for part in parts):
             return "a part of it begins with a dot"
         if self.is_inside(file_path):
-            is_index = folded(file_path) == folded(f"{parts[0]}/{INDEX_NAME}")
-            return "it is the index itself" if is_index else ""
+            return "it is named as the index or a temporary file" if _is_like_ours(file_path) else ""
+        return self._problem_outside(file_path, parts)
+
+    def _problem_outside(self, file_path: str, parts: list[str]) -> str:
         if len(parts) == 1 or parts[0] not in self._known_folders():
             return "it lies outside the cache directory, in no folder that this workspace's index uses"
+        if _CONTROLS.search(file_path):
+            return "it lies outside the cache directory, and has control characters in its name"
         if not has_media_name(parts[-1]):
             return "it lies outside the cache directory, and is named as no picture, video or document"
         return ""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _HELD: Mapping[Hold, str] = {
     Hold.PINNED: "it is pinned",
     Hold.OUTSIDE: "it lies outside the cache directory, and only what is inside is ever removed",
-    Hold.HIDDEN: "a part of its path begins with a dot, and nothing is brought back there",
+    Hold.HIDDEN: "a part of its path begins with a dot, or it is named as the index or a temporary file,"
+    " and nothing is brought back there",
     Hold.LINKED: "it is a link, or lies behind one",
     Hold.HARD_LINKED: "the file has a second name, so removing this one would free nothing",
     Hold.UNPROVED: "no copy of it in S3 was proved",
