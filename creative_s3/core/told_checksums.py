@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from creative_s3.core import objects
-from creative_s3.errors import AccessDeniedError, ArchivedError
+from creative_s3.errors import AccessDeniedError, ArchivedError, PreconditionFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def checked(
             return None if is_refuted else stored.crc64nvme, False
         count()
         try:
-            found = objects.read_back(connection, stored)
+            found = content(connection, stored)
         except (AccessDeniedError, ArchivedError):
             if is_refuted:
                 raise
@@ -69,6 +69,21 @@ def checked(
         else:
             dialect.found_not_stored(connection.bucket, stored.key)
         return found, True
+
+
+def content(connection: Connection, stored: StoredObject) -> str:
+    """Read an object and return its CRC64NVME; empty where GET keeps to another ETag than HEAD.
+
+    Raises:
+        CreativeS3Error: It cannot be read, or another writer has just replaced it.
+    """
+    try:
+        return objects.read_back(connection, stored)
+    except PreconditionFailedError:
+        seen = None if connection.is_aws else objects.head(connection, stored.key)
+        if seen is None or seen.etag != stored.etag:
+            raise
+        return ""
 
 
 def has_other_md5(connection: Connection, stored: StoredObject, is_same: Callable[[], bool]) -> bool:

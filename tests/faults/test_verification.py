@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
@@ -132,10 +133,10 @@ def test_the_program_ends_with_3_and_the_plan_has_the_price(site: Site) -> None:
     assert site.stored() == site.cache.content
 
 
-def echoes(path: Path) -> Retell:
+def echoes(path: Path, **headers: str) -> Retell:
     """Return HEAD's answer of a server that tells the checksum that it was sent, whatever it holds."""
-    told = crc64nvme_of_file(path)
-    return Retell(lambda reply: [reply.but(x_amz_checksum_crc64nvme=told).raw])
+    told = {"x_amz_checksum_crc64nvme": crc64nvme_of_file(path), **headers}
+    return Retell(lambda reply: [reply.but(**told).raw])
 
 
 @pytest.mark.parametrize("size_bytes", [40 * KIB, MULTIPART])
@@ -163,6 +164,20 @@ def test_content_that_was_refuted_is_never_confirmed(
     assert not known.is_known_to_store
     known.found_stored(bench.bucket, "k/x")
     assert Dialect(bench.proxy.url).is_known_to_store
+
+
+@pytest.mark.parametrize("engine", ["auto"])
+def test_an_etag_that_only_head_tells_is_refuted_too(bench: Bench, tmp_path: Path) -> None:
+    path = a_file(tmp_path, 40 * KIB)
+    head = Rule(
+        echoes(path, etag=f'"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}"'), HEAD
+    )
+    bench.proxy.follow(Rule(mixes_up(bench), PUT), head)
+
+    (outcome,) = bench.put(an_upload(path, "k/x"), patience_s=2)
+
+    assert isinstance(outcome.error, NotStoredError)
+    assert Dialect(bench.proxy.url).not_stored
 
 
 @pytest.mark.parametrize("engine", ["auto"])
