@@ -77,6 +77,15 @@ def test_a_large_version_comes_back_over_delete_markers(
     assert everything(s3, bucket)["content"] == FIRST
 
 
+def test_a_server_that_tells_no_set_of_tags_at_all_has_none(connection: Connection, first: str) -> None:
+    def bare(response_dict: dict[str, Any], **_: object) -> None:
+        response_dict["body"] = b"<Tagging/>"
+
+    connection.client.meta.events.register("before-parse.s3.GetObjectTagging", bare)
+
+    assert back(connection, first).proof == "checksum"
+
+
 def test_somebody_who_writes_while_the_parts_are_copied_wins(
     connection: Connection, s3: S3Client, bucket: str, first: str
 ) -> None:

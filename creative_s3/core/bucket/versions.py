@@ -283,7 +283,9 @@ class _Copier:
         current, target = self._plan.current, self._plan.target
         # Locks are the old version's own: it keeps them, and their time may be over.
         kept = {name: value for name, value in answer.items() if not name.startswith("ObjectLock")}
-        told = self._send("get_object_tagging", "GetObjectTagging", VersionId=target.version_id)["TagSet"]
+        told = self._send("get_object_tagging", "GetObjectTagging", VersionId=target.version_id).get(
+            "TagSet", ()
+        )
         copy_in_parts(
             self._send,
             CopySource(self._source, target.etag, target.size_bytes, answer.get("ChecksumCRC64NVME")),
