@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -257,9 +256,9 @@ def test_a_file_that_is_here_already_is_not_cold_and_not_trusted(first: Machine,
     path = "cache/scenes/us/summer/background.jpg"
     (second.root / path).parent.mkdir(parents=True)
     (second.root / path).write_bytes(b"something else")
-    later = time.time() + 5  # S3 tells whole seconds: newer than the object beyond doubt
-    os.utime(second.root / path, (later, later))
     assert first.root.exists()
+    time.sleep(2)  # S3 tells whole seconds: newer than the object beyond doubt, and not in time to come
+    (second.root / path).touch()
     found = second.sync()
     (one,) = [one for one in found.of(Standing.NEW) if "scene_summer_us_001" in one.cache_keys]
     assert one.detail == "from the published index; its file is here already, unproved"
