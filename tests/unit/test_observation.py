@@ -22,6 +22,7 @@ from creative_s3.core.catalog.catalog import Catalog, ProvedObject
 from creative_s3.core.catalog.database import numbers
 from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.contents import Contents
+from creative_s3.core.dialect import Dialect
 from creative_s3.core.index.index import assets_of
 from creative_s3.core.layout import key_of, suffixed
 from creative_s3.core.listing import Page
@@ -69,7 +70,7 @@ class FakeBucket:
     asked: list[str] = field(default_factory=list)
     connection: Any = field(
         default_factory=lambda: SimpleNamespace(
-            config=SimpleNamespace(kms_key_id=None), dialect=SimpleNamespace(drops_metadata=False)
+            config=SimpleNamespace(kms_key_id=None), dialect=Dialect(None), is_aws=True
         ),
         repr=False,
     )
