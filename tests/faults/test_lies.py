@@ -48,6 +48,7 @@ OF_BODIES = {
     *lies.ODD_CHUNKS,
 }
 """HEAD has no body; what such an answer says besides is taken, but for a size that is none."""
+PADDED = {"a length of many digits", "chunks with many digits"}
 FINE = ("k/first", "k/last")
 MOST_TOLD_BYTES = 40 * MIB
 """What of one lie without an end is taken by the buffers of the system and by those who try again."""
@@ -99,8 +100,11 @@ def test_what_is_fetched_in_parts(hasty: Bench, tmp_path: Path, kind: str) -> No
         *(Download(key, tmp_path / "to" / key[2:], stored=stored[key]) for key in keys), patience_s=1
     )
 
-    assert set(failures(got)) == set(keys)
-    assert list((tmp_path / "to").iterdir()) == []
+    # The Common Runtime reads right numbers with zeros before them, as RFC 9110 has them; botocore does not.
+    padded = {key for key, lie in keys.items() if lie in PADDED and hasty.engine != "classic"}
+    assert set(failures(got)) | padded == set(keys)
+    assert all(file.read_bytes() == path.read_bytes() for file in (tmp_path / "to").iterdir())
+    assert {f"k/{file.name}" for file in (tmp_path / "to").iterdir()} == set(keys) - set(failures(got))
 
 
 @pytest.mark.parametrize("kind", KINDS)
