@@ -91,6 +91,7 @@ class FaultProxy(Record):
 
     async def _serve(self) -> None:
         clients: set[asyncio.Task[None]] = set()
+        lines: list[Line] = []
 
         def ended(task: asyncio.Task[None]) -> None:
             clients.discard(task)
@@ -98,7 +99,8 @@ class FaultProxy(Record):
                 self._trouble.append(trouble)
 
         def accept(reader: StreamReader, writer: StreamWriter) -> None:
-            task = asyncio.create_task(self._attend(Line(reader, writer)))
+            lines.append(Line(reader, writer))
+            task = asyncio.create_task(self._attend(lines[-1]))
             clients.add(task)
             task.add_done_callback(ended)
 
@@ -118,6 +120,9 @@ class FaultProxy(Record):
             for task in tuple(clients):
                 task.cancel()
             await asyncio.gather(*clients, return_exceptions=True)
+            for line in lines:  # one whose client does not read is closing for ever
+                line.writer.transport.abort()
+            lines.clear()
             await asyncio.sleep(0)
 
     async def _attend(self, client: Line) -> None:
