@@ -24,9 +24,9 @@ def with_assets(cache_dir: Path) -> None:
                 database.execute(
                     "INSERT INTO asset (section, entry, field, source, cache_key, file_path, kind,"
                     " asset_type, slug_is_derived, is_cold, size_bytes, created_at) VALUES"
-                    " ('semantic_assets', ?1, 'f', 's', ?1, 'cache/' || ?1, 'composite', 'composite', 0, ?2,"
-                    " 182000, ?3)",
-                    (name, is_cold, (NOW - timedelta(days=age_days)).isoformat()),
+                    " ('semantic_assets', ?, 'f', 's', ?, 'cache/' || ?, 'composite', 'composite', 0, ?,"
+                    " 182000, ?)",
+                    (name, name, name, is_cold, (NOW - timedelta(days=age_days)).isoformat()),
                 )
         for days_ago in (72, 36, 0):
             catalog.usage.record({"read": 1, "hot": 5}, {}, at=NOW - timedelta(days=days_ago))
