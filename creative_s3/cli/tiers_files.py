@@ -44,7 +44,7 @@ AssumeClosed = Annotated[
     bool,
     typer.Option(
         "--assume-closed",
-        help="Also files of which nobody can tell whether another user or machine has them open.",
+        help="Also remove files that another user or machine may have open unseen.",
         show_default=False,
     ),
 ]

@@ -1,4 +1,4 @@
-"""What ``http.client`` says of heads that it does not read, below the errors of botocore and urllib3."""
+"""Find ``http.client``'s own error for an unreadable head below those of botocore and urllib3."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 0.05
 _PLAIN = re.compile(r"\w[\w./:+%=-]*")
-"""What PowerShell, into whose lines Typer puts words as they are, takes for a word and nothing else."""
+"""A word that PowerShell reads as plain text; Typer inserts completions there without quoting them."""
 _CATALOG = os.path.join(".creative-s3", "catalog.sqlite3")  # noqa: PTH118 - text in, text out
 """Where a cache's catalog nearly always lies; `core.catalog`, which knows all cases, takes 50 ms to load."""
 
