@@ -103,6 +103,19 @@ def test_a_file_that_grew_past_one_request_right_before_it_is_sent_has_changed(
     assert not s3.list_multipart_uploads(Bucket=connection.bucket).get("Uploads")
 
 
+def test_no_content_is_in_the_texts_that_s3transfer_makes_of_its_tasks(
+    connection: Connection, tmp_path: Path
+) -> None:
+    engine = ClassicEngine(connection)
+    replies: SimpleQueue[Reply] = SimpleQueue()
+    body = b"x" * MULTIPART
+    flight = Flight("k", a_file(tmp_path, MULTIPART), MULTIPART, lambda _: None, replies.put, body=body)
+    engine._client.puts["k"] = flight  # noqa: SLF001 - what its tasks are given
+
+    assert len(repr(engine._client)) < KIB  # noqa: SLF001 - the same
+    engine.close()
+
+
 @pytest.mark.parametrize("size_bytes", [64 * KIB, MULTIPART])
 def test_the_outcome_describes_the_object_as_head_does(
     connection: Connection, engine: EngineName, tmp_path: Path, size_bytes: int
