@@ -24,7 +24,7 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 import creative_s3
-from creative_s3.core import sample
+from creative_s3.core import sample, user_directories
 from creative_s3.core.dialect import Dialect
 from creative_s3.core.local import server as local
 
@@ -89,6 +89,16 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test starts in its own empty directory, where no ``.env`` lies."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _strangers(_clean_environment: None) -> Iterator[None]:
+    """What a test learns of its servers goes with it: another one's may get the same port."""
+    servers = user_directories.state_path() / "servers"
+    known = set(servers.glob("*"))
+    yield
+    for learned in {*servers.glob("*")} - known:
+        learned.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -62,28 +62,37 @@ def watch(client: Any, endpoint_url: str | None) -> None:  # noqa: ANN401 - boto
 
 def _looking(endpoint_url: str | None, odd: _OddAnswers) -> Callable[..., None]:
     def look(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's signature
-        status, headers = int(response_dict["status_code"]), response_dict["headers"]
-        content = response_dict["body"]
-        body = content if isinstance(content, bytes) else b""
-        name = operation_model.name
-        if status in _REDIRECT and status != NOT_MODIFIED:
-            if region_of(headers, body) is None:
-                raise redirected(status, headers.get("location"), endpoint_url)
-        elif status < min(_OK) or not _is_genuine(name, status, headers, body):
-            shown = _shown(status, headers, body)
-            if name in _OBJECTS and status in _OK and odd.is_alone():
-                raise UnreadableAnswerError(
-                    f"the server answers {shown}, and answers other requests as S3 does", hint=DOCTOR
-                )
-            raise not_s3(f"it answers {shown}", endpoint_url, body)
-        elif status in _OK and (name in _OBJECTS or name in _LISTS):
-            odd.clear()
-        elif name in _DECISIVE and status in _OK:
-            check_beginning(name, body, _DECISIVE[name], endpoint_url)
-        elif name == _RULES and status in _OK and body.strip() and not body.lstrip().startswith(_XML):
-            raise _unintelligible(name, body, endpoint_url)  # botocore takes it for an error 500
+        try:
+            _judge(operation_model.name, response_dict, endpoint_url, odd)
+        except CreativeS3Error:
+            if not isinstance(response_dict["body"], bytes):
+                response_dict["body"].close()  # a stream, of which nobody else hears now
+            raise
 
     return look
+
+
+def _judge(name: str, response_dict: Mapping[str, Any], endpoint_url: str | None, odd: _OddAnswers) -> None:
+    """Return when an answer is S3's."""
+    status, headers = int(response_dict["status_code"]), response_dict["headers"]
+    content = response_dict["body"]
+    body = content if isinstance(content, bytes) else b""
+    if status in _REDIRECT and status != NOT_MODIFIED:
+        if region_of(headers, body) is None:
+            raise redirected(status, headers.get("location"), endpoint_url)
+    elif status < min(_OK) or not _is_genuine(name, status, headers, body):
+        shown = _shown(status, headers, body)
+        if name in _OBJECTS and status in _OK and odd.is_alone():
+            raise UnreadableAnswerError(
+                f"the server answers {shown}, and answers other requests as S3 does", hint=DOCTOR
+            )
+        raise not_s3(f"it answers {shown}", endpoint_url, body)
+    elif status in _OK and (name in _OBJECTS or name in _LISTS):
+        odd.clear()
+    elif name in _DECISIVE and status in _OK:
+        check_beginning(name, body, _DECISIVE[name], endpoint_url)
+    elif name == _RULES and status in _OK and body.strip() and not body.lstrip().startswith(_XML):
+        raise _unintelligible(name, body, endpoint_url)  # botocore takes it for an error 500
 
 
 class _OddAnswers:

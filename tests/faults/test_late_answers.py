@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,15 +14,19 @@ from creative_s3 import AssetType, S3CacheManager, S3StorageManager, SemanticMet
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.usage import DOWNLOADS
 from creative_s3.core.events import Finished
+from creative_s3.core.pool import DaemonPool
 from creative_s3.core.tiers.movements import Movements
+from creative_s3.core.transfers.engine import TransferEngine
+from creative_s3.core.transfers.outcomes import Download
 from tests.faults.programme import Hold, LoseAnswer, Rule, Way
 from tests.faults.running import DRAIN_S, STARTUP_S, Running
 from tests.faults.workshop import HEAD, PREFIX, PUT, SIZE
 from tests.s3.a_cache import ACache
-from tests.s3.moving import a_file
+from tests.s3.moving import MIB, a_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
     from pathlib import Path
     from types import FrameType
 
@@ -168,6 +172,38 @@ def test_a_download_counts_what_is_proved_after_ctrl_c(
     assert arrived == ["a.png", "b.png", "c.png"]
     with the_catalog(connection, site.cache.directory / "cache") as catalog:
         assert [(run.exit_code, run.files) for run in catalog.runs.last(10)] == [(130, 3)]
+
+
+@pytest.mark.parametrize("size_bytes", [0, SIZE, 5 * MIB])
+def test_what_ctrl_c_hands_on_twice_is_settled_once(
+    connection: Connection, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_bytes: int
+) -> None:
+    """The signal comes while the thread starts that settles: nobody has noted yet that it was handed on."""
+    keys = ["k/a", "k/b", "k/c"]
+    for key in keys:
+        site.s3.put_object(Bucket=site.bucket, Key=key, Body=bytes(size_bytes))
+    submit = DaemonPool.submit
+    came: list[Future[Any]] = []
+
+    def interrupted(pool: DaemonPool, function: Callable[..., Any], *arguments: object) -> Future[Any]:
+        future = submit(pool, function, *arguments)
+        if getattr(function, "__name__", "") == "_settle_batch" and not came:
+            came.append(future)
+            raise KeyboardInterrupt
+        return future
+
+    monkeypatch.setattr(DaemonPool, "submit", interrupted)
+    arrived: set[str] = set()
+    downloads = [Download(key, tmp_path / key[2:], below=tmp_path) for key in keys]
+    with (
+        pytest.raises(KeyboardInterrupt),
+        TransferEngine(connection) as engine,
+        engine.drained(lambda outcome: arrived.add(outcome.request.key)),
+    ):
+        arrived.update(outcome.request.key for outcome in engine.download(downloads))
+    there = {f"k/{path.name}" for path in tmp_path.iterdir() if path.name in "abc"}
+    assert there
+    assert arrived == there
 
 
 def test_a_promotion_records_what_has_arrived_when_ctrl_c_comes(tmp_path: Path, direct: Connection) -> None:

@@ -141,6 +141,7 @@ class Job(ABC):
         failing_since: The engine's clock when bytes last moved before the first failure; None before that.
         cancel: Stops what is under way; None when nothing is.
         is_settling: Whether the reply of the present try was handed on to be settled.
+        is_claimed: Whether somebody settles it.
     """
 
     def __init__(self, request: Upload | Download, around: Surroundings) -> None:
@@ -154,6 +155,7 @@ class Job(ABC):
         self.failing_since: float | None = None
         self.cancel: Callable[[], None] | None = None
         self.is_settling = False
+        self.is_claimed = False
 
     @property
     @abstractmethod

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import threading
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -53,6 +55,7 @@ _MOST_WAITING = 1_000
 
 
 _Message = tuple["Callable[..., None]", "Job", Any, BaseException | None]
+"""Who handles it, the job, and what a step returned or raised."""
 
 
 class Run:
@@ -61,16 +64,17 @@ class Run:
     def __init__(self, terms: Terms, jobs: Iterator[Job]) -> None:
         self._terms = terms
         self._source: Iterator[Job] | None = jobs
-        self._inbox: SimpleQueue[_Message | None] = SimpleQueue()
+        self._messages: deque[_Message] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._active: dict[str, Job] = {}
         self._window = Window(terms.limit, carried=terms.carried)
-        self._in_hand: _Message | None = None
         self._last: Outcome | None = None
         self._waiting: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
         self._ready: deque[Outcome] = deque()
         self._unsettled: list[tuple[Job, Reply]] = []
         self._settling = 0
+        self._claiming = threading.Lock()
         self._is_cancelled = False
         self._is_stuck = False
         self._give_up_at: float | None = None
@@ -82,7 +86,7 @@ class Run:
     def cancel(self) -> None:
         """Begin nothing more and cancel what is under way; any thread may call it, also a signal handler."""
         self._is_cancelled = True
-        self._inbox.put(None)
+        self._bell.put(None)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Drive everything until nothing is left.
@@ -95,7 +99,8 @@ class Run:
                 self._fill()
                 if self._ready:
                     # One by one, and fill up again: when all ended at once, nothing else would wake us.
-                    self._last = self._ready.popleft()
+                    self._last = self._ready[0]  # before it is gone there: an exception may come in between
+                    self._ready.popleft()
                     yield self._last
                     continue
                 if self._outage is not None:
@@ -123,9 +128,8 @@ class Run:
     def abandon(self) -> None:
         """Cancel what is under way and wait a little for it."""
         self._cancel_active()
-        if self._in_hand is not None:
-            self._handle(self._in_hand)  # an exception, such as Ctrl-C, came in the middle of it
-        self._settle_aside()  # it may have come before what arrived together was handed on
+        self._handle_messages()  # an exception, such as Ctrl-C, came before the first was handled or in it
+        self._settle_aside()  # or before what arrived together was handed on
         while self._active and self._terms.clock() < (self._give_up_at or 0):
             self._take(max(0.0, (self._give_up_at or 0) - self._terms.clock()))
         self._is_stuck = self._is_stuck or bool(self._active)
@@ -198,14 +202,12 @@ class Run:
         """Handle what has arrived, waiting at most `timeout_s` for the first of it."""
         if self._can_rest():
             time.sleep(_BUNCH_S)
-        try:
-            message = self._inbox.get(timeout=timeout_s)
+        with suppress(Empty):
+            self._bell.get(timeout=timeout_s)
             while True:
-                if message is not None:
-                    self._handle(message)
-                message = self._inbox.get_nowait()
-        except Empty:
-            self._settle_aside()
+                self._handle_messages()
+                self._bell.get_nowait()
+        self._settle_aside()
 
     def _can_rest(self) -> bool:
         """Tell whether more is begun than the connections can carry: then replies are better met in bunches.
@@ -215,12 +217,18 @@ class Run:
         limit = self._terms.limit
         return limit >= _WORTH_BUNCHES and len(self._active) - self._settling > limit * 3 // 4
 
-    def _handle(self, message: _Message) -> None:
-        self._in_hand = message
-        handler, job, value, error = message
-        if self._active.get(job.request.key) is job:
-            handler(job, value, error)
-        self._in_hand = None
+    def _tell(self, handler: Callable[..., None], job: Job, value: Any, error: BaseException | None) -> None:  # noqa: ANN401 - the handler's
+        """Have the iterating thread handle what has happened; any thread may call it."""
+        self._messages.append((handler, job, value, error))
+        self._bell.put(None)
+
+    def _handle_messages(self) -> None:
+        """Handle what has arrived; what an exception interrupts is handled again from its beginning."""
+        while self._messages:
+            handler, job, value, error = self._messages[0]
+            if self._active.get(job.request.key) is job:
+                handler(job, value, error)
+            self._messages.popleft()
 
     def _cancel_active(self) -> None:
         if self._give_up_at is None:
@@ -237,7 +245,7 @@ class Run:
             return
         self._active[job.request.key] = job
         job.attempts += 1
-        job.is_settling = False
+        job.is_settling = job.is_claimed = False
         job.sent_at = self._terms.clock()
         if job.attempts == 1:
             job.begun_at = self._terms.clock()
@@ -248,7 +256,7 @@ class Run:
             self._prepared(job, *_tried(job.prepare))
 
     def _aside(self, job: Job, step: Callable[[], Outcome | None], then: Callable[..., None]) -> None:
-        self._terms.pool.submit(lambda: self._inbox.put((then, job, *_tried(step))))
+        self._terms.pool.submit(lambda: self._tell(then, job, *_tried(step)))
 
     def _prepared(self, job: Job, outcome: Outcome | None, error: BaseException | None) -> None:
         if error is not None or outcome is not None:
@@ -257,26 +265,24 @@ class Run:
             self._drop(job)
         else:
             job.meter.open()
-            inbox, replied = self._inbox, self._replied
             try:
                 job.cancel = job.send(
-                    self._terms.engine, lambda reply: inbox.put((replied, job, reply, None))
+                    self._terms.engine, lambda reply: self._tell(self._replied, job, reply, None)
                 )
             except Exception as caught:  # noqa: BLE001 - translated or raised again
                 job.abandon()
                 self._settled(job, None, caught)
 
     def _replied(self, job: Job, reply: Reply, _error: None) -> None:
-        if job.is_settling:
-            return  # Ctrl-C came right after the reply had been handed on
         job.cancel = None
         if reply.error is not None and self._give_up_at is not None:
             self._drop(job)
             return
         outcome, error = _tried(partial(job.settle_at_once, reply))
         if outcome is None and error is None:
-            job.is_settling = True
-            self._settling += 1
+            if not job.is_settling:  # else Ctrl-C came after it was, and perhaps before it was handed on
+                job.is_settling = True
+                self._settling += 1
             if job.settles_long:
                 self._terms.pool.submit(self._settle_batch, [(job, reply)])
             else:
@@ -291,12 +297,17 @@ class Run:
             del self._unsettled[:_BATCH_ITEMS]
 
     def _settle_batch(self, batch: list[tuple[Job, Reply]]) -> None:
+        """Settle each job once: after Ctrl-C what had been handed on may be handed on again."""
+        with self._claiming:
+            mine = [(job, reply) for job, reply in batch if not job.is_claimed]
+            for job, _ in mine:
+                job.is_claimed = True
         folders = Folders()
-        results = [(job, *_tried(partial(job.settle, reply, folders))) for job, reply in batch]
+        results = [(job, *_tried(partial(job.settle, reply, folders))) for job, reply in mine]
         problems = folders.sync()
         for job, outcome, error in results:
             problem = problems.get(job.request.key)
-            self._inbox.put((self._settled_aside, job, None if problem else outcome, error or problem))
+            self._tell(self._settled_aside, job, None if problem else outcome, error or problem)
 
     def _settled_aside(self, job: Job, outcome: Outcome | None, error: BaseException | None) -> None:
         self._settling -= 1
