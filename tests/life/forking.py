@@ -40,11 +40,15 @@ class Fault:
         signal: What is sent to it; 0 for nothing.
         after_s: How long after its start.
         file_bytes: How long any file may get, as on a disk that is full; None for any length.
+        clock_s: How far its clock is set forward.
+        clock_after_s: How long after its start.
     """
 
     signal: int = 0
     after_s: float = 0.0
     file_bytes: int | None = None
+    clock_s: int = 0
+    clock_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,14 @@ class Forker:
 
 
 @contextmanager
-def forker(env: Mapping[str, str], directory: Path) -> Iterator[Forker]:
-    """Start what forks, with the environment of all of its runs."""
+def forker(env: Mapping[str, str], directory: Path, clock: Path | None = None) -> Iterator[Forker]:
+    """Start what forks.
+
+    Args:
+        env: The environment of all of its runs.
+        directory: Where the output of runs goes.
+        clock: What makes their clocks settable.
+    """
     directory.mkdir(parents=True)
     checkout = Path(__file__).parents[2]
     with subprocess.Popen(
@@ -100,7 +110,7 @@ def forker(env: Mapping[str, str], directory: Path) -> Iterator[Forker]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=directory,
-        env={**env, "PYTHONPATH": str(checkout)},
+        env={**env, "PYTHONPATH": str(checkout), **({"LD_PRELOAD": str(clock)} if clock else {})},
     ) as process:
         yield Forker(process, directory)
         assert process.stdin
@@ -119,6 +129,8 @@ def _run(order: Mapping[str, Any]) -> None:
     if order["file_bytes"] is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"], order["file_bytes"]))
+    os.environ["CLOCK_STEP_S"] = str(order["clock_s"])
+    os.environ["CLOCK_STEP_AT"] = str(time.monotonic() + order["clock_after_s"])
     from creative_s3.cli.entry import main as program  # noqa: PLC0415 - loaded already
 
     sys.argv = ["creative-s3", *order["arguments"]]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import stat
-import subprocess
 from collections import Counter, deque
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.life.forking import Ended, Fault
+from tests.life.surroundings import full, read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
     from random import Random
 
     from tests.life.bucket import Bucket, Held
@@ -28,6 +24,25 @@ KILLED = -signal.SIGKILL
 CODES = frozenset({0, 2, 3, 5, 6, 7, 8, 9, 130, 143, KILLED})
 """How a run of these commands may end; 2 where there is nothing to undo. 1 is a bug."""
 LOCKED = 6
+REFUSED = 4
+"""S3 refuses signatures of a time that is a quarter of an hour away from its own."""
+_STEPS_S = (
+    -3_000_000_000,
+    -31_536_000,
+    -86_400,
+    -3_600,
+    -600,
+    -60,
+    -2,
+    2,
+    60,
+    600,
+    3_600,
+    86_400,
+    700_000_000,
+)
+_SURROUNDED = Fault(file_bytes=0)
+"""Something that is no fault of the process's own befell it: only what it says is looked at."""
 _TOLD = 60
 """So much of what was done is in the message of a failure."""
 
@@ -50,6 +65,8 @@ class Life:
         bucket: Looked at from outside.
         random: Decides everything.
         is_versioned: Whether the bucket keeps what was overwritten.
+        small_disks: Which workspaces have a disk of their own, which can be full.
+        is_clock_settable: Whether a run's clock can be set.
         done: How often each thing was done, and how it ended.
     """
 
@@ -58,6 +75,8 @@ class Life:
     bucket: Bucket
     random: Random
     is_versioned: bool
+    small_disks: tuple[int, ...] = ()
+    is_clock_settable: bool = False
     done: Counter[str] = field(default_factory=Counter)
     _story: deque[str] = field(default_factory=lambda: deque(maxlen=5_000))
     _stored: set[bytes] = field(default_factory=set)
@@ -79,6 +98,7 @@ class Life:
             (self._reload, 3),
             (self._run, 45),
             (self._run_read_only, 5),
+            (self._run_on_full_disk, 5 if self.small_disks else 0),
             (self._run_both, 10),
             (self._run_twice, 3),
             (self._run_under_edits, 8),
@@ -142,11 +162,18 @@ class Life:
         who = self._who()
         command = self._command(who)
         folders = [path for path in (self.workspaces[who].root / "cache").iterdir() if path.is_dir()]
-        with read_only(self.random.choice(sorted(folders))) if folders else _nothing():
+        with read_only(self.random.choice(sorted(folders))) if folders else nullcontext():
             self._start(who, who, command, Fault())
-            self._end(
-                who, who, command, Fault(file_bytes=0)
-            )  # as with a fault: only what it says is looked at
+            self._end(who, who, command, _SURROUNDED)
+
+    def _run_on_full_disk(self) -> None:
+        """A command finds so little room, or none at all."""
+        who = self.random.choice(self.small_disks)
+        command, free_bytes = self._command(who), self.random.choice([0, 0, 4_096, 65_536, 300_000])
+        self._tell(f"{free_bytes} bytes are free")
+        with full(self.workspaces[who].root, free_bytes):
+            self._start(who, who, command, Fault())
+            self._end(who, who, command, _SURROUNDED)
 
     def _run_both(self) -> None:
         """A command in each workspace, at once."""
@@ -207,6 +234,8 @@ class Life:
             return Fault(self.random.choice([signal.SIGINT, signal.SIGTERM]), after_s)
         if chance < 0.34:
             return Fault(file_bytes=self.random.choice([0, 4_096, 40_000, 150_000]))
+        if chance < 0.42 and self.is_clock_settable:
+            return Fault(clock_s=self.random.choice(_STEPS_S), clock_after_s=self.random.choice([0, after_s]))
         return Fault()
 
     def _start(self, place: int, who: int, command: Command, fault: Fault) -> None:
@@ -217,7 +246,8 @@ class Life:
         ended = self.forkers[place].end()
         self._tell(f"{who} ends {command.arguments[:2]} with {ended.code}")
         self.done[f"{' '.join(command.arguments[:2])}: {ended.code}"] += 1
-        self._require(ended.code in CODES, "a run ended as none may", ended)
+        may_end = CODES | {REFUSED} if fault.clock_s else CODES
+        self._require(ended.code in may_end, "a run ended as none may", ended)
         # An interruption in a callback of C is told by Python itself, and the run ends all the same.
         is_broken = "Traceback" in ended.err and "Exception ignored in" not in ended.err
         self._require(not is_broken, "a run broke", ended)
@@ -299,27 +329,3 @@ class Life:
 
 def _nothing_more(_workspace: Workspace, _asset: str) -> None:
     """A 0 that claims nothing which is not looked at after each step anyhow."""
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """Let nobody write in a folder, root neither where the file system can do that."""
-    chattr = shutil.which("chattr")
-    if os.geteuid() == 0 and chattr:
-        subprocess.run([chattr, "+i", str(folder)], capture_output=True, check=False)
-        try:
-            yield
-        finally:
-            subprocess.run([chattr, "-i", str(folder)], capture_output=True, check=False)
-    else:
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        folder.chmod(0o555)
-        try:
-            yield
-        finally:
-            folder.chmod(mode)

@@ -1,4 +1,4 @@
-"""A random life with kills, full disks and an older pipeline: nothing is lost, and every 0 is true.
+"""A random life with kills, full disks, set clocks and an older pipeline: nothing lost, and every 0 true.
 
 Set ``LIFE_STEPS`` to live longer than in everyday tests, as ``nox -s long`` does, and ``LIFE_SEED`` to live
 another life. What a failed one did last is in its message.
@@ -16,6 +16,7 @@ import pytest
 from tests.life.bucket import Bucket
 from tests.life.forking import forker
 from tests.life.life import Life
+from tests.life.surroundings import settable_clock, small_disk
 from tests.life.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -34,13 +35,17 @@ def test_a_life_loses_nothing_and_every_0_is_true(
 ) -> None:
     if versions == "versioned":
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    clock = settable_clock(tmp_path)
     with ExitStack() as stack:
+        is_small = stack.enter_context(small_disk(tmp_path / "a"))
         life = Life(
             workspaces=(Workspace(tmp_path / "a"), Workspace(tmp_path / "b")),
             forkers=(
-                stack.enter_context(forker(server_env, tmp_path / "runs-a")),
-                stack.enter_context(forker(server_env, tmp_path / "runs-b")),
+                stack.enter_context(forker(server_env, tmp_path / "runs-a", clock)),
+                stack.enter_context(forker(server_env, tmp_path / "runs-b", clock)),
             ),
+            small_disks=(0,) if is_small else (),
+            is_clock_settable=clock is not None,
             bucket=Bucket(s3, bucket),
             random=random.Random(f"{SEED} {versions}"),  # noqa: S311 - nothing secret
             is_versioned=versions == "versioned",
