@@ -198,7 +198,7 @@ def upload(
         manager = _manager(run, live.emit, engine=engine)
         made = manager.create_migration_plan(include_unindexed=include_unindexed)
     looked = manager.storage.requests if manager.storage else {}
-    priced = price_plan(made, run.config, read_back=manager.read_back(made, verify=verify))
+    priced = price_plan(made, run.config, proving=manager.proving(made, verify=verify))
     planned = planned_bill(priced)
     warnings = views.notices(made)
     foreseen = invalidating.foresee(run, made) if invalidate else None

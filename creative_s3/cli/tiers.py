@@ -3,6 +3,7 @@
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -191,7 +192,7 @@ def manage(
         from creative_s3.core.tiers.bills import planned_moves, sent_moves
         from creative_s3.core.tiers.library import open_tiers
         from creative_s3.core.tiers.report import intended
-        from creative_s3.core.transfers.verification import sample_size
+        from creative_s3.core.transfers.verification import reading_before_demotion
 
         store = S3StorageManager(connection=run.connection())
         live = stack.enter_context(run.live())
@@ -219,7 +220,7 @@ def manage(
         moves,
         region,
         sent=store.requests,
-        read_back=lambda files: sample_size(store.connection, files, wanted=None),
+        reads=partial(reading_before_demotion, store.connection),
     )
     if dry_run:
         return Report(

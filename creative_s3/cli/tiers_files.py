@@ -3,6 +3,7 @@
 # No "from __future__ import annotations" here: Typer reads the annotations at run time.
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -119,7 +120,7 @@ def demote(
     from creative_s3.core.tiers.library import open_tiers
     from creative_s3.core.tiers.policy import asked
     from creative_s3.core.tiers.tiers import Action
-    from creative_s3.core.transfers.verification import sample_size
+    from creative_s3.core.transfers.verification import reading_before_demotion
 
     names, warnings = selected_names(run, keys, selection)
     store = _store(run)
@@ -135,7 +136,7 @@ def demote(
             files = tuple(file for file in files if file.is_hot)
         moves = asked(files, Action.DEMOTE, tiers.terms)
     hot = [file for file in files if file.is_hot]
-    bill = _bill(run, moves, store.requests, lambda files: sample_size(store.connection, files, wanted=None))
+    bill = _bill(run, moves, store.requests, partial(reading_before_demotion, store.connection))
     if dry_run:
         return _asked_report(run, moves, bill, warnings)
     if hot:
@@ -259,7 +260,7 @@ def _bill(
     run: Run,
     moves: "Sequence[Move]",
     sent: Mapping[str, int],
-    read_back: Callable[[int], int] = lambda _: 0,
+    reads: Callable[[int], int] = lambda _: 0,
 ) -> "Bill":
     """Price what moving files will send; what has nothing to move sends nothing."""
     from creative_s3.core.costs.price_store import current_book
@@ -272,7 +273,7 @@ def _bill(
         if move.file.hold is None and move.file.is_hot == (move.action is Action.DEMOTE)
     )
     region = current_book().region(run.config.region)
-    return planned_moves(real, region, sent=sent, read_back=read_back)
+    return planned_moves(real, region, sent=sent, reads=reads)
 
 
 def _asked_report(run: Run, moves: "Sequence[Move]", bill: "Bill", warnings: Sequence[str] = ()) -> Report:

@@ -65,6 +65,7 @@ _NOT_STORED = "not_stored"
 _MOST_NOT_STORED = 1000
 """So many objects are remembered by name; a server with more is not believed until all is forgotten."""
 _OTHER_ETAGS = "makes_other_etags"
+_NO_CHECKSUMS = "tells_no_checksums"
 _NOT_MET = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404"})
 _TAKEN: Mapping[Refusal, frozenset[str]] = {
     refusal: WRONG_DIGEST | (_NOT_MET if refusal is Refusal.REPLACING else frozenset()) for refusal in _ASKS
@@ -104,6 +105,7 @@ class Dialect:
         self._refuses: frozenset[Refusal] | None = None
         self._drops: bool | None = None
         self._makes_other_etags: bool | None = None
+        self._tells_no_checksums: bool | None = None
         self._stores: bool | None = None
         self._not_stored: frozenset[str] | None = None
         self.reading_back = threading.Lock()
@@ -143,6 +145,19 @@ class Dialect:
         if not self._is_aws and is_md5 == self.makes_other_etags:
             self._makes_other_etags = not is_md5
             self._memory.remember(_OTHER_ETAGS, not is_md5)
+
+    @property
+    def tells_no_checksums(self) -> bool:
+        """Whether the server was seen to leave the CRC64NVME out of what it tells of an object."""
+        if self._tells_no_checksums is None:
+            self._tells_no_checksums = not self._is_aws and self._memory.recall(_NO_CHECKSUMS) is True
+        return self._tells_no_checksums
+
+    def found_checksum(self, *, is_told: bool) -> None:
+        """Take note of what the server told of an object that was sent with its checksum."""
+        if not self._is_aws and is_told == self.tells_no_checksums:
+            self._tells_no_checksums = not is_told
+            self._memory.remember(_NO_CHECKSUMS, not is_told)
 
     @property
     def is_known_to_store(self) -> bool:

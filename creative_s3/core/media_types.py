@@ -1,9 +1,14 @@
-"""What kind of media a file holds: by its name, and whether its first bytes are those of one."""
+"""What kind of media a file holds: by its name, and whether its first bytes are those of one.
+
+A picture in SVG can hold a program, which whoever shows it in a browser runs.
+"""
 
 from __future__ import annotations
 
+import html
 import mimetypes
 import re
+from typing import BinaryIO
 
 _ANY_MEDIA = "application/octet-stream"
 _MEDIA_TYPES = {
@@ -73,6 +78,15 @@ _BEGINNINGS = re.compile(
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE\s+svg[^>]*>|\s)*<svg[\s>]", re.DOTALL
 )
+_LARGEST_SVG_BYTES = 32 << 20
+_ACTIVE = re.compile(
+    r"<(?:[\w.-]+:)?(?:script|handler|listener|foreignobject|iframe|embed|object)\b|<!entity"
+    r"|[\s\"'/]on\w+\s*=|attributename\s*=\s*[\"']?\s*(?:on|(?:\w+:)?href)|(?:java|vb)script:|data:text/",
+    re.IGNORECASE,
+)
+"""Elements, attributes and addresses that run something, or make an attribute that does."""
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]|(?<=[a-z])[\t\n\r]+(?=[a-z:])", re.IGNORECASE)
+"""What browsers leave out of an address."""
 
 
 def has_media_name(name: str) -> bool:
@@ -83,3 +97,19 @@ def has_media_name(name: str) -> bool:
 def is_media(head: bytes) -> bool:
     """Tell whether a file that begins like this is a picture, a video or a document of a designer."""
     return bool(_BEGINNINGS.match(head) or _SVG.match(head))
+
+
+def is_active(file: BinaryIO) -> bool:
+    """Tell whether a file is a picture in SVG that may hold a program; too large a one may.
+
+    Args:
+        file: Read from its beginning.
+    """
+    head = file.read(HEAD_BYTES)
+    if not _SVG.match(head):
+        return False
+    content = head + file.read(_LARGEST_SVG_BYTES)
+    text = html.unescape(content.decode("utf-8", "replace"))
+    return len(content) > _LARGEST_SVG_BYTES or any(
+        _ACTIVE.search(one) for one in (text, _INVISIBLE.sub("", text))
+    )

@@ -137,15 +137,23 @@ def test_a_folder_that_the_own_index_uses_is_one_for_pictures(
     assert "renders/theirs.png" in files_of(fresh.cwd)
 
 
+@pytest.mark.parametrize(
+    ("fake", "reason"),
+    [
+        (("fake.png", SCRIPT), "no picture, video or document"),
+        (("fake.svg", b"<svg><script>fetch('//x')</script></svg>"), "may hold a program"),
+    ],
+)
 def test_what_is_named_as_a_picture_and_is_none_does_not_land_outside_the_cache(
-    fresh: Program, s3: S3Client, bucket: str
+    fresh: Program, s3: S3Client, bucket: str, fake: tuple[str, bytes], reason: str
 ) -> None:
-    put(s3, bucket, "fake", "output/fake.png", SCRIPT)
+    name, content = fake
+    put(s3, bucket, "fake", f"output/{name}", content)
     assert fresh("discover", "--sync").code == 0
     before = files_of(fresh.cwd)
     done = fresh("tiers", "promote", "fake")
     assert done.code == 3
-    assert "no picture, video or document" in done.err + done.out
+    assert reason in done.err + done.out
     assert files_of(fresh.cwd) == before
 
 

@@ -30,7 +30,7 @@ from creative_s3.core.migration.validation import ValidationReport, compare
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.progress import ProgressMeter
 from creative_s3.core.transfers.unfinished import Unfinished
-from creative_s3.core.transfers.verification import sample_size
+from creative_s3.core.transfers.verification import proving_uploads
 from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
 
@@ -309,11 +309,11 @@ class S3MigrationManager:
         remember(candidates, catalog, drops_metadata=drops_metadata)
         return candidates
 
-    def read_back(self, plan: MigrationPlan, *, verify: bool | None) -> int:
-        """Return how many uploads of a plan are read back, for its price."""
+    def proving(self, plan: MigrationPlan, *, verify: bool | None) -> dict[str, int]:
+        """Return what proving the uploads of a plan sends, by S3 operation, for its price."""
         if self.storage is None:
-            return 0
-        return sample_size(self.storage.connection, plan.total_files, wanted=verify)
+            return {}
+        return proving_uploads(self.storage.connection, plan.total_files, wanted=verify)
 
     def _upload(self, plan: MigrationPlan, execution: Execution, meter: ProgressMeter) -> None:
         storage = self._bucket()

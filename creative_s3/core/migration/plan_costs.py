@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ _OPERATIONS: Mapping[str, str] = {
 
 
 def price_plan(
-    plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED, read_back: int = 0
+    plan: MigrationPlan, config: S3Config, *, use: Use = UNUSED, proving: Mapping[str, int] | None = None
 ) -> MigrationEstimate:
     """Price what a plan would send and what storing everything costs in each storage class.
 
@@ -43,7 +44,7 @@ def price_plan(
         plan: The plan.
         config: Its region and storage class.
         use: How the objects will be used each month.
-        read_back: How many of the uploads are read back.
+        proving: What proving the uploads sends, by S3 operation.
     """
     stored = [
         operation for operation in plan.operations if operation.reason not in {Reason.MISSING, Reason.REFUSED}
@@ -51,6 +52,7 @@ def price_plan(
     tags = plan.settled.tags + plan.new.tags + sum(len(object_tags(operation.asset)) for operation in stored)
     already_there = len(plan.settled) + sum(1 for operation in stored if operation.reason is not Reason.NEW)
     objects = len(stored) + len(plan.settled) + len(plan.new)
+    also = Counter(plan.looked) + Counter(proving or {})
     listed = max(list_requests(already_there), plan.looked.get("ListObjectsV2", 0))
     return estimate_migration(
         measure(
@@ -70,8 +72,8 @@ def price_plan(
         tags_per_object=Decimal(tags) / objects if objects else Decimal(0),
         besides=RequestCounts(
             list=listed + 2 * plan.unfinished,
-            head=read_back + plan.looked.get("HeadObject", 0),
-            get=1 + read_back + plan.looked.get("GetObject", 0),
+            head=also.get("HeadObject", 0),
+            get=1 + also.get("GetObject", 0),
             put=1 if plan.total_files else 0,
         ),
         use=use,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core import told_checksums
 from creative_s3.core.aws import translate
 from creative_s3.core.events import (
     Emit,
@@ -240,7 +241,12 @@ class ClassChanger:
         if content is None:  # then the ETag before was the content's MD5
             return Proof.MD5 if after.etag == stored.etag else None
         if after.crc64nvme is not None:
-            return Proof.CHECKSUM if after.crc64nvme == content else None
+            if after.crc64nvme != content:
+                return None
+            found, is_read = told_checksums.checked(
+                self._store.connection, after, count=lambda: self._count("GetObject", after.storage_class)
+            )
+            return None if found != content else Proof.READ_BACK if is_read else Proof.CHECKSUM
         if is_archived(after):
             return None
         return Proof.READ_BACK if self._read_back(after) == content else None

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from creative_s3.core.index.index import INDEX_NAME
-from creative_s3.core.media_types import HEAD_BYTES, has_media_name, is_media
+from creative_s3.core.media_types import HEAD_BYTES, has_media_name, is_active, is_media
 from creative_s3.core.storage.placement import folded, place_of, root_of
 from creative_s3.errors import ItemError, UnsafeKeyError
 
@@ -151,8 +151,14 @@ def _check_content(path: Path) -> None:
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if head and not is_media(head):
+        if not head:
+            return
+        what = "no picture, video or document" if not is_media(head) else ""
+        file.seek(0)
+        if not what and is_active(file):
+            what = "a picture that may hold a program"
+    if what:
         raise ItemError(
-            "what S3 holds is no picture, video or document, and only those land outside the cache directory",
+            f"what S3 holds is {what}: outside the cache directory, only pictures, videos and documents land",
             hint="fetch it as a file: creative-s3 assets download KEY --output FILE",
         )

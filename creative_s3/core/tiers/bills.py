@@ -28,7 +28,7 @@ def planned_moves(
     region: RegionPrices,
     *,
     sent: Mapping[str, int],
-    read_back: Callable[[int], int] = lambda _: 0,
+    reads: Callable[[int], int] = lambda _: 0,
 ) -> Bill:
     """Price what moving files will send, with what was sent already to plan it.
 
@@ -36,13 +36,13 @@ def planned_moves(
         moves: In which direction, and which file.
         region: The prices.
         sent: Requests so far, by S3 operation name.
-        read_back: Tells how many of so many files to be demoted are read back first.
+        reads: Tells how many of the objects of so many files to be demoted are read first.
     """
     every = tuple(moves)
     requests = _requests(every)
     if demoted := sum(action is Action.DEMOTE for action, _ in every):
         requests["STANDARD"].update(_BEFORE_DEMOTING)
-        requests["STANDARD"]["GetObject"] += read_back(demoted)
+        requests["STANDARD"]["GetObject"] += reads(demoted)
     requests["STANDARD"].update(sent)
     return bill_of(requests, region, extras=_extras(every, region))
 

@@ -162,6 +162,7 @@ class Prover:
         if stored.size_bytes != leaving.status.st_size:
             raise self._changed(stored, crc64nvme)
         found = stored.crc64nvme
+        self._store.connection.dialect.found_checksum(is_told=found is not None)
         if found is None:
             self._store.count({"GetObject": 1})
             found, proof = read_back(self._store.connection, stored), Proof.READ_BACK

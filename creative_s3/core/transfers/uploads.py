@@ -283,13 +283,17 @@ class UploadJob(Job):
         """Compare the object with what was read; None when it is different."""
         if seen.size_bytes != self.request.size_bytes:
             return None
+        dialect, verification = self.around.connection.dialect, self.around.verification
+        dialect.found_checksum(is_told=seen.crc64nvme is not None)
         if seen.crc64nvme is not None:
             is_same = seen.crc64nvme == self._crc64nvme
-            return self.around.verification.proof_of(seen) if is_same else None
-        dialect = self.around.connection.dialect
+            return verification.proof_of(seen) if is_same else None
         if not dialect.not_stored and self._is_md5(seen):
             dialect.found_etag(is_md5=True)
-            return Proof.MD5
+            is_read = verification.is_due() and verification.read_back(
+                seen.key, size_bytes=seen.size_bytes, crc64nvme=self._crc64nvme
+            )
+            return Proof.READ_BACK if is_read else Proof.MD5
         if objects.read_back(self.around.connection, seen) != self._crc64nvme:
             return None
         if objects.is_md5(self.around.connection, seen):

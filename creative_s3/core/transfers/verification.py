@@ -45,8 +45,11 @@ class Verification:
             self._proved += 1
             return self._wanted and self._proved % _EVERY == 1
 
-    def read_back(self, key: str, *, size_bytes: int, crc64nvme: str) -> None:
+    def read_back(self, key: str, *, size_bytes: int, crc64nvme: str) -> bool:
         """Read an object that was just confirmed, one at a time, and compare it with what was sent.
+
+        Returns:
+            Whether it was read: one is enough for all who wait, and it may be archived or not be read.
 
         Raises:
             NotStoredError: It is not there, or it is other content.
@@ -54,15 +57,16 @@ class Verification:
         """
         with self._lock:
             if self._wanted is None and not self._is_open:  # another one has shown it meanwhile
-                return
+                return False
             try:
-                self._compare(key, size_bytes, crc64nvme)
+                return self._compare(key, size_bytes, crc64nvme)
             except ArchivedError:
-                return  # it is there, and it cannot be read now
+                return False  # it is there, and it cannot be read now
             except AccessDeniedError:
                 if self._wanted or self._connection.dialect.not_stored:
                     raise
                 self._is_denied = True  # credentials that only write
+                return False
 
     def proof_of(self, seen: StoredObject) -> Proof | None:
         """Return how far the checksum that HEAD told proves an object's content; None where it is another.
@@ -77,7 +81,7 @@ class Verification:
             return None
         return Proof.READ_BACK if is_read else Proof.CHECKSUM
 
-    def _compare(self, key: str, size_bytes: int, crc64nvme: str) -> None:
+    def _compare(self, key: str, size_bytes: int, crc64nvme: str) -> bool:
         seen = objects.head(self._connection, key)
         dialect, bucket = self._connection.dialect, self._connection.bucket
         if seen is None:
@@ -86,12 +90,13 @@ class Verification:
         if seen.size_bytes != size_bytes:  # HEAD tells it, perhaps of another writer's
             raise self._lied(key, "has another one")
         if objects.is_archived(seen):
-            return
+            return False
         if told_checksums.content(self._connection, seen) != crc64nvme:
             if seen.crc64nvme in {None, crc64nvme}:  # HEAD does not tell it
                 dialect.found_not_stored(bucket, key)
             raise self._lied(key, "gives back other content")
         dialect.found_stored(bucket, key)
+        return True
 
     @property
     def _is_open(self) -> bool:
@@ -106,8 +111,29 @@ class Verification:
         )
 
 
-def sample_size(connection: Connection, uploads: int, *, wanted: bool | None) -> int:
-    """Return how many of so many uploads will be read back, for the price of a plan."""
+def proving_uploads(connection: Connection, uploads: int, *, wanted: bool | None) -> dict[str, int]:
+    """Return what proving so many uploads will send besides them, by S3 operation, for the price of a plan.
+
+    Args:
+        connection: Where they go.
+        uploads: How many objects are sent.
+        wanted: As in `Verification`.
+    """
+    sample = _sample(connection, uploads, wanted=wanted)
+    if not connection.dialect.tells_no_checksums:
+        return {"HeadObject": sample, "GetObject": sample}
+    reads = uploads if connection.dialect.makes_other_etags else sample
+    return {"HeadObject": uploads + sample, "GetObject": reads}
+
+
+def reading_before_demotion(connection: Connection, files: int) -> int:
+    """Return how many of so many objects will be read before their files go, for the price of a plan."""
+    if connection.dialect.tells_no_checksums:
+        return files
+    return _sample(connection, files, wanted=None)
+
+
+def _sample(connection: Connection, uploads: int, *, wanted: bool | None) -> int:
     if connection.dialect.not_stored:
         return uploads
     if wanted is None:
