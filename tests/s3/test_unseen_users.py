@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from creative_s3 import S3CacheManager, S3StorageManager
 from creative_s3.core.tiers.library import manage
 from creative_s3.core.tiers.survey import find_files
 from creative_s3.core.tiers.tiers import Hold, Policy
@@ -179,3 +180,12 @@ def test_on_a_disk_that_others_may_have_mounted_nothing_goes_unless_a_flag_says_
     assert Workspace(cache.cache_dir).cache_dir.exists()
     assert Hold.UNSEEN not in {item.hold for item in report.settled}
     cache.check_nothing_is_lost()
+
+
+def test_a_pipeline_says_so_when_it_opens_its_cache(elsewhere: ACache) -> None:
+    storage = S3StorageManager(connection=elsewhere.connection)
+    for assume_closed, goes in ((False, 0), (True, 1)):
+        with S3CacheManager(elsewhere.cache_dir, s3_manager=storage, assume_closed=assume_closed) as cache:
+            report = cache.manage_cache_tiers(cold_threshold_days=0)  # half of the bytes at most
+        assert report.demoted == goes
+    elsewhere.check_nothing_is_lost()

@@ -73,6 +73,8 @@ class S3CacheManager(CacheManager):
             some, in GiB; None for no limit.
         auto_manage: Whether the limit is kept without being asked: after a download that exceeds it, files go
             by the same policy, with the same proof. What stands against it is in the log.
+        assume_closed: Whether files may go of which nobody can tell who has them open: on a shared disk, or
+            where the system does not say it, as macOS.
         s3_manager: An open storage manager to use instead of making one.
 
     Raises:
@@ -88,6 +90,7 @@ class S3CacheManager(CacheManager):
         local_cache_size_limit_gb: float | None = None,
         *,
         auto_manage: bool = False,
+        assume_closed: bool = False,
         s3_manager: S3StorageManager | None = None,
     ) -> None:
         check_settings(s3_config)
@@ -99,6 +102,7 @@ class S3CacheManager(CacheManager):
             raise UsageError("auto_manage keeps a limit, and there is none", item="auto_manage", hint=hint)
         make_room = partial(self.manage_cache_tiers, promote_hot_assets=False)
         self._keeper = LimitKeeper(self.workspace, make_room) if auto_manage else None
+        self._assumes_closed = assume_closed
         self._downloads: SingleFlight[Path] = SingleFlight()
         self._obstacle: CreativeS3Error | None = None
         self._locator: AssetLocator | None = None
@@ -221,6 +225,7 @@ class S3CacheManager(CacheManager):
             limit_gb=self.local_cache_size_limit_gb,
             promotes=promote_hot_assets,
             demotes=demote_cold_assets,
+            assume_closed=self._assumes_closed,
             dry_run=dry_run,
             before_leaving=self.flush,
         )

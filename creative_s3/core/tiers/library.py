@@ -86,6 +86,7 @@ def manage_cache(  # noqa: PLR0913 - the guide's own options
     limit_gb: float | None,
     promotes: bool,
     demotes: bool,
+    assume_closed: bool,
     dry_run: bool,
     before_leaving: Callable[[], object],
 ) -> TierReport:
@@ -108,6 +109,7 @@ def manage_cache(  # noqa: PLR0913 - the guide's own options
         workspace,
         store,
         prefix=store.connection.config.prefix,
+        assume_closed=assume_closed,
         before_leaving=before_leaving,
     )
     policy = Policy(
