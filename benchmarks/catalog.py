@@ -72,7 +72,7 @@ def step_take_in(cache: Path) -> dict[str, float]:
     """Bring the catalog up to date with the index."""
     from creative_s3.core.catalog.catalog import Catalog, catalog_path
     from creative_s3.core.catalog.intake import take_in
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
     with Catalog(catalog_path(cache), bucket="benchmark") as catalog:
         started = time.perf_counter()

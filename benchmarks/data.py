@@ -134,8 +134,8 @@ def make_large(root: Path, assets: int, size_bytes: int) -> Workspace:
 
 def assigned(workspace: Workspace, prefix: str) -> list[tuple[str, str, str]]:
     """Return file path, cache key and plain key of each asset of the index, in the order of the keys."""
+    from creative_s3.core.assets.layout import key_of
     from creative_s3.core.index.index import Reference, assets_of, read_index, references
-    from creative_s3.core.layout import key_of
 
     index = read_index(workspace.cache / "index.json")
     found = [one for one in references(index, cache_dir=workspace.cache) if isinstance(one, Reference)]

@@ -100,7 +100,7 @@ def _empty(folder: Path) -> None:
 
 
 def _move(what: str, endpoint_url: str, bucket: str, folder: str) -> int:
-    from creative_s3.core.aws import connect
+    from creative_s3.core.s3.connection import connect
     from creative_s3.core.transfers.direct_requests import DirectRequests
     from creative_s3.core.transfers.lines import lines_to
     from creative_s3.settings import S3Config
@@ -139,7 +139,7 @@ def _move(what: str, endpoint_url: str, bucket: str, folder: str) -> int:
 
 
 def _put(line: Line, requests: DirectRequests, path: Path) -> None:
-    from creative_s3.core.transfers.checksums import crc64nvme_of
+    from creative_s3.core.files.checksums import crc64nvme_of
     from creative_s3.core.transfers.flights import Flight, answer_of
 
     content = path.read_bytes()
@@ -164,7 +164,7 @@ def _put(line: Line, requests: DirectRequests, path: Path) -> None:
 
 
 def _get(line: Line, requests: DirectRequests, path: Path) -> None:
-    from creative_s3.core.transfers.checksums import Crc64
+    from creative_s3.core.files.checksums import Crc64
     from creative_s3.core.transfers.flights import Flight, answer_of
 
     request = requests.get(Flight(f"floor/{path.name}", path, 0, _ignore, _ignore))

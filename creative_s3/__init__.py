@@ -7,6 +7,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # that of `typing` would double what the import costs
 if TYPE_CHECKING:
+    from creative_s3.core.assets.models import (
+        AssetType,
+        ProductCategory,
+        Season,
+        SemanticMetadata,
+        StoredObject,
+        VisualStyle,
+    )
     from creative_s3.core.cdn.invalidations import InvalidationResult
     from creative_s3.core.library.cache import CacheManager
     from creative_s3.core.library.hybrid_cache import S3CacheManager
@@ -16,14 +24,6 @@ if TYPE_CHECKING:
     from creative_s3.core.migration.planning import MigrationPlan
     from creative_s3.core.migration.report import MigrationReport
     from creative_s3.core.migration.validation import ValidationReport
-    from creative_s3.core.models import (
-        AssetType,
-        ProductCategory,
-        Season,
-        SemanticMetadata,
-        StoredObject,
-        VisualStyle,
-    )
     from creative_s3.core.storage.file_results import DownloadResult, UploadResult
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.report import TierReport
@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AssetType": "creative_s3.core.models",
+    "AssetType": "creative_s3.core.assets.models",
     "CacheManager": "creative_s3.core.library.cache",
     "CreativeS3Error": "creative_s3.errors",
     "DownloadResult": "creative_s3.core.storage.file_results",
@@ -69,21 +69,21 @@ _HOMES = {
     "LifecycleResult": "creative_s3.core.lifecycle.bucket_rules",
     "MigrationPlan": "creative_s3.core.migration.planning",
     "MigrationReport": "creative_s3.core.migration.report",
-    "ProductCategory": "creative_s3.core.models",
+    "ProductCategory": "creative_s3.core.assets.models",
     "Proof": "creative_s3.core.transfers.outcomes",
     "Registration": "creative_s3.core.library.registrations",
     "S3CacheManager": "creative_s3.core.library.hybrid_cache",
     "S3Config": "creative_s3.settings",
     "S3MigrationManager": "creative_s3.core.migration.migration",
     "S3StorageManager": "creative_s3.core.storage.manager",
-    "Season": "creative_s3.core.models",
-    "SemanticMetadata": "creative_s3.core.models",
-    "StoredObject": "creative_s3.core.models",
+    "Season": "creative_s3.core.assets.models",
+    "SemanticMetadata": "creative_s3.core.assets.models",
+    "StoredObject": "creative_s3.core.assets.models",
     "TierReport": "creative_s3.core.tiers.report",
     "TransferProgress": "creative_s3.core.transfers.progress",
     "UploadResult": "creative_s3.core.storage.file_results",
     "ValidationReport": "creative_s3.core.migration.validation",
-    "VisualStyle": "creative_s3.core.models",
+    "VisualStyle": "creative_s3.core.assets.models",
 }
 
 

@@ -24,9 +24,10 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 import creative_s3
-from creative_s3.core import sample, user_directories
-from creative_s3.core.dialect import Dialect
+from creative_s3.core import sample
+from creative_s3.core.files import user_directories
 from creative_s3.core.local import server as local
+from creative_s3.core.s3.dialect import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

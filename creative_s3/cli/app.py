@@ -28,7 +28,7 @@ from creative_s3.cli.terminal import (
     writing_stdout,
 )
 from creative_s3.cli.text import PROGRAM
-from creative_s3.core.limits import of_limit
+from creative_s3.core.concurrency.limits import of_limit
 from creative_s3.errors import (
     CatalogError,
     CreativeS3Error,

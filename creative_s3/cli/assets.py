@@ -15,11 +15,11 @@ from creative_s3.cli.options import AWS, CACHE, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
-from creative_s3.core.models import Kind
+from creative_s3.core.assets.models import Kind
 from creative_s3.errors import ExitCode
 
 if TYPE_CHECKING:
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.search.finder import Finder
     from creative_s3.core.storage.manager import S3StorageManager
 
@@ -133,7 +133,7 @@ def show(run: Run, keys: AssetKeys) -> Report:
     """
     from creative_s3.cli import views_assets as views
     from creative_s3.cli.preview import preview
-    from creative_s3.core.lookahead import in_order
+    from creative_s3.core.concurrency.lookahead import in_order
     from creative_s3.core.storage.assets import AssetDetails, details
 
     storage, finder = _storage_and_finder(run)
@@ -190,7 +190,7 @@ def url(
     be taken back before it ends.
     """
     from creative_s3.cli import views_assets as views
-    from creative_s3.core.objects import is_archived
+    from creative_s3.core.s3.objects import is_archived
 
     expires_s = seconds(expires)
     storage, finder = _storage_and_finder(run)

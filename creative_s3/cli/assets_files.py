@@ -15,7 +15,7 @@ from creative_s3.cli.options import AWS, CACHE, MaxBandwidth, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
-from creative_s3.core.models import AssetType, ProductCategory, Season, VisualStyle
+from creative_s3.core.assets.models import AssetType, ProductCategory, Season, VisualStyle
 from creative_s3.core.shell_words import quoted
 from creative_s3.errors import UsageError
 
@@ -245,8 +245,8 @@ def upload(
     name, or as S3_REGION.
     """
     from creative_s3.cli import views_assets as views
+    from creative_s3.core.assets.models import SemanticMetadata
     from creative_s3.core.catalog.storing import StoringRun
-    from creative_s3.core.models import SemanticMetadata
     from creative_s3.core.storage.additions import Description, FileAdder, describe
     from creative_s3.core.storage.manager import S3StorageManager
 

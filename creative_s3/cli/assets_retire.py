@@ -53,8 +53,8 @@ def retire(
     """
     from creative_s3.cli import views_history as views
     from creative_s3.cli.names import names_of
-    from creative_s3.core.migration.retiring import look_up, retire
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.published.retire import look_up, retire
+    from creative_s3.core.s3.object_store import ObjectStore
 
     names = names_of(keys, run)
     store = ObjectStore(connection=run.connection())

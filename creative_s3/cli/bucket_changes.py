@@ -13,9 +13,9 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.text import count
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
     from creative_s3.core.bucket.changes import Change, Done
     from creative_s3.core.bucket.setup import Part, SetupPlan
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.errors import CreativeS3Error, ExitCode
 
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)]

@@ -158,10 +158,10 @@ def logging(
     The target has to be in the same region and account. Its policy gets the one statement that lets S3 write
     there; its other statements stay.
     """
-    from creative_s3.core.aws import account_of
     from creative_s3.core.bucket import configurations, logs
     from creative_s3.core.bucket.aspects import Aspect
-    from creative_s3.core.endpoints import Capability
+    from creative_s3.core.s3.connection import account_of
+    from creative_s3.core.s3.endpoints import Capability
 
     if state == "on" and target is None:
         raise UsageError("--target is missing", hint=f"{PROGRAM} bucket logging on --target BUCKET")
@@ -196,7 +196,7 @@ def accelerate(run: Run, state: State, *, dry_run: DryRun = False, yes: Yes = Fa
     from creative_s3.core.bucket import configurations
     from creative_s3.core.bucket.aspects import Aspect
     from creative_s3.core.bucket.changes import Change
-    from creative_s3.core.endpoints import Capability
+    from creative_s3.core.s3.endpoints import Capability
 
     connection = run.connection()
     connection.require(Capability.ACCELERATE)

@@ -51,8 +51,9 @@ def init(run: Run, *, dry_run: DryRun = False, yes: Yes = False) -> Report:
     come from AWS's own chain.
     """
     from creative_s3.cli import views_checks as views
-    from creative_s3.core import env_file, user_directories
+    from creative_s3.core import env_file
     from creative_s3.core.checks.doctor import Status, examine
+    from creative_s3.core.files import user_directories
     from creative_s3.settings import S3Config
 
     answers = _answers(run, yes=yes)

@@ -16,8 +16,8 @@ from creative_s3.cli.text import PROGRAM
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.bucket.changes import Change
+    from creative_s3.core.s3.connection import Connection
 
 app = group("policy", "Who may do what: the IAM policy for these commands, and the bucket's own policy.")
 
@@ -128,9 +128,9 @@ def cdn(
 
     It is for origin access control (OAC): the bucket stays private, and only this distribution may read.
     """
-    from creative_s3.core.aws import account_of
     from creative_s3.core.bucket.iam import oac_statement
     from creative_s3.core.bucket.wanted import partition_of
+    from creative_s3.core.s3.connection import account_of
     from creative_s3.errors import SettingsError, UsageError
 
     chosen = distribution or run.config.cloudfront_distribution_id

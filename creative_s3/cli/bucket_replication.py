@@ -153,7 +153,7 @@ def status(
     from creative_s3.core.bucket import configurations
     from creative_s3.core.bucket.aspects import Aspect
     from creative_s3.core.bucket.replication import statuses_of
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.errors import ExitCode
 
     connection = run.connection()

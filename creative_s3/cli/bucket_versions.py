@@ -17,8 +17,8 @@ from creative_s3.cli.text import PROGRAM, count, printable, size
 from creative_s3.core.shell_words import quoted
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
     from creative_s3.core.bucket.versions import Recovery, Version
+    from creative_s3.core.s3.connection import Connection
 
 Key = Annotated[
     str,

@@ -12,7 +12,7 @@ from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
 
 if TYPE_CHECKING:
-    from creative_s3.core.catalog.rebuilding import Rebuilt, Validate
+    from creative_s3.core.discovery.rebuild import Rebuilt, Validate
     from creative_s3.core.storage.manager import S3StorageManager
 
 app = group("catalog", "Check and rebuild what is known of a cache and its objects.")
@@ -93,7 +93,7 @@ def rebuild(run: Run) -> Report:
     rebuilt, too.
     """
     from creative_s3.cli import views_discovery as views
-    from creative_s3.core.catalog.rebuilding import rebuild
+    from creative_s3.core.discovery.rebuild import rebuild
     from creative_s3.errors import CreativeS3Error
 
     storage, problem = None, "no bucket is set"

@@ -39,7 +39,7 @@ def show(run: Run) -> Report:
 
     AWS credentials come from AWS's own chain; only the name of their source is shown.
     """
-    from creative_s3.core.credentials import source
+    from creative_s3.core.s3.credentials import source
     from creative_s3.settings import origins
 
     rows = origins(run.config, flags=run.flags)

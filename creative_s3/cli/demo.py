@@ -80,9 +80,9 @@ def _clean(place: Path) -> Report:
 def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S3Config]":
     from creative_s3.cli import views
     from creative_s3.core import sample
-    from creative_s3.core.aws import connect
     from creative_s3.core.local import server as local
     from creative_s3.core.migration.migration import S3MigrationManager
+    from creative_s3.core.s3.connection import connect
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.settings import S3Config
 

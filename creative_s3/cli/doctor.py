@@ -34,8 +34,8 @@ def examine(run: Run) -> Report:
     the bucket, else 4.
     """
     from creative_s3.cli import views_checks as views
-    from creative_s3.core import user_directories
     from creative_s3.core.checks.doctor import Status, examine
+    from creative_s3.core.files import user_directories
 
     diagnosis = examine(
         run.config,

@@ -69,7 +69,7 @@ def main() -> NoReturn:
         if shell in QUESTIONS:
             sys.exit(answer_shell(shell, os.environ, sys.argv[1:]))
     from creative_s3.cli.app import main as run
-    from creative_s3.core.limits import spare_memory
+    from creative_s3.core.concurrency.limits import spare_memory
 
     spare_memory()
     run()

@@ -92,9 +92,9 @@ def export(
     It is the form of `aws s3api get-bucket-lifecycle-configuration`; `lifecycle import` and `lifecycle
     simulate --file` read it.
     """
+    from creative_s3.core.files.output_files import write_new, write_over
     from creative_s3.core.lifecycle.bucket_rules import read
     from creative_s3.core.lifecycle.rule_files import to_json
-    from creative_s3.core.output_files import write_new, write_over
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.errors import WouldOverwriteError
 

@@ -19,7 +19,7 @@ from creative_s3.errors import ObjectNotFoundError, RefusedError
 if TYPE_CHECKING:
     from creative_s3.core.lifecycle.changes import Change
     from creative_s3.core.lifecycle.planning import ChangePlan
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]

@@ -20,11 +20,11 @@ from creative_s3.setting_checks import StorageClass
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.classes.changes import ClassChanged
+    from creative_s3.core.classes.plan import ClassPlan, Refused
     from creative_s3.core.costs.bills import Bill
-    from creative_s3.core.models import StoredObject
     from creative_s3.core.search.selection import Selection
-    from creative_s3.core.storage.class_changes import ClassChanged
-    from creative_s3.core.storage.class_plan import ClassPlan, Refused
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.errors import CreativeS3Error
 
@@ -90,9 +90,9 @@ def change_class(
     objects that are no assets, too.
     """
     from creative_s3.cli import views_class as views
+    from creative_s3.core.classes.plan import plan_class_change
+    from creative_s3.core.classes.selection import split_archived
     from creative_s3.core.costs.price_store import current_book
-    from creative_s3.core.storage.class_plan import plan_class_change
-    from creative_s3.core.storage.class_selection import split_archived
     from creative_s3.core.storage.manager import S3StorageManager
 
     target, region = str(to), current_book().region(run.config.region)
@@ -165,9 +165,9 @@ def _chosen(
     prefix: str | None,
 ) -> "tuple[list[StoredObject], list[Refused], tuple[str, ...]]":
     """Find the objects that are meant, the names that mean none, and what to warn of."""
+    from creative_s3.core.classes.plan import Refused
+    from creative_s3.core.classes.selection import Choice, choice_of, choose
     from creative_s3.core.search.finder import Finder, existing_catalog
-    from creative_s3.core.storage.class_plan import Refused
-    from creative_s3.core.storage.class_selection import Choice, choice_of, choose
 
     names: list[str] = []
     warnings: tuple[str, ...] = ()
@@ -193,10 +193,10 @@ def _carry_out(run: Run, store: "S3StorageManager", plan: "ClassPlan") -> "tuple
     """Make the copies; what was proved is written into the catalog, also when the run is cut short."""
     from creative_s3.core.catalog.catalog import catalog_path, remote_side
     from creative_s3.core.catalog.ledger import Ledger, Moved
+    from creative_s3.core.classes.changes import ClassChanger, change_classes
+    from creative_s3.core.classes.plan import bill_of_changes
+    from creative_s3.core.classes.record import record_changes
     from creative_s3.core.costs.price_store import current_book
-    from creative_s3.core.storage.class_changes import ClassChanger, change_classes
-    from creative_s3.core.storage.class_plan import bill_of_changes
-    from creative_s3.core.storage.class_record import record_changes
 
     results: list[ClassChanged] = []
     changer = ClassChanger(store, plan.target)
@@ -233,7 +233,7 @@ def _carry_out(run: Run, store: "S3StorageManager", plan: "ClassPlan") -> "tuple
 
 
 def _is_versioned(store: "S3StorageManager", plan: "ClassPlan") -> bool:
-    from creative_s3.core.storage.class_selection import keeps_versions
+    from creative_s3.core.classes.selection import keeps_versions
 
     return bool(plan.changes) and keeps_versions(store)
 

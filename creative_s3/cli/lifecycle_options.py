@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from creative_s3.core.lifecycle.known_use import KnownUse
     from creative_s3.core.lifecycle.rules import Rule
     from creative_s3.core.lifecycle.wanted import Wanted
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 
 def _text(name: str, metavar: str, purpose: str) -> Any:  # noqa: ANN401 - Typer's own

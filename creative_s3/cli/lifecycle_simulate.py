@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from creative_s3.core.lifecycle.growth import Growth
     from creative_s3.core.lifecycle.known_use import KnownUse
     from creative_s3.core.lifecycle.outlook import Outlook, RuleSet
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 _NONE, _PRESENT = "none", "present"
 _MONTHS_PER_YEAR = 12
@@ -226,7 +226,7 @@ def _report_form(report: str | None) -> Any:  # noqa: ANN401 - what turns an out
 
 
 def _write_report(run: Run, report: str, text: str) -> None:
-    from creative_s3.core.output_files import write_new
+    from creative_s3.core.files.output_files import write_new
 
     if not write_new(Path(report), text):
         raise WouldOverwriteError(

@@ -100,7 +100,7 @@ def write_crash(error: BaseException, command_line: str) -> Path | None:
         The file's path, or None where it cannot be written.
     """
     from creative_s3 import __version__
-    from creative_s3.core import user_directories
+    from creative_s3.core.files import user_directories
 
     try:
         now = datetime.now(UTC)

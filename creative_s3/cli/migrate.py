@@ -126,7 +126,7 @@ def plan(
     with run.live() as live:
         made = _manager(run, live.emit).create_migration_plan(include_unindexed=include_unindexed)
     if output is not None:
-        from creative_s3.core.output_files import write_lines
+        from creative_s3.core.files.output_files import write_lines
 
         write_lines(output, (operation.to_dict() for operation in made.everything()))
         run.output.note(f"{count(made.total_operations, 'operation')} written to {output}")

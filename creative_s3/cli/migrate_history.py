@@ -107,8 +107,8 @@ def _recorded(run: Run, number: int | None, limit: int) -> "tuple[list[RunRecord
 
 def _of_team(run: Run, limit: int) -> Report:
     from creative_s3.cli import views_history as views
-    from creative_s3.core.migration.team import team_history
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.published.team import team_history
+    from creative_s3.core.s3.object_store import ObjectStore
 
     store = ObjectStore(connection=run.connection())
     with run.live():

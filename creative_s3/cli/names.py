@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from creative_s3.cli.run import Run
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.search.finder import Finder
     from creative_s3.errors import CreativeS3Error
 
@@ -97,7 +97,7 @@ def look_up(run: Run, finder: Finder, names: Iterable[str]) -> tuple[list[Stored
     Raises:
         CreativeS3Error: Nothing can be found any more, such as without valid credentials.
     """
-    from creative_s3.core.faults import ends_run
+    from creative_s3.core.faults.translation import ends_run
     from creative_s3.errors import CreativeS3Error
 
     objects: list[StoredObject] = []

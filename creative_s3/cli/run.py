@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from creative_s3.cli.live import Live
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.settings import S3Config
 
 
@@ -117,7 +117,7 @@ class Run:
 
     @cached_property
     def _connection(self) -> Connection:
-        from creative_s3.core.aws import connect
+        from creative_s3.core.s3.connection import connect
 
         connection = connect(self.config, insecure_endpoint=self.session.insecure_endpoint)
         if connection.narrowed:

@@ -15,13 +15,13 @@ from creative_s3.cli.text import count, duration, printable, size, speed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.costs.bills import Bill
     from creative_s3.core.index.index import IndexProblem
     from creative_s3.core.migration.estimates import MigrationEstimate
     from creative_s3.core.migration.planning import MigrationPlan, Operation
     from creative_s3.core.migration.report import MigrationReport
     from creative_s3.core.migration.validation import ValidationReport
-    from creative_s3.core.models import StoredObject
 
 ROWS_SHOWN = 40
 """How many single items a screen lists before it says how many more there are."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from creative_s3.core.models import Asset
+    from creative_s3.core.assets.models import Asset
     from creative_s3.core.storage.additions import Added, Addition
     from creative_s3.core.storage.assets import AssetDetails, AssetPage, ListedAsset
     from creative_s3.core.storage.inventory import Inventory

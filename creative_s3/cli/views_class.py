@@ -12,18 +12,18 @@ from rich.text import Text
 from creative_s3.cli.text import count, printable, size
 from creative_s3.cli.views import PROOF_NAMES, failures, table
 from creative_s3.cli.views_costs import compared, planned
+from creative_s3.core.classes.plan import LEFT_OUT
 from creative_s3.core.costs.pricing import money
-from creative_s3.core.storage.class_plan import LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import RenderableType
 
+    from creative_s3.core.classes.changes import ClassChanged
+    from creative_s3.core.classes.plan import ClassPlan, Refused
     from creative_s3.core.costs.bills import Bill
     from creative_s3.core.costs.pricing import ClassRules, RegionPrices
-    from creative_s3.core.storage.class_changes import ClassChanged
-    from creative_s3.core.storage.class_plan import ClassPlan, Refused
 
 _SHOWN = 10
 _YEAR_MONTHS = 12

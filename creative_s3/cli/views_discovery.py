@@ -13,9 +13,9 @@ from creative_s3.cli.views import ROWS_SHOWN, table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creative_s3.core.catalog.rebuilding import Rebuilt
     from creative_s3.core.catalog.state import CatalogState
     from creative_s3.core.discovery.discovered import Discovery, Found
+    from creative_s3.core.discovery.rebuild import Rebuilt
     from creative_s3.core.discovery.recording import Recorded
 
 # By the value of `core.discovery.discovered.Standing`.

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from creative_s3.core.assets.models import Asset
     from creative_s3.core.library.library import PlacedAsset
-    from creative_s3.core.models import Asset
     from creative_s3.core.search.search import Matches
     from creative_s3.core.search.similarity import Score
 

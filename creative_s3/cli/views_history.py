@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from creative_s3.core.catalog.runs import Change, RunRecord
-    from creative_s3.core.migration.retiring import Retired
-    from creative_s3.core.migration.team import IndexVersion
+    from creative_s3.core.published.retire import Retired
+    from creative_s3.core.published.team import IndexVersion
 
 _SHOWN_CHANGES = 20
 _SHOWN_NAMES = 3

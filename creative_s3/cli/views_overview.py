@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from creative_s3.core.catalog.runs import RunRecord
-    from creative_s3.core.migration.team import IndexVersion
     from creative_s3.core.overview.overview import Overview
+    from creative_s3.core.published.team import IndexVersion
 
 _BAR = 24
 _WORTH_A_SPEED = 1 << 20

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.core.files import write_private
+from creative_s3.core.files.local_files import write_private
 from creative_s3.dotenv.lines import assignments
 from creative_s3.dotenv.reading import decoded, lines_of, read_bytes
 from creative_s3.errors import SettingsError

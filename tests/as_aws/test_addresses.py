@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import botocore.session
 import pytest
 
-from creative_s3.core.aws import accelerated, connect
+from creative_s3.core.s3.connection import accelerated, connect
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.core.transfers.direct_requests import DirectRequests
 from creative_s3.errors import SettingsError
@@ -20,7 +20,7 @@ from tests.faults.workshop import KIB, a_cache
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.as_aws.conftest import Opens
 
 FETCH = """

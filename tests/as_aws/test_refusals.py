@@ -22,7 +22,7 @@ MIB = 1 << 20
 UPLOAD = """
 import sys
 from pathlib import Path
-from creative_s3.core.aws import connect
+from creative_s3.core.s3.connection import connect
 from creative_s3.core.transfers.engine import TransferEngine, Upload
 from creative_s3.settings import S3Config
 path = Path("output/00.png")

@@ -75,7 +75,7 @@ def test_another_bucket_such_as_a_replica_may_be_in_another_region(opened: Opens
 
     region = office.run(
         "import sys\n"
-        "from creative_s3.core.aws import connect\n"
+        "from creative_s3.core.s3.connection import connect\n"
         "from creative_s3.settings import S3Config\n"
         "answer = connect(S3Config.from_env()).client.head_bucket(Bucket=sys.argv[1])\n"
         "print(answer['ResponseMetadata']['HTTPStatusCode'])",

@@ -12,13 +12,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from botocore.awsrequest import AWSResponse, HeadersDict
 
-from creative_s3.core.aws import connect
+from creative_s3.core.s3.connection import connect
 from creative_s3.settings import S3Config
 
 if TYPE_CHECKING:
     import pytest
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 NOTHING = {
     "policy": "NoSuchBucketPolicy",

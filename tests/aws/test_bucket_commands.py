@@ -14,7 +14,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from creative_s3.cli.app import app
-from creative_s3.core.aws import accelerated, connect
+from creative_s3.core.s3.connection import accelerated, connect
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
 from creative_s3.errors import SettingsError
 from creative_s3.settings import S3Config

@@ -18,7 +18,7 @@ from creative_s3.errors import NotS3Error, PreconditionFailedError, RefusedError
 from tests.aws.scripted_s3 import XMLNS, ScriptedS3, connection_to
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 ROLE = "arn:aws:iam::111122223333:role/copy"
 FUNCTION = "arn:aws:lambda:eu-west-3:111122223333:function:thumbs"

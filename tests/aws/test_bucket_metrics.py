@@ -12,7 +12,6 @@ from rich.console import Console
 
 from creative_s3 import S3Config
 from creative_s3.cli import views_metrics
-from creative_s3.core.aws import cloudwatch_client, connect
 from creative_s3.core.bucket import metrics
 from creative_s3.core.bucket.metrics import (
     BucketMetrics,
@@ -22,10 +21,11 @@ from creative_s3.core.bucket.metrics import (
     monthly_price,
     whole_bucket,
 )
+from creative_s3.core.s3.connection import cloudwatch_client, connect
 from creative_s3.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)

@@ -12,20 +12,20 @@ import pytest
 from botocore.stub import Stubber
 
 from creative_s3 import S3Config
-from creative_s3.core.aws import connect
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.cdn.cdn import Cdn
 from creative_s3.core.cdn.planning import PATH_LIMIT, WILDCARD_LIMIT
 from creative_s3.core.cdn.sending import PATIENCE_S, POLL_S, Sender
 from creative_s3.core.events import PhaseStarted
+from creative_s3.core.s3.connection import connect
 from creative_s3.errors import AccessDeniedError, ItemError, TemporaryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.events import Event
+    from creative_s3.core.s3.connection import Connection
 
 DISTRIBUTION = "E2EXAMPLE1234"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from creative_s3 import S3Config
-from creative_s3.core.aws import connect
 from creative_s3.core.cdn.setup import examine_distribution, first_steps
 from creative_s3.core.checks.checks import Check, Status
+from creative_s3.core.s3.connection import connect
 from creative_s3.errors import ExitCode, SettingsError
 from tests.aws.conftest import BUCKET
 

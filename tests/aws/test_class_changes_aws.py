@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from creative_s3.cli.app import app
-from creative_s3.core.aws import connect
-from creative_s3.core.object_store import ObjectStore
-from creative_s3.core.storage.class_changes import ClassChanger
+from creative_s3.core.classes.changes import ClassChanger
+from creative_s3.core.s3.connection import connect
+from creative_s3.core.s3.object_store import ObjectStore
 from creative_s3.settings import S3Config
 from tests.aws.conftest import BUCKET
 

@@ -8,15 +8,15 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from creative_s3.core.aws import connect
-from creative_s3.core.endpoints import Capability, Provider
+from creative_s3.core.s3.connection import connect
+from creative_s3.core.s3.endpoints import Capability, Provider
 from creative_s3.errors import UnsupportedError
 from creative_s3.settings import S3Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 BUCKET = "empty-bucket"
 

@@ -17,9 +17,9 @@ from moto.core.botocore_stubber import MockRawResponse
 from typer.testing import CliRunner
 
 from creative_s3.cli.app import app
-from creative_s3.core.aws import connect
 from creative_s3.core.catalog.catalog import ProvedObject
 from creative_s3.core.catalog.usage import Tally
+from creative_s3.core.s3.connection import connect
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.core.tiers.restoring import await_restores, plan_restores, request_restores
 from creative_s3.core.tiers.tiers import Hold, Policy

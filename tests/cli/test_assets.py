@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from creative_s3.cli import views_assets
-from creative_s3.core.aws import connect
-from creative_s3.core.layout import key_of, object_metadata, object_tags
-from creative_s3.core.models import Asset, AssetType, Season, SemanticMetadata
+from creative_s3.core.assets.layout import key_of, object_metadata, object_tags
+from creative_s3.core.assets.models import Asset, AssetType, Season, SemanticMetadata
+from creative_s3.core.s3.connection import connect
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.settings import S3Config
 from tests.cli.inside import Inside

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from creative_s3.core.transfers.checksums import crc64nvme_of_file
+from creative_s3.core.files.checksums import crc64nvme_of_file
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
-from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from tests.cli.shells import SHELLS, TAB, Home, Shell
 
 KEYS = (

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from creative_s3.cli.app import app
-from creative_s3.core import credentials
+from creative_s3.core.s3 import credentials
 
 NAMES = (
     "S3_BUCKET_NAME",

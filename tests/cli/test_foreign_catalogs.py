@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.core.assets.models import Kind
 from creative_s3.core.catalog.asset_rows import Source
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
 from creative_s3.core.catalog.soundness import WRONG_VALUES
 from creative_s3.core.index.index import ProblemKind
-from creative_s3.core.models import Kind
 from creative_s3.core.tiers.tiers import Action
 from tests.cli.inside import Inside
 

@@ -93,7 +93,7 @@ def test_the_libraries_keep_quiet_unless_the_level_is_debug() -> None:
     log.configure("INFO", verbose=True, hushed=False, write=written.append)
     logging.getLogger("botocore.auth").debug("theirs")
     logging.getLogger("botocore.credentials").info("theirs too")
-    logging.getLogger("creative_s3.core.aws").debug("ours")
+    logging.getLogger("creative_s3.core.s3.connection").debug("ours")
     assert [text.rpartition(": ")[2] for text in written] == ["ours"]
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from creative_s3.core.lock import exclusive
-from creative_s3.core.transfers.checksums import crc64nvme_of_file
+from creative_s3.core.files.checksums import crc64nvme_of_file
+from creative_s3.core.files.locks import exclusive
 from tests.cli.program import Program
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.server_memory import ServerMemory
+from creative_s3.core.s3.server_memory import ServerMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -282,8 +282,8 @@ def interrupt(*_arguments, **_options):
 moment = sys.argv.pop(1)
 from creative_s3.cli import entry
 if moment == "loading":
-    import creative_s3.core.limits
-    creative_s3.core.limits.spare_memory = interrupt
+    import creative_s3.core.concurrency.limits
+    creative_s3.core.concurrency.limits.spare_memory = interrupt
 elif moment == "declaring":
     from creative_s3.cli import groups
     groups.modules_for = interrupt

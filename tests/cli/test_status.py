@@ -12,8 +12,8 @@ from rich.console import Console
 from creative_s3.cli import views_history, views_overview
 from creative_s3.core.catalog.runs import NOT_ENDED, Change, RunRecord
 from creative_s3.core.catalog.statistics import Holding, LibraryStatistics
-from creative_s3.core.migration.team import IndexVersion
 from creative_s3.core.overview.overview import BucketSide, Overview, steps_of
+from creative_s3.core.published.team import IndexVersion
 from creative_s3.errors import TemporaryError
 from tests.cli.inside import Inside
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from creative_s3.core.catalog.usage import Tally
-from creative_s3.core.lock import exclusive
+from creative_s3.core.files.locks import exclusive
 from tests.cli.inside import Inside
 from tests.s3.a_cache import ACache
 from tests.s3.moving import connection_to

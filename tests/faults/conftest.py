@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.dialect import Dialect
 from creative_s3.core.local import server as local
+from creative_s3.core.s3.dialect import Dialect
 from tests.cli.program import Program
 from tests.faults.proxy import FaultProxy
 from tests.faults.workshop import SIZE, Bench, Site, a_cache, through
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.conftest import S3Server
     from tests.faults.running import Running
 

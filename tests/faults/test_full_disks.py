@@ -20,7 +20,7 @@ from tests.s3.moving import leftovers
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.faults.workshop import Site
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.s3.object_store import ObjectStore
 from creative_s3.core.transfers.engine import Download
 from creative_s3.errors import CreativeS3Error
 from tests.faults.programme import Reply, Retell, Rule, on

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.engine import Upload
     from tests.faults.proxy import FaultProxy
     from tests.faults.workshop import Bench

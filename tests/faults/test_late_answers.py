@@ -13,8 +13,8 @@ import pytest
 from creative_s3 import AssetType, S3CacheManager, S3StorageManager, SemanticMetadata
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.usage import DOWNLOADS
+from creative_s3.core.concurrency.pool import DaemonPool
 from creative_s3.core.events import Finished
-from creative_s3.core.pool import DaemonPool
 from creative_s3.core.tiers.movements import Movements
 from creative_s3.core.transfers.engine import TransferEngine
 from creative_s3.core.transfers.outcomes import Download
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from creative_s3 import TransferProgress
-    from creative_s3.core.aws import Connection
     from creative_s3.core.events import Event
+    from creative_s3.core.s3.connection import Connection
     from tests.faults.proxy import FaultProxy
     from tests.faults.workshop import Site
 

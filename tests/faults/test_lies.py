@@ -9,11 +9,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
-from creative_s3.core.migration.team import team_history
-from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.files.checksums import crc64nvme_of
+from creative_s3.core.published.team import team_history
+from creative_s3.core.s3.object_store import ObjectStore
 from creative_s3.core.tiers.movements import Movement
 from creative_s3.core.tiers.older_versions import fetch_version
-from creative_s3.core.transfers.checksums import crc64nvme_of
 from creative_s3.core.transfers.engine import Download, Proof
 from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.heads import heads

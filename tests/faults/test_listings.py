@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.config import Config
 
-from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.s3.object_store import ObjectStore
 from creative_s3.errors import NotS3Error, TemporaryError, UnreadableAnswerError, UnsupportedError
 from tests.faults.messages import Head
 from tests.faults.programme import Hold, Reply, Retell, Rule, Way, on
@@ -20,7 +20,7 @@ from tests.faults.workshop import with_client
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.faults.proxy import FaultProxy
     from tests.faults.workshop import Bench, Site
     from tests.s3.moving import EngineName

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from creative_s3.core.aws import connect
-from creative_s3.core.conditions import Conditions, Purpose, Standing
-from creative_s3.core.server_memory import REMEMBERED_S
+from creative_s3.core.s3.conditions import Conditions, Purpose, Standing
+from creative_s3.core.s3.connection import connect
+from creative_s3.core.s3.server_memory import REMEMBERED_S
 from creative_s3.core.transfers.engine import Proof
 from creative_s3.settings import S3Config
 from tests.faults.old_server import OldServer, old_server
@@ -23,7 +23,7 @@ from tests.s3.moving import a_file, an_upload, only, put
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.s3.moving import EngineName
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core import objects
+from creative_s3.core.s3 import objects
 from creative_s3.core.transfers.engine import Download
 from creative_s3.errors import ChecksumMismatchError, ItemError, UnreadableAnswerError
 from tests.faults.messages import Head
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.errors import CreativeS3Error
     from tests.faults.workshop import Bench
 

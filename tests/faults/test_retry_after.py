@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3.core.events import Retried
-from creative_s3.core.retry_after import UNTOLD_S, asked_s
+from creative_s3.core.http.retry_after import UNTOLD_S, asked_s
 from creative_s3.core.transfers.engine import Download
 from tests.faults.programme import Answer, Rule, on
 from tests.faults.workshop import GET, KIB, PUT, failures

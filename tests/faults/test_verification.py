@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.dialect import Dialect
-from creative_s3.core.transfers.checksums import crc64nvme_of_file
+from creative_s3.core.files.checksums import crc64nvme_of_file
+from creative_s3.core.s3.dialect import Dialect
 from creative_s3.core.transfers.engine import Proof
 from creative_s3.errors import ChecksumMismatchError, NotStoredError
 from tests.faults.programme import Answer, Retell, Rule

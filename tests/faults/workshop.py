@@ -7,8 +7,8 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import another_client, connect
 from creative_s3.core.migration.migration import S3MigrationManager
+from creative_s3.core.s3.connection import another_client, connect
 from creative_s3.settings import S3Config
 from tests.faults.programme import on
 from tests.s3 import moving
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.engine import Download, Outcome, Upload
     from tests.cli.program import Program
     from tests.faults.proxy import FaultProxy

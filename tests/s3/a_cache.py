@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.migration.migration import S3MigrationManager
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.core.tiers.manager import TierManager
 from creative_s3.core.tiers.survey import find_files
 from creative_s3.core.tiers.tiers import Policy
-from creative_s3.core.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.tiers.report import TierReport
     from creative_s3.core.tiers.tiers import TierFile
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.conftest import S3Server
 
 

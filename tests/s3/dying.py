@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import creative_s3.core
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.core.tiers.manager import TierManager
 from creative_s3.core.tiers.tiers import Policy
-from creative_s3.core.workspace import Workspace
 from creative_s3.settings import S3Config
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
-from creative_s3.core.aws import Connection, connect
 from creative_s3.core.local import server as local
+from creative_s3.core.s3.connection import Connection, connect
 from creative_s3.core.transfers.engine import Download, Outcome, TransferEngine, Upload
 from creative_s3.settings import S3Config
 

@@ -14,7 +14,7 @@ from tests.s3.moving import KIB, MIB, a_file, an_upload
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 SMALL, LARGE = 256 * KIB, 17 * MIB
 LIMIT = 16 * MIB

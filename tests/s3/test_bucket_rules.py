@@ -21,7 +21,7 @@ from tests.cli.odd_server import odd_server, s3_error
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 THEIRS = (
     "<Rule><ID>theirs</ID><Status>Enabled</Status>"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.storage.class_changes import ClassChanger, change_classes
+from creative_s3.core.classes.changes import ClassChanger, change_classes
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import PreconditionFailedError
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.storage.class_changes import ClassChanged
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.classes.changes import ClassChanged
     from creative_s3.core.storage.manager import S3StorageManager
 
 MIB = 2**20

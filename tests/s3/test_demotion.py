@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.catalog.rebuilding import rebuild
 from creative_s3.core.catalog.usage import Tally
+from creative_s3.core.discovery.rebuild import rebuild
 from creative_s3.core.events import Event, Finished
+from creative_s3.core.files.checksums import Crc64
+from creative_s3.core.files.locks import exclusive
 from creative_s3.core.library.cache import CacheManager
 from creative_s3.core.library.hybrid_cache import S3CacheManager
-from creative_s3.core.lock import exclusive
 from creative_s3.core.migration.planning import Reason
 from creative_s3.core.migration.validation import State
 from creative_s3.core.tiers.library import manage
 from creative_s3.core.tiers.movements import Movements
 from creative_s3.core.tiers.pins import change_pins
 from creative_s3.core.tiers.tiers import Hold, Policy
-from creative_s3.core.transfers.checksums import Crc64
 from creative_s3.errors import BucketNotFoundError, ExitCode, LockedError, RefusedError
 from tests.at_the_moment import whenever
 from tests.s3.a_cache import ACache
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.tiers.report import TierReport
 
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from creative_s3.core.assets.layout import key_of, object_metadata
+from creative_s3.core.assets.models import Asset
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.discovery.discovered import Discovery, Standing
 from creative_s3.core.discovery.syncing import compare_with_bucket, sync_with_bucket
 from creative_s3.core.index.index import Index, Reference, references
-from creative_s3.core.layout import key_of, object_metadata
 from creative_s3.core.migration.migration import S3MigrationManager
 from creative_s3.core.migration.planning import Reason
-from creative_s3.core.migration.publishing import entries_of
 from creative_s3.core.migration.validation import State, ValidationReport
-from creative_s3.core.models import Asset
+from creative_s3.core.published.publish import entries_of
 from creative_s3.core.search.finder import Finder
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.errors import ExitCode, IndexFileError, RefusedError
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.migration.planning import MigrationPlan
+    from creative_s3.core.s3.connection import Connection
 
 PREFIX = "creative-assets"
 INDEX_KEY = f"{PREFIX}/metadata/index.json"

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import creative_s3
 from creative_s3.core.catalog.settling import settle
-from creative_s3.core.workspace import Workspace
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.errors import ExitCode
 from tests.s3.test_discovery import PREFIX, Machine
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 KILLS = 20
 SCRIPT = """

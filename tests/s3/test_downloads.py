@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.objects import head
+from creative_s3.core.s3.objects import head
 from creative_s3.core.transfers.engine import Download, Proof, TransferEngine, sweep_partials
 from creative_s3.errors import (
     ChecksumMismatchError,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 
 # -- downloads

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3 import S3CacheManager
-from creative_s3.core.aws import connect
 from creative_s3.core.catalog.usage import Tally
-from creative_s3.core.lock import exclusive
+from creative_s3.core.files.locks import exclusive
+from creative_s3.core.s3.connection import connect
 from creative_s3.core.tiers.pins import Pins, change_pins
 from creative_s3.errors import CreativeS3Error, LockedError, UsageError
 from creative_s3.settings import S3Config

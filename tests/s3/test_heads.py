@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core import objects
-from creative_s3.core.models import StoredObject
+from creative_s3.core.assets.models import StoredObject
+from creative_s3.core.s3 import objects
 from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.heads import from_headers, heads
 from tests.s3.moving import KIB, METADATA, a_file, an_upload, put
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.s3.moving import EngineName
 
 KEYS = ["plain.png", "a folder/with spaces+and%25.png", "é/日本.png", "a/q?x=1&y#z"]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.conftest import S3Server
 
 SCENE = SemanticMetadata(AssetType.SCENE_BACKGROUND, region="US", tags=("beach",))

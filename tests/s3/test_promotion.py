@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 SETTLED_S = 2.3
 """After so long a file's state counts as one that it keeps."""

@@ -18,12 +18,12 @@ from creative_s3 import AssetType, CacheManager, SemanticMetadata
 from creative_s3.cli import views_discovery
 from creative_s3.core.catalog.asset_rows import Source
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
-from creative_s3.core.catalog.rebuilding import Rebuilt, rebuild
 from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.catalog.salvage import TABLES, salvage
 from creative_s3.core.catalog.state import examine
 from creative_s3.core.catalog.usage import HITS, Access, Tally
-from creative_s3.core.lock import exclusive
+from creative_s3.core.discovery.rebuild import Rebuilt, rebuild
+from creative_s3.core.files.locks import exclusive
 from creative_s3.core.migration.planning import Reason
 from creative_s3.errors import CatalogError, ExitCode, IndexFileError, LockedError, RefusedError
 from tests.s3.test_discovery import PREFIX, Machine
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 SCENE = SemanticMetadata(AssetType.SCENE_BACKGROUND, region="US")
 RUN = RunRecord("migrate upload", "side", "2026-05-01T10:00:00+00:00", 1.5, 0, 3, 300, 0, {"PutObject": 3})

@@ -14,9 +14,9 @@ from creative_s3.errors import PreconditionFailedError
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.bucket.versions import Recovered
     from creative_s3.core.events import Event
+    from creative_s3.core.s3.connection import Connection
 
 MIB = 2**20
 KEY = "products/a b/film é.mov"

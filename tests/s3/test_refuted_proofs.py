@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.tiers.report import TierReport
 
 SIZE_BYTES = 100_000

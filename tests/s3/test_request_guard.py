@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
 from botocore.validate import ParamValidator
 
-from creative_s3.core.aws import connect, hurried_client, presigning_client
-from creative_s3.core.endpoints import Capability, Provider, may_send
+from creative_s3.core.s3.connection import connect, hurried_client, presigning_client
+from creative_s3.core.s3.endpoints import Capability, Provider, may_send
 from creative_s3.errors import UnsupportedError
 from creative_s3.settings import S3Config
 from tests.cli.odd_server import OddServer, odd_server, s3_error
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 KEY = "creative-assets/kept.bin"
 WRITES = {name: (level, method, names) for name, level, method, names in REQUESTS}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.aws import connect
+from creative_s3.core.s3.connection import connect
 from creative_s3.core.transfers.engine import Download
 from creative_s3.errors import UnsupportedError
 from tests.faults.proxy import FaultProxy
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from tests.conftest import S3Server
     from tests.s3.moving import EngineName
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.transfers.checksums import crc64nvme_of_file
+from creative_s3.core.files.checksums import crc64nvme_of_file
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import (
     ObjectNotFoundError,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.layout import decode_text
+from creative_s3.core.assets.layout import decode_text
+from creative_s3.core.files.checksums import crc64nvme_of_file
 from creative_s3.core.storage.manager import S3StorageManager
-from creative_s3.core.transfers.checksums import crc64nvme_of_file
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import (
     BucketNotFoundError,
@@ -30,7 +30,7 @@ from tests.s3.moving import KIB, MIB, MULTIPART, SIZES, EngineName, a_file, conn
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.progress import TransferProgress
     from tests.conftest import S3Server
 

@@ -23,7 +23,7 @@ from tests.s3.moving import MIB, EngineName, a_file, an_upload, get, only, put
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from creative_s3 import S3Config
-from creative_s3.core.aws import connect
-from creative_s3.core.migration.team import team_history
-from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.published.team import team_history
+from creative_s3.core.s3.connection import connect
+from creative_s3.core.s3.object_store import ObjectStore
 from tests.cli.program import Program
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 KILLS = int(os.environ.get("TIER_KILLS", "24"))
 DEMOTIONS = KILLS * 2 // 3

@@ -22,10 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from creative_s3.core.assets.layout import owner_of
 from creative_s3.core.catalog.catalog import catalog_path
-from creative_s3.core.catalog.rebuilding import rebuild
+from creative_s3.core.discovery.rebuild import rebuild
 from creative_s3.core.discovery.syncing import sync_with_bucket
-from creative_s3.core.layout import owner_of
 from creative_s3.core.library.hybrid_cache import S3CacheManager
 from creative_s3.core.tiers.leaving import is_aside
 from creative_s3.core.tiers.movements import Movements
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import pytest
     from types_boto3_s3 import S3Client
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.tiers.report import TierReport
 
 STEPS = int(os.environ.get("TIER_STEPS", "300"))

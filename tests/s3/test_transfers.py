@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.aws import Connection, connect
 from creative_s3.core.events import Event, Failed, Finished, Progressed, Queued, Retried
+from creative_s3.core.files.checksums import crc64nvme_of_file
 from creative_s3.core.local import server as local
-from creative_s3.core.objects import head
-from creative_s3.core.transfers.checksums import crc64nvme_of_file
+from creative_s3.core.s3.connection import Connection, connect
+from creative_s3.core.s3.objects import head
 from creative_s3.core.transfers.engine import TransferEngine, Upload
 from creative_s3.core.transfers.unfinished import Unfinished
 from creative_s3.errors import (

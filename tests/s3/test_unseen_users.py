@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from creative_s3 import S3CacheManager, S3StorageManager
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.tiers.library import manage
 from creative_s3.core.tiers.survey import find_files
 from creative_s3.core.tiers.tiers import Hold, Policy
 from creative_s3.core.tiers.visibility import Visibility, sees_everyone, shared_disk
-from creative_s3.core.workspace import Workspace
 from creative_s3.errors import ExitCode, RefusedError
 from tests.cli.program import Program
 from tests.conftest import CHECKOUT
@@ -26,7 +26,7 @@ from tests.s3.a_cache import ACache
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can tell")
 USER, WRITER = 12345, 12346

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from creative_s3.core.events import Event, Progressed, Retried
-from creative_s3.core.objects import head
-from creative_s3.core.transfers.checksums import crc64nvme_of_file
+from creative_s3.core.files.checksums import crc64nvme_of_file
+from creative_s3.core.s3.objects import head
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.engine import Download, Proof, TransferEngine, Upload
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, Flight, Reply
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 
 # -- uploads

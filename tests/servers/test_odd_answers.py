@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3 import S3Config
-from creative_s3.core.aws import connect
 from creative_s3.core.bucket import configurations
 from creative_s3.core.bucket.aspects import Aspect
 from creative_s3.core.lifecycle.bucket_rules import is_versioned
 from creative_s3.core.lifecycle.rule_files import from_json
+from creative_s3.core.s3.connection import connect
 from creative_s3.errors import NotKeptError, UnintelligibleError, UnreadableAnswerError, UnsupportedError
 from tests.cli.inside import Inside
 from tests.s3.a_cache import ACache

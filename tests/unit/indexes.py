@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.index.index import Index, IndexProblem, Reference, assets_of, references
 
 if TYPE_CHECKING:
-    from creative_s3.core.models import Asset
+    from creative_s3.core.assets.models import Asset
 
 PREFIX = "creative-assets"
 CACHE = Path("/studio/cache")

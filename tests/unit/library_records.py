@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from creative_s3.core.assets.models import (
+    Asset,
+    AssetType,
+    ProductCategory,
+    Season,
+    SemanticMetadata,
+    VisualStyle,
+)
 from creative_s3.core.catalog.asset_rows import AssetRecord
 from creative_s3.core.catalog.catalog import Catalog
-from creative_s3.core.models import Asset, AssetType, ProductCategory, Season, SemanticMetadata, VisualStyle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

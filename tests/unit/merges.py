@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
 from creative_s3.core.index.json_walk import StreamedEntry, stream_events
-from creative_s3.core.migration.merging import IndexMerge
-from creative_s3.core.migration.publishing import digest, entries_of, merge_entry, outlives
-from creative_s3.core.migration.retiring import find_entries, stones_for
-from creative_s3.core.migration.tombstones import TOMBSTONES, has_stones, later_stones, nested, stones_of
+from creative_s3.core.published.merge import IndexMerge
+from creative_s3.core.published.publish import digest, entries_of, merge_entry, outlives
+from creative_s3.core.published.retire import find_entries, stones_for
+from creative_s3.core.published.tombstones import TOMBSTONES, has_stones, later_stones, nested, stones_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from creative_s3.core.index.json_walk import Event
-    from creative_s3.core.migration.publishing import EntryName
+    from creative_s3.core.published.publish import EntryName
 
 Known = dict[tuple[str, str], PublishedDigests]
 

@@ -6,8 +6,8 @@ from io import BytesIO
 
 import pytest
 
-from creative_s3.core import media_types
-from creative_s3.core.media_types import is_active
+from creative_s3.core.files import media_types
+from creative_s3.core.files.media_types import is_active
 
 PLAIN = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><title>on = off &amp; set</title>'

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.layout import key_of, object_metadata
-from creative_s3.core.models import KIND_OF_TYPE, Asset, AssetType, Kind, SemanticMetadata, StoredObject
+from creative_s3.core.assets.layout import key_of, object_metadata
+from creative_s3.core.assets.models import (
+    KIND_OF_TYPE,
+    Asset,
+    AssetType,
+    Kind,
+    SemanticMetadata,
+    StoredObject,
+)
 from creative_s3.core.storage.additions import Description, describe
 from creative_s3.core.storage.assets import FOLDER_OF_KIND, ListedAsset, first_page, listed_asset
 from creative_s3.core.storage.inventory import Amount, take_inventory

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creative_s3.core.assets.models import StoredObject
 from creative_s3.core.costs.costs import SizeTotals, storage_price
 from creative_s3.core.costs.pricing import GB, load_bundled
-from creative_s3.core.models import StoredObject
 from creative_s3.core.storage.bucket_cost import NO_CAMPAIGN, BucketCost, CostTally
 from creative_s3.core.storage.hidden_bytes import HiddenBytes
 from creative_s3.setting_checks import STORAGE_CLASSES

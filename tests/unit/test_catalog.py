@@ -22,8 +22,8 @@ from creative_s3.core.catalog.catalog import (
 )
 from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.catalog.schema import SCHEMA_VERSION
-from creative_s3.core.own_files import PRIVATE_DIRECTORY
-from creative_s3.core.workspace import Signature
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
+from creative_s3.core.files.workspace import Signature
 from creative_s3.errors import CatalogError, ExitCode, TemporaryError
 
 if TYPE_CHECKING:

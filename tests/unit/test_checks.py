@@ -24,7 +24,7 @@ from creative_s3.core.checks import doctor
 from creative_s3.core.checks import local as checks_local
 from creative_s3.core.checks.checks import Check, Group, Status
 from creative_s3.core.checks.connection import Answer, Visit
-from creative_s3.core.lock import exclusive
+from creative_s3.core.files.locks import exclusive
 from creative_s3.errors import ExitCode
 from creative_s3.settings import S3Config
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.transfers.checksums import CHUNK_BYTES, Crc64, crc64_hex, crc64nvme_of_file
+from creative_s3.core.files.checksums import CHUNK_BYTES, Crc64, crc64_hex, crc64nvme_of_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creative_s3.core.assets.models import StoredObject
+from creative_s3.core.classes.plan import EARLY_DELETE, RETRIEVAL, ClassPlan, plan_class_change
 from creative_s3.core.costs.pricing import GB, load_bundled
-from creative_s3.core.models import StoredObject
-from creative_s3.core.part_copies import COPY_LIMIT_BYTES, copy_part_bytes, parts_of_copy
-from creative_s3.core.storage.class_plan import EARLY_DELETE, RETRIEVAL, ClassPlan, plan_class_change
+from creative_s3.core.s3.copies import COPY_LIMIT_BYTES, copy_part_bytes, parts_of_copy
 from creative_s3.setting_checks import STORAGE_CLASSES
 
 VIRGINIA = load_bundled().region("us-east-1")

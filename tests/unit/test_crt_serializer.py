@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from s3transfer.crt import BotocoreCRTRequestSerializer
 
 from creative_s3 import S3Config
-from creative_s3.core.aws import Connection, connect
+from creative_s3.core.s3.connection import Connection, connect
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
 from creative_s3.core.transfers.flights import Flight
 

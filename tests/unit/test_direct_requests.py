@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from s3transfer.crt import BotocoreCRTRequestSerializer
 
 from creative_s3 import S3Config
-from creative_s3.core.aws import Connection, connect
+from creative_s3.core.s3.connection import Connection, connect
 from creative_s3.core.transfers.direct_requests import DirectRequests
 from creative_s3.core.transfers.flights import Flight
 from tests.unit.test_crt_serializer import asked

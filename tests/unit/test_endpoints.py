@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.session import Session
 
-from creative_s3.core.endpoints import Capability, Provider, may_send, provider_of, supports
+from creative_s3.core.s3.endpoints import Capability, Provider, may_send, provider_of, supports
 
 NOT_AWS = (Provider.SEAWEEDFS, Provider.MOTO, Provider.UNKNOWN)
 READING = {"GET", "HEAD", "OPTIONS"}

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creative_s3.core.assets.layout import key_of
+from creative_s3.core.assets.models import AssetType, Kind, ProductCategory, Season, VisualStyle
+from creative_s3.core.files.workspace import FileState, Workspace
 from creative_s3.core.index.index import assets_of, read_index
-from creative_s3.core.layout import key_of
-from creative_s3.core.models import AssetType, Kind, ProductCategory, Season, VisualStyle
-from creative_s3.core.workspace import FileState, Workspace
 from tests.unit.indexes import PREFIX, assets, composite, product, walk
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import creative_s3
+from creative_s3.core.files.workspace import Signature
 from creative_s3.core.index.writer import EntryChange, write_changes
-from creative_s3.core.workspace import Signature
 from creative_s3.errors import IndexFileError, TemporaryError
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import creative_s3
+from creative_s3.core.files.workspace import Signature
 from creative_s3.core.index.documents import LONGEST_PIECE, DocumentError, Tolerance, parse_document
 from creative_s3.core.index.entries import SECTIONS
 from creative_s3.core.index.index import read_index
 from creative_s3.core.index.stream import StreamedEntry, stream_entries
-from creative_s3.core.workspace import Signature
 from creative_s3.errors import ExitCode, IndexFileError
 from tests.unit.test_documents import JSON
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import creative_s3
+from creative_s3.core.files.workspace import Signature
 from creative_s3.core.index.edits import EMPTY_INDEX
 from creative_s3.core.index.stream import stream_entries
 from creative_s3.core.index.writer import LOCK_NAME, EntryChange, write_changes
-from creative_s3.core.workspace import Signature
 from creative_s3.errors import IndexFileError, ItemError, LockedError
 from tests.unit.test_lock import holder_of
 

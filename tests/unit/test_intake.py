@@ -10,8 +10,8 @@ import pytest
 
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
-from creative_s3.core.migration.survey import read_references
-from creative_s3.core.workspace import Workspace
+from creative_s3.core.files.workspace import Workspace
+from creative_s3.core.index.survey import read_references
 from creative_s3.errors import IndexFileError
 from tests.unit.indexes import composite, product
 

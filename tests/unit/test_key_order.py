@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.key_order import KNOWN_ORDERS, ListingCheck, by_bytes, by_parts, by_utf16
+from creative_s3.core.s3.key_order import KNOWN_ORDERS, ListingCheck, by_bytes, by_parts, by_utf16
 
 if TYPE_CHECKING:
-    from creative_s3.core.key_order import Order
+    from creative_s3.core.s3.key_order import Order
 
 NAMES = st.text(st.sampled_from("ab-./\ue000\U0001f3a8"), min_size=1, max_size=5)
 

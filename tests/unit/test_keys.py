@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from creative_s3.core.migration.keys import Claim, Occupant, assign_keys
+from creative_s3.core.assets.keys import Claim, Occupant, assign_keys
 
 if TYPE_CHECKING:
     import random

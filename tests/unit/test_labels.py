@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.layout import decode_text
-from creative_s3.core.migration.labels import checked_key, checked_tags, encoded_metadata
+from creative_s3.core.assets.labels import checked_key, checked_tags, encoded_metadata
+from creative_s3.core.assets.layout import decode_text
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:

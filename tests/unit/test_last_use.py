@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
-from creative_s3.core.models import Asset, AssetType, SemanticMetadata
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.tiers.movements import Movement, Movements
 from creative_s3.core.tiers.survey import survey_tiers
 from creative_s3.core.tiers.tiers import HOT_DAYS, Evidence, TierFile
-from creative_s3.core.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
-from creative_s3.core.layout import (
+from creative_s3.core.assets.layout import (
     KEY_LIMIT_BYTES,
     METADATA_LIMIT_BYTES,
     TAG_LIMIT,
@@ -25,7 +25,7 @@ from creative_s3.core.layout import (
     parts_of,
     suffixed,
 )
-from creative_s3.core.models import (
+from creative_s3.core.assets.models import (
     Asset,
     AssetType,
     Kind,

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from creative_s3.core.least_speed import LEAST_BYTES, LeastSpeed
+from creative_s3.core.http.least_speed import LEAST_BYTES, LeastSpeed
 
 
 def windows_until_it_ends(speed: LeastSpeed, *, most: int) -> int:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.folders import open_folder
+from creative_s3.core.files.folders import open_folder
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.tiers import open_files
 from creative_s3.core.tiers.leaving import (
     LeavingFile,
@@ -25,7 +26,6 @@ from creative_s3.core.tiers.leaving import (
 )
 from creative_s3.core.tiers.open_files import InUseError, SoleUse
 from creative_s3.core.tiers.tiers import Hold
-from creative_s3.core.workspace import Workspace
 from tests.at_the_moment import whenever
 
 if TYPE_CHECKING:

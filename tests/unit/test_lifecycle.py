@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creative_s3.core.assets.layout import PUBLISHED_INDEX, key_of
+from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.costs.pricing import load_bundled
-from creative_s3.core.layout import PUBLISHED_INDEX, key_of
 from creative_s3.core.lifecycle.rules import (
     REACHABLE,
     Policy,
@@ -22,7 +23,6 @@ from creative_s3.core.lifecycle.rules import (
     rules_for,
     warnings_for,
 )
-from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from creative_s3.errors import RefusedError, UsageError
 
 GUIDE = Policy(transition_days=90, expiration_days=365, archive_storage_class="GLACIER")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creative_s3.core.assets.layout import campaign_folders, folders_of
 from creative_s3.core.costs.pricing import load_bundled
-from creative_s3.core.layout import campaign_folders, folders_of
 from creative_s3.core.lifecycle.actions import read_all
 from creative_s3.core.lifecycle.bucket_rules import BucketRules
 from creative_s3.core.lifecycle.changes import removing, setting

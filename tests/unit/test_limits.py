@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from creative_s3.core.limits import Limits, can_open_files, limits, of_limit
+from creative_s3.core.concurrency.limits import Limits, can_open_files, limits, of_limit
 from creative_s3.errors import TemporaryError
 
 MIB = 1 << 20

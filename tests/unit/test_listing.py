@@ -14,7 +14,7 @@ from botocore.session import Session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.listing import parse_page
+from creative_s3.core.s3.listing import parse_page
 from creative_s3.errors import UnsupportedError
 
 SPACE = "http://s3.amazonaws.com/doc/2006-03-01/"

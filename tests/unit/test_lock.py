@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import creative_s3
-from creative_s3.core.lock import exclusive
+from creative_s3.core.files.locks import exclusive
 from creative_s3.errors import ExitCode, ItemError, LockedError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ HOLDER = """
 import sys
 import threading
 from pathlib import Path
-from creative_s3.core.lock import exclusive
+from creative_s3.core.files.locks import exclusive
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.lookahead import in_order
+from creative_s3.core.concurrency.lookahead import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.index.fields import semantic_metadata
-from creative_s3.core.models import (
+from creative_s3.core.assets.models import (
     KIND_OF_TYPE,
     Asset,
     AssetType,
@@ -20,6 +19,7 @@ from creative_s3.core.models import (
     StoredObject,
     VisualStyle,
 )
+from creative_s3.core.index.fields import semantic_metadata
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 METADATA = st.builds(

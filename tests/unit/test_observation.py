@@ -18,29 +18,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from creative_s3.core.assets.layout import key_of, suffixed
+from creative_s3.core.assets.models import StoredObject
 from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+from creative_s3.core.catalog.contents import Contents
 from creative_s3.core.catalog.database import numbers
 from creative_s3.core.catalog.intake import take_in
-from creative_s3.core.contents import Contents
-from creative_s3.core.dialect import Dialect
+from creative_s3.core.files.checksums import Crc64, crc64_hex
+from creative_s3.core.files.workspace import FileState, Locator, Workspace
 from creative_s3.core.index.index import assets_of
-from creative_s3.core.layout import key_of, suffixed
-from creative_s3.core.listing import Page
+from creative_s3.core.index.survey import read_references
 from creative_s3.core.migration.matching import Matching
 from creative_s3.core.migration.observation import Observation, Observer
 from creative_s3.core.migration.planning import MigrationPlan, Reason, make_operations
-from creative_s3.core.migration.publication import assigned_keys
-from creative_s3.core.migration.survey import read_references
 from creative_s3.core.migration.validation import ValidationReport, compare
-from creative_s3.core.models import StoredObject
-from creative_s3.core.transfers.checksums import Crc64, crc64_hex
-from creative_s3.core.workspace import FileState, Locator, Workspace
+from creative_s3.core.published.publication import assigned_keys
+from creative_s3.core.s3.dialect import Dialect
+from creative_s3.core.s3.listing import Page
 from creative_s3.errors import RefusedError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from creative_s3.core.models import Asset
+    from creative_s3.core.assets.models import Asset
     from creative_s3.core.storage.manager import S3StorageManager
 
 PREFIX = "p"

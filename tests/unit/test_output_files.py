@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.output_files import write_lines, write_new, write_over
+from creative_s3.core.files.output_files import write_lines, write_new, write_over
 from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def test_a_name_that_cannot_be_one_is_an_error_of_the_user(
 @pytest.mark.parametrize("write", ["write_lines(p, ['new'])", "write_over(p, 'new')", "write_new(p, 'new')"])
 def test_standard_output_goes_on_where_it_was(tmp_path: Path, name: str, write: str) -> None:
     code = (
-        "import os; from pathlib import Path; from creative_s3.core.output_files import *;"
+        "import os; from pathlib import Path; from creative_s3.core.files.output_files import *;"
         f"p = Path({name!r}); os.write(1, b'before '); {write}; os.write(1, b' after')"
     )
     with (tmp_path / "out").open("wb") as file:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.folders import check_no_links
+from creative_s3.core.files.folders import check_no_links
 from creative_s3.core.storage.placement import (
     Destination,
     Placer,

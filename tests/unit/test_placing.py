@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.index.index import assets_of
 from creative_s3.core.index.stream import stream_entries
-from creative_s3.core.migration.placing import Placing
-from creative_s3.core.migration.publishing import KEY_FIELDS
-from creative_s3.core.migration.survey import read_references
-from creative_s3.core.workspace import Workspace
+from creative_s3.core.index.survey import read_references
+from creative_s3.core.published.assigned_keys import Placing
+from creative_s3.core.published.publish import KEY_FIELDS
 from tests.unit.indexes import PREFIX, composite, product
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 
+from creative_s3.core.assets.models import Kind
 from creative_s3.core.migration.plan_costs import price_plan
 from creative_s3.core.migration.planning import MigrationPlan
 from creative_s3.core.migration.settled import NewAssets, SettledAssets, sort_of
-from creative_s3.core.models import Kind
 from creative_s3.settings import S3Config
 
 CONFIG = S3Config(region="us-east-1")

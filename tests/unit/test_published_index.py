@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from creative_s3.core.migration.merging import IndexMerge
-from creative_s3.core.migration.publishing import parse_published, published_events, published_keys
+from creative_s3.core.published.merge import IndexMerge
+from creative_s3.core.published.publish import parse_published, published_events, published_keys
 from creative_s3.errors import ExitCode, IndexFileError, TemporaryError
 from tests.unit.merges import merge, written
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
-from creative_s3.core.migration.publishing import digest
-from creative_s3.core.migration.tombstones import TOMBSTONES, buried_keys
+from creative_s3.core.published.publish import digest
+from creative_s3.core.published.tombstones import TOMBSTONES, buried_keys
 from tests.unit.merges import bury, merge, model
 
 if TYPE_CHECKING:

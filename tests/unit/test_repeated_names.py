@@ -9,7 +9,7 @@ import pytest
 
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
-from creative_s3.core.workspace import Workspace
+from creative_s3.core.files.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core import files
+from creative_s3.core.files import local_files
+from creative_s3.core.files.checksums import crc64nvme_of_file
 from creative_s3.core.transfers import resuming
-from creative_s3.core.transfers.checksums import crc64nvme_of_file
 from creative_s3.core.transfers.part_body import BLOCK_BYTES, PartBody, ShortenedError
 from creative_s3.core.transfers.resuming import Part, StoredPart
 from creative_s3.core.transfers.unfinished import Begun, Unfinished
@@ -45,7 +45,7 @@ def test_the_checksum_of_the_whole_is_that_of_its_parts_together(tmp_path: Path,
     path.write_bytes(secrets.token_bytes(size_bytes))
     part_bytes = 8 if size_bytes < 100 else (1 << 20) + 1
 
-    _, whole, parts = files.read_in_parts(path, part_bytes)
+    _, whole, parts = local_files.read_in_parts(path, part_bytes)
 
     assert whole == crc64nvme_of_file(path)
     assert len(parts) == -(-size_bytes // part_bytes)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from creative_s3.core.concurrency.pool import DaemonPool
 from creative_s3.core.events import ignore
-from creative_s3.core.pool import DaemonPool
 from creative_s3.core.transfers.flights import Reply
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload

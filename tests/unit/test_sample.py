@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from creative_s3.core import sample
-from creative_s3.core.models import AssetType
+from creative_s3.core.assets.models import AssetType
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creative_s3.core.search.scales import covering, instant, intervals, step_of_day, step_of_size
+from creative_s3.core.catalog.scales import covering, instant, intervals, step_of_day, step_of_size
 
 steps = st.integers(0, 5000)
 

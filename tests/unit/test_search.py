@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creative_s3.core.catalog.asset_rows import AssetRecord, words_of
+from creative_s3.core.catalog.scales import instant
 from creative_s3.core.catalog.schema import MIGRATIONS
-from creative_s3.core.search.scales import instant
 from creative_s3.core.search.search import AssetSearch, Matches
 from creative_s3.core.search.selection import SHORTEST_BEGINNING, Selection
 from creative_s3.core.search.words import TOKENIZER, words_in

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from creative_s3.core.assets.models import Asset, AssetType, Season, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog.catalog import Catalog, catalog_path
 from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.catalog.product_table import ProductTable
 from creative_s3.core.catalog.settling import entry_of, settle
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.index.entries import EntryReader
-from creative_s3.core.models import Asset, AssetType, Season, SemanticMetadata
-from creative_s3.core.workspace import Workspace
 from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:

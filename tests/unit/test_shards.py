@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creative_s3.core.catalog.catalog import Catalog, ProvedObject
-from creative_s3.core.key_order import by_bytes, by_parts
-from creative_s3.core.listing import Page
-from creative_s3.core.shards import MOST_SHARDS, SHARD_KEYS, shard_count, sharded_pages
+from creative_s3.core.s3.key_order import by_bytes, by_parts
+from creative_s3.core.s3.listing import Page
+from creative_s3.core.s3.shards import MOST_SHARDS, SHARD_KEYS, shard_count, sharded_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from creative_s3.core.key_order import Order
+    from creative_s3.core.s3.key_order import Order
 
 TEXT = st.text(
     st.one_of(st.sampled_from("a-./"), st.characters(codec="utf-8", exclude_characters="\0")),

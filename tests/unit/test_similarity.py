@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from creative_s3.core.models import AssetType, Season, SemanticMetadata
+from creative_s3.core.assets.models import AssetType, Season, SemanticMetadata
 from creative_s3.core.search.ranking import Effort, most_similar
 from creative_s3.core.search.search import AssetSearch
 from creative_s3.core.search.selection import Selection

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from creative_s3.core.slugs import UNSPECIFIED, slug, slug_leaf, slug_or_unspecified, split_extension
+from creative_s3.core.assets.slugs import UNSPECIFIED, slug, slug_leaf, slug_or_unspecified, split_extension
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=300)
 LATIN = st.text(st.characters(min_codepoint=0xC0, max_codepoint=0x24F), max_size=40)

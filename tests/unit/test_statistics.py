@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
 from creative_s3.core.catalog.catalog import NOWHERE, Catalog
 from creative_s3.core.catalog.database import Database
@@ -21,7 +22,6 @@ from creative_s3.core.catalog.statistics import (
     statistics_of,
 )
 from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS, Tally
-from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

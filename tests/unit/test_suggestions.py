@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
 from creative_s3.core.catalog.catalog import Catalog
-from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.search.suggestions import MOST, Beginning, Column, Suggestions, suggest
 
 if TYPE_CHECKING:

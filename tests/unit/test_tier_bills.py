@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from creative_s3.core.assets.models import StoredObject
 from creative_s3.core.costs.bills import RESTORE, Bill, bill_of, counts_of, sent_between
 from creative_s3.core.costs.costs import RequestCounts
 from creative_s3.core.costs.fetching import EGRESS, RETRIEVAL, fetching
 from creative_s3.core.costs.pricing import GB, load_bundled
-from creative_s3.core.models import StoredObject
 from creative_s3.core.tiers.bills import planned_moves, planned_restores, sent_moves
 from creative_s3.core.tiers.report import Settled, TierReport
 from creative_s3.core.tiers.restoring import Restore, RestoreState

@@ -20,11 +20,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
 from creative_s3.core.catalog.catalog import Catalog, ProvedObject, catalog_path
 from creative_s3.core.costs.pricing import load_bundled
+from creative_s3.core.files.workspace import Signature, Workspace
 from creative_s3.core.lifecycle.fates import Fate, Fates
-from creative_s3.core.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.tiers.census import Census
 from creative_s3.core.tiers.groundwork import Groundwork, begun
 from creative_s3.core.tiers.movements import Movement, Movements
@@ -34,7 +35,6 @@ from creative_s3.core.tiers.returning import return_terms
 from creative_s3.core.tiers.status import status_by_census, status_of
 from creative_s3.core.tiers.survey import TierSurvey, survey_tiers
 from creative_s3.core.tiers.tiers import Policy, Room
-from creative_s3.core.workspace import Signature, Workspace
 from creative_s3.errors import RefusedError, TemporaryError
 from creative_s3.settings import S3Config
 

@@ -54,11 +54,11 @@ def table_of(name: str) -> dict[str, Any]:
 
 PARTIAL = {
     ("core/bucket/notifications.py", "_LISTS"): "EventBridge has no list, and is asked about first",
-    ("core/dialect.py", "WARNINGS"): "read with `in`; conditions have words of their own",
-    ("core/endpoints.py", "_TABLE"): "AWS has everything, and is asked about first",
-    ("core/endpoints.py", "_READ_ONLY"): "the same",
+    ("core/s3/dialect.py", "WARNINGS"): "read with `in`; conditions have words of their own",
+    ("core/s3/endpoints.py", "_TABLE"): "AWS has everything, and is asked about first",
+    ("core/s3/endpoints.py", "_READ_ONLY"): "the same",
     ("core/lifecycle/effects.py", "STATE_OF"): "read with `get`: delete markers are not counted",
-    ("core/object_store.py", "_ORDER_OF"): "read with `get`: others may have any order",
+    ("core/s3/object_store.py", "_ORDER_OF"): "read with `get`: others may have any order",
     ("core/tiers/census.py", "_files"): "read with `get`",
     ("core/tiers/status.py", "_risks_of"): "read with `get`",
 }

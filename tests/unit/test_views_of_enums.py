@@ -20,16 +20,7 @@ from creative_s3.cli import (
     views_find,
     views_tiers,
 )
-from creative_s3.core.bucket.aspects import Aspect
-from creative_s3.core.bucket.changes import Change, Done, Outcome
-from creative_s3.core.catalog.asset_rows import AssetRecord
-from creative_s3.core.checks.checks import Group, Status
-from creative_s3.core.discovery.discovered import Discovery, Found, Standing
-from creative_s3.core.index.index import IndexProblem, ProblemKind
-from creative_s3.core.library.library import Place, PlacedAsset
-from creative_s3.core.migration.planning import MigrationPlan, Operation, Reason
-from creative_s3.core.migration.validation import Finding, State, ValidationReport
-from creative_s3.core.models import (
+from creative_s3.core.assets.models import (
     Asset,
     AssetType,
     Kind,
@@ -39,6 +30,15 @@ from creative_s3.core.models import (
     StoredObject,
     VisualStyle,
 )
+from creative_s3.core.bucket.aspects import Aspect
+from creative_s3.core.bucket.changes import Change, Done, Outcome
+from creative_s3.core.catalog.asset_rows import AssetRecord
+from creative_s3.core.checks.checks import Group, Status
+from creative_s3.core.discovery.discovered import Discovery, Found, Standing
+from creative_s3.core.index.index import IndexProblem, ProblemKind
+from creative_s3.core.library.library import Place, PlacedAsset
+from creative_s3.core.migration.planning import MigrationPlan, Operation, Reason
+from creative_s3.core.migration.validation import Finding, State, ValidationReport
 from creative_s3.core.search.search import Matches
 from creative_s3.core.storage.inventory import Amount as Counted
 from creative_s3.core.tiers.reasons import briefly, evidence_of, held_because, why

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from creative_s3.core.http_answers import AnswerHead
+    from creative_s3.core.s3.framing import AnswerHead
     from creative_s3.core.transfers.wire import Line
 
 BODY = b"(here the server reads the request's body)"

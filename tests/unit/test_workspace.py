@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from creative_s3.core.files import partial_path
-from creative_s3.core.own_files import PRIVATE_DIRECTORY
-from creative_s3.core.workspace import FileState, LocalFile, Signature, Workspace
+from creative_s3.core.files.local_files import partial_path
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
+from creative_s3.core.files.workspace import FileState, LocalFile, Signature, Workspace
 
 CACHE = "cache"
 

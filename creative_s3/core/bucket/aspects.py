@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.endpoints import NAMES, Capability
+from creative_s3.core.s3.endpoints import NAMES, Capability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

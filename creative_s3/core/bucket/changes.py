@@ -22,8 +22,8 @@ from creative_s3.errors import PreconditionFailedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.bucket.aspects import Document
+    from creative_s3.core.s3.connection import Connection
 
 PROOF_LIMIT_S = 8.0
 """S3 shows a new configuration within seconds, as a rule (User Guide, "Amazon S3 data consistency model")."""

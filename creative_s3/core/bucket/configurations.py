@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core.answer_shapes import name_of, root_of, unknown_part
-from creative_s3.core.answers import collected
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket.aspects import WAYS, Aspect, Document
-from creative_s3.core.endpoints import NAMES
-from creative_s3.core.genuine import LISTING
+from creative_s3.core.s3.answer_shapes import name_of, root_of, unknown_part
+from creative_s3.core.s3.answers import collected
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.endpoints import NAMES
+from creative_s3.core.s3.genuine import LISTING
 from creative_s3.errors import AccessDeniedError, RefusedError, UnintelligibleError, UnsupportedError
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
     from creative_s3.core.bucket.aspects import Way
+    from creative_s3.core.s3.connection import Connection
 
 _MINIMUM = "TransitionDefaultMinimumObjectSize"
 _MOTO_ROOT = re.compile("GetBucket[A-Za-z]+Response")

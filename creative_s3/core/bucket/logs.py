@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket import configurations, wanted
 from creative_s3.core.bucket.aspects import Aspect
 from creative_s3.core.bucket.changes import Change
 from creative_s3.core.bucket.setup import kept_statements
-from creative_s3.core.endpoints import Capability
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.endpoints import Capability
 from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 _ENABLED = "LoggingEnabled"
 

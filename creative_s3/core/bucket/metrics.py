@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import cloudwatch_client, translate
 from creative_s3.core.costs.price_store import current_book
-from creative_s3.core.endpoints import is_aws
+from creative_s3.core.s3.connection import cloudwatch_client, translate
+from creative_s3.core.s3.endpoints import is_aws
 from creative_s3.errors import AccessDeniedError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 CONFIGURATION = "EntireBucket"
 """The name of the configuration that measures all requests; AWS's own examples use it."""

@@ -14,19 +14,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import account_of, batch_client, translate
 from creative_s3.core.bucket import configurations, wanted
 from creative_s3.core.bucket.aspects import Aspect, Document
 from creative_s3.core.bucket.changes import Change
 from creative_s3.core.bucket.setup import kept_rules
-from creative_s3.core.endpoints import Capability
+from creative_s3.core.s3.connection import account_of, batch_client, translate
+from creative_s3.core.s3.endpoints import Capability
 from creative_s3.errors import AccessDeniedError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.s3.connection import Connection
 
 RULE_LIMIT = 1_000
 _ID_LIMIT = 255

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket import configurations, wanted
 from creative_s3.core.bucket.aspects import WAYS, Aspect, Document
 from creative_s3.core.bucket.changes import PROOF_LIMIT_S, Change, Done, carry_out
 from creative_s3.core.bucket.names import check_new_name
-from creative_s3.core.endpoints import NAMES, supports
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.endpoints import NAMES, supports
 from creative_s3.errors import (
     AccessDeniedError,
     BucketNotFoundError,
@@ -33,7 +33,7 @@ from creative_s3.errors import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.settings import S3Config
 
 _NO_LOCATION = "us-east-1"

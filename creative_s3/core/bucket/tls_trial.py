@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket import wanted
-from creative_s3.core.endpoints import Provider
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.endpoints import Provider
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
     from creative_s3.core.bucket.aspects import Document
+    from creative_s3.core.s3.connection import Connection
 
 _REMOVABLE = frozenset({Provider.SEAWEEDFS, Provider.MOTO})
 """From which a policy can be taken away again by a DELETE that they do not take for another."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core.aws import translate
+from creative_s3.core.s3.connection import translate
 from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, TemporaryError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime, timedelta
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 _GONE = "the multipart upload is gone"
 _ROUNDS = 5

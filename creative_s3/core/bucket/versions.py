@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import translate
-from creative_s3.core.endpoints import may_send
 from creative_s3.core.events import Emit, Finished, PhaseStarted, Progressed, Queued, TotalsKnown, ignore
-from creative_s3.core.objects import bare_etag, from_answer
-from creative_s3.core.part_copies import COPY_LIMIT_BYTES, COPY_PART_BYTES, CopySource, copy_in_parts
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.copies import COPY_LIMIT_BYTES, COPY_PART_BYTES, CopySource, copy_in_parts
+from creative_s3.core.s3.endpoints import may_send
+from creative_s3.core.s3.objects import bare_etag, from_answer
 from creative_s3.core.shell_words import quoted
 from creative_s3.errors import (
     ChecksumMismatchError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 _NO_VERSION = "null"
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.layout import known
-from creative_s3.core.models import (
+from creative_s3.core.assets.layout import known
+from creative_s3.core.assets.models import (
     Asset,
     AssetType,
     Kind,
@@ -18,7 +18,7 @@ from creative_s3.core.models import (
     SemanticMetadata,
     VisualStyle,
 )
-from creative_s3.core.search.scales import UNKNOWN, instant, intervals, step_of_day, step_of_size
+from creative_s3.core.catalog.scales import UNKNOWN, instant, intervals, step_of_day, step_of_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +69,7 @@ FACETS = (
 SIZE_FACET = "size"
 MADE_FACET = "made"
 USED_FACET = "used"
-"""The values of these three are intervals (see `core.search.scales`): of bytes, and of the days of creation
+"""The values of these three are intervals (see `core.catalog.scales`): of bytes, and of the days of creation
 and of the last use in index.json. What has no size or no day of creation has the value ``UNKNOWN``."""
 PLACE_FACET = "place"
 COLD = "cold"

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-from creative_s3.core import user_directories
 from creative_s3.core.catalog.announcements import Announcements
 from creative_s3.core.catalog.asset_table import AssetTable
 from creative_s3.core.catalog.database import Database, numbers
@@ -23,8 +22,9 @@ from creative_s3.core.catalog.journal import Journal
 from creative_s3.core.catalog.published import PublishedTable
 from creative_s3.core.catalog.runs import Runs
 from creative_s3.core.catalog.usage import Usage
-from creative_s3.core.own_files import PRIVATE_DIRECTORY
-from creative_s3.core.shards import shard_count
+from creative_s3.core.files import user_directories
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
+from creative_s3.core.s3.shards import shard_count
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.workspace import Signature
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.files.workspace import Signature
+    from creative_s3.core.s3.connection import Connection
 
 CATALOG_NAME = "catalog.sqlite3"
 NOWHERE = "nowhere"

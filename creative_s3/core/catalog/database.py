@@ -15,15 +15,15 @@ from urllib.parse import quote
 from creative_s3.core.catalog.reserve import keep_reserve
 from creative_s3.core.catalog.schema import MIGRATIONS, SCHEMA_VERSION
 from creative_s3.core.catalog.soundness import refuse_views, unsound
-from creative_s3.core.file_times import storable
-from creative_s3.core.own_files import check_own
+from creative_s3.core.files.own_files import check_own
+from creative_s3.core.files.times import storable
 from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from creative_s3.core.workspace import Signature
+    from creative_s3.core.files.workspace import Signature
 
     _Values = Iterable[object] | Mapping[str, object]
 
@@ -271,7 +271,7 @@ def explained(error: sqlite3.Error, path: Path) -> CreativeS3Error:
         hint = f"free some space for {path.parent}, then run the same command again"
         return TemporaryError("the disk with the catalog is full", item=item, hint=hint)
     if code in _UNREACHABLE:
-        from creative_s3.core.limits import can_open_files, no_file  # noqa: PLC0415 - completion opens catalogs
+        from creative_s3.core.concurrency.limits import can_open_files, no_file  # noqa: PLC0415 - completion opens catalogs
 
         if not can_open_files():
             return no_file()

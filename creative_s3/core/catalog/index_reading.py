@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
 
+    from creative_s3.core.assets.models import Asset
     from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.files.workspace import Workspace
     from creative_s3.core.index.held_files import HeldFile
     from creative_s3.core.index.index import IndexProblem
-    from creative_s3.core.models import Asset
-    from creative_s3.core.workspace import Workspace
 
 T = TypeVar("T")
 _Rows = dict[EntryName, dict[str, tuple[int, bytes | None]]]

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.index_reading import IndexReading, IntakeReport
+from creative_s3.core.catalog.index_state import IndexState, record_intake
 from creative_s3.core.events import Emit, PhaseStarted, ignore
+from creative_s3.core.files.locks import exclusive
+from creative_s3.core.files.workspace import Signature
 from creative_s3.core.index.held_files import HeldFile
-from creative_s3.core.index.state import IndexState, record_intake
 from creative_s3.core.index.stream import reading
-from creative_s3.core.lock import exclusive
-from creative_s3.core.workspace import Signature
 from creative_s3.errors import IndexFileError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 LOCK_NAME = "settling.lock"
 IN_MEMORY = Path(":memory:")

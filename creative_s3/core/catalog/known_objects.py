@@ -14,17 +14,17 @@ from creative_s3.core.index.entries import (
     looks_like_entry,
 )
 from creative_s3.core.index.stream import stream_entries
-from creative_s3.core.migration.survey import UNINDEXED
+from creative_s3.core.index.survey import UNINDEXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.asset_rows import AssetRecord
     from creative_s3.core.catalog.asset_table import EntryName
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 ASSET_SECTIONS = (PRODUCTS_SECTION, SEMANTIC_SECTION, CACHE_SECTION, TOP_LEVEL)
 """The sections whose entries name files."""

@@ -7,15 +7,15 @@ import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.models import Kind
 from creative_s3.core.index.entries import PRODUCTS_SECTION
 from creative_s3.core.index.fields import beginnings
-from creative_s3.core.models import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from creative_s3.core.assets.models import Asset
     from creative_s3.core.catalog.database import Database
-    from creative_s3.core.models import Asset
 
 
 class ProductTable:

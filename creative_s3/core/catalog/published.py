@@ -1,6 +1,6 @@
 """What each entry of index.json was when it was last published: one row for each, by bucket.
 
-The published index itself is `core.migration.publication`'s.
+The published index itself is `core.published.publication`'s.
 """
 
 from __future__ import annotations

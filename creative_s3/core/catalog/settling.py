@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.models import Kind
 from creative_s3.core.catalog.index_reading import IntakeReport
+from creative_s3.core.catalog.index_state import IndexState, record_intake
 from creative_s3.core.catalog.intake import is_taken_in, take_in_now, turn
 from creative_s3.core.catalog.product_table import ProductTable
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index.entries import PRODUCTS_SECTION, SEMANTIC_SECTION
-from creative_s3.core.index.state import IndexState, record_intake
 from creative_s3.core.index.writer import EntryChange, write_changes
-from creative_s3.core.models import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from creative_s3.core.catalog.asset_rows import AssetRecord
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.catalog.journal import JournalEntry
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 _UNKNOWN_TIME = "1970-01-01T00:00:00"
 """The pipeline reads its times without asking whether they are there."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from creative_s3.core.catalog.schema import SCHEMA_VERSION
 from creative_s3.core.catalog.soundness import refuse_views, unsound
-from creative_s3.core.own_files import check_own
+from creative_s3.core.files.own_files import check_own
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

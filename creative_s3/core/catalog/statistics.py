@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.models import Kind
 from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
 from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS, Access, Tally
 from creative_s3.core.events import Emit, PhaseStarted, ignore
-from creative_s3.core.models import Kind
-from creative_s3.core.workspace import Workspace
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from creative_s3.core.assets.layout import ASSET_FOLDERS
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.cdn.allowance import MonthOfPaths, count_month
 from creative_s3.core.cdn.cloudfront import CloudFront, distribution_id_of
@@ -18,16 +19,15 @@ from creative_s3.core.cdn.proposal import Proposal, propose_objects, propose_pat
 from creative_s3.core.cdn.sending import Accepted, Sender
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, ignore
-from creative_s3.core.layout import ASSET_FOLDERS
 from creative_s3.errors import ObjectNotFoundError, SettingsError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.catalog.announcements import Announcement
     from creative_s3.core.catalog.runs import Change
     from creative_s3.core.cdn.distributions import Distribution
+    from creative_s3.core.s3.connection import Connection
 
 _RESUMED_WITHIN = timedelta(days=7)
 """How long a call with the same paths is taken for a repetition of one that broke off."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import cloudfront_client, translate
 from creative_s3.core.cdn.distributions import Distribution, distribution_of
-from creative_s3.core.endpoints import is_aws
+from creative_s3.core.s3.connection import cloudfront_client, translate
+from creative_s3.core.s3.endpoints import is_aws
 from creative_s3.errors import AccessDeniedError, SettingsError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 COMPLETED = "completed"
 

@@ -21,9 +21,9 @@ from creative_s3.errors import CreativeS3Error
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.cdn.distributions import Distribution, Origin
     from creative_s3.core.checks.checks import Check
+    from creative_s3.core.s3.connection import Connection
 
 _CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 """AWS's own cache policy for objects of S3: CachingOptimized."""

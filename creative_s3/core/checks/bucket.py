@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket.uploads import parts_size
 from creative_s3.core.bucket.wanted import same_key
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
 from creative_s3.core.checks.connection import seaweedfs_version
-from creative_s3.core.conditions import UNPROTECTED, Purpose
+from creative_s3.core.s3.conditions import UNPROTECTED, Purpose
+from creative_s3.core.s3.connection import translate
 from creative_s3.errors import (
     AccessDeniedError,
     BucketNotFoundError,

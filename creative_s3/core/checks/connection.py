@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core.aws import anonymous_client, connect, hurried_client, is_insecure, translate
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
-from creative_s3.core.endpoints import is_aws
+from creative_s3.core.s3.connection import anonymous_client, connect, hurried_client, is_insecure, translate
+from creative_s3.core.s3.endpoints import is_aws
 from creative_s3.errors import (
     ClockError,
     CreativeS3Error,
@@ -34,7 +34,7 @@ from creative_s3.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.settings import S3Config
 
 CREDENTIALS = Topic(Group.CONNECTION, "credentials")

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket import configurations, wanted
 from creative_s3.core.bucket.aspects import WAYS, Aspect
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
-from creative_s3.core.endpoints import Capability, supports
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.endpoints import Capability, supports
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.bucket.aspects import Document
     from creative_s3.core.checks.connection import Visit
+    from creative_s3.core.s3.connection import Connection
 
 PUBLIC = Topic(Group.SETUP, "public access")
 OWNERSHIP = Topic(Group.SETUP, "ownership")

@@ -16,7 +16,6 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core.aws import translate
 from creative_s3.core.costs.price_list import (
     CLOUDFRONT,
     DEEP_ARCHIVE,
@@ -27,7 +26,8 @@ from creative_s3.core.costs.price_list import (
     read_answers,
     read_offer,
 )
-from creative_s3.core.credentials import fetch
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.credentials import fetch
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, TemporaryError
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import DecimalException
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import user_directories
 from creative_s3.core.costs.pricing import PriceBook, bundled_data, parse_book
-from creative_s3.core.files import install_over, partial_path, sweep_partials, sync
-from creative_s3.core.own_files import read_own
+from creative_s3.core.files import user_directories
+from creative_s3.core.files.local_files import install_over, partial_path, sweep_partials, sync
+from creative_s3.core.files.own_files import read_own
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.objects import ARCHIVE_CLASSES
+from creative_s3.core.s3.objects import ARCHIVE_CLASSES
 from creative_s3.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.asset_rows import AssetRecord
     from creative_s3.core.discovery.newcomers import Newcomer
-    from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.inventory import Amount
 
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.layout import parse_key
 from creative_s3.core.catalog.known_objects import ASSET_SECTIONS, KnownObjects, other_names
+from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.discovery.discovered import Discovery, Found, Standing
 from creative_s3.core.discovery.newcomers import Newcomer, Newcomers, NotTakenError, check_text
 from creative_s3.core.discovery.occupied_files import OccupiedFiles, same_content, same_size
 from creative_s3.core.events import Emit, Failed, Finished, PhaseStarted, TotalsKnown, ignore
-from creative_s3.core.faults import ends_run
+from creative_s3.core.faults.translation import ends_run
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
-from creative_s3.core.layout import parse_key
-from creative_s3.core.lookahead import in_order
-from creative_s3.core.migration.publishing import KEY_FIELDS, entries_of, parse_published
 from creative_s3.core.migration.remote import published_key
-from creative_s3.core.migration.tombstones import buried_keys
+from creative_s3.core.published.publish import KEY_FIELDS, entries_of, parse_published
+from creative_s3.core.published.tombstones import buried_keys
 from creative_s3.core.storage.inventory import Amount
 from creative_s3.core.storage.landing import landing_in
 from creative_s3.core.storage.placement import ignores_case, safe_path
@@ -31,11 +31,11 @@ from creative_s3.errors import CreativeS3Error, UnsafeKeyError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.asset_rows import AssetRecord
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.object_store import ObjectStore
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
+    from creative_s3.core.s3.object_store import ObjectStore
 
 _SHARED_SECTIONS = frozenset({"asset_versions", "reuse_patterns", "background_library"})
 """Sections that name no files and mean the same on every machine."""

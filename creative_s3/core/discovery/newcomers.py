@@ -12,8 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creative_s3.core.assets.layout import asset_of, owner_of, parse_key
+from creative_s3.core.assets.models import Asset, Kind, SemanticMetadata
+from creative_s3.core.assets.slugs import UNSPECIFIED, split_extension
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog.settling import entry_of
+from creative_s3.core.files.workspace import FileState, LocalFile, Workspace
 from creative_s3.core.index.entries import (
     CACHE_SECTION,
     PRODUCTS_SECTION,
@@ -23,18 +27,14 @@ from creative_s3.core.index.entries import (
     EntryReader,
 )
 from creative_s3.core.index.fields import OutsideError, UnusableError
-from creative_s3.core.layout import asset_of, owner_of, parse_key
-from creative_s3.core.migration.publishing import KEY_FIELDS
-from creative_s3.core.models import Asset, Kind, SemanticMetadata
-from creative_s3.core.slugs import UNSPECIFIED, split_extension
+from creative_s3.core.published.publish import KEY_FIELDS
 from creative_s3.core.storage.placement import path_here
-from creative_s3.core.workspace import FileState, LocalFile, Workspace
 from creative_s3.errors import UnsafeKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.storage.landing import Landing
 
 _FOREIGN_NAME = "s3:"

@@ -10,8 +10,8 @@ from creative_s3.core.storage.placement import folded
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.models import StoredObject
 
     Equality = Callable[[StoredObject, StoredObject], bool]
 

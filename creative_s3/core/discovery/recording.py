@@ -12,7 +12,7 @@ from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.catalog.settling import entries_of_rows, settle
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.index.entries import PRODUCTS_SECTION
-from creative_s3.core.migration.publishing import KEY_FIELDS, digest
+from creative_s3.core.published.publish import KEY_FIELDS, digest
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.discovery.discovered import Discovery
     from creative_s3.core.discovery.newcomers import Newcomer
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 T = TypeVar("T")
 

@@ -12,15 +12,15 @@ from creative_s3.core.catalog.settling import settle
 from creative_s3.core.discovery.discovery import discover, look_at_bucket
 from creative_s3.core.discovery.recording import Recorded, record
 from creative_s3.core.events import Emit, ignore
-from creative_s3.core.lock import exclusive
-from creative_s3.core.workspace import Workspace
+from creative_s3.core.files.locks import exclusive
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from creative_s3.core.discovery.discovered import Discovery
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 RUN_LOCK = "lock"
 """What every run that changes something holds, beside the catalog."""

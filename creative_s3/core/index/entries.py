@@ -13,6 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.layout import known
+from creative_s3.core.assets.models import Asset, AssetType, Kind, ProductCategory, SemanticMetadata
+from creative_s3.core.assets.slugs import UNSPECIFIED
 from creative_s3.core.index.fields import (
     IndexPaths,
     UnusableError,
@@ -23,9 +26,6 @@ from creative_s3.core.index.fields import (
     text,
     texts,
 )
-from creative_s3.core.layout import known
-from creative_s3.core.models import Asset, AssetType, Kind, ProductCategory, SemanticMetadata
-from creative_s3.core.slugs import UNSPECIFIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

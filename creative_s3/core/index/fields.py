@@ -13,8 +13,8 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.layout import known
-from creative_s3.core.models import (
+from creative_s3.core.assets.layout import known
+from creative_s3.core.assets.models import (
     LARGEST_SIDE,
     AssetType,
     ProductCategory,

@@ -13,8 +13,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+from creative_s3.core.files.workspace import Signature
 from creative_s3.core.index.stream import open_index
-from creative_s3.core.workspace import Signature
 
 if TYPE_CHECKING:
     from pathlib import Path

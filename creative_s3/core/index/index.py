@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.layout import key_of
+from creative_s3.core.assets.models import Asset, Kind
 from creative_s3.core.index.documents import DocumentError, parse_document
 from creative_s3.core.index.entries import (
     CACHE_SECTION,
@@ -27,8 +29,6 @@ from creative_s3.core.index.entries import (
     product_slug,
 )
 from creative_s3.core.index.fields import OutsideError, UnusableError, brief, shown
-from creative_s3.core.layout import key_of
-from creative_s3.core.models import Asset, Kind
 from creative_s3.errors import IndexFileError
 
 if TYPE_CHECKING:

@@ -26,22 +26,22 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.faults import translate
-from creative_s3.core.files import install_new, install_over, partial_path, sweep_partials
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.files.local_files import install_new, install_over, partial_path, sweep_partials
+from creative_s3.core.files.locks import exclusive
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.index.edits import EMPTY_INDEX, IndexEdits
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
 from creative_s3.core.index.held_files import Draft, HeldFile
 from creative_s3.core.index.json_walk import stream_events
 from creative_s3.core.index.stream import reading
-from creative_s3.core.lock import exclusive
-from creative_s3.core.own_files import PRIVATE_DIRECTORY
 from creative_s3.errors import IndexFileError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from creative_s3.core.files.workspace import Signature
     from creative_s3.core.index.edits import Entries, Splice
-    from creative_s3.core.workspace import Signature
 
 LOCK_NAME = "index.lock"
 """The lock of everything of ours that writes an index, in our directory beside it."""

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from creative_s3.core.arguments import is_filled_text
+from creative_s3.core.assets.models import SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
 from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
 from creative_s3.core.catalog.counts import Counts
@@ -24,9 +26,9 @@ from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.catalog.product_table import ProductTable
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.catalog.usage import HITS, MISSES
+from creative_s3.core.files.workspace import FileState, Workspace
 from creative_s3.core.index.entries import PRODUCTS_SECTION, SEMANTIC_SECTION, TOP_LEVEL, EntryReader
 from creative_s3.core.index.fields import OutsideError, UnusableError
-from creative_s3.core.library.arguments import is_filled_text
 from creative_s3.core.library.given_files import (
     GivenPath,
     check_entry,
@@ -35,8 +37,6 @@ from creative_s3.core.library.given_files import (
     slug_of_product,
 )
 from creative_s3.core.library.registrations import NewEntry, Registration, local_now, renewed
-from creative_s3.core.models import SemanticMetadata
-from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import (
     CreativeS3Error,
     FileUnreadableError,
@@ -49,7 +49,7 @@ from creative_s3.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from creative_s3.core.workspace import LocalFile
+    from creative_s3.core.files.workspace import LocalFile
 
 _log = logging.getLogger(__name__)
 _FRESH_S = 1.0

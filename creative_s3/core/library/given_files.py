@@ -7,16 +7,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.arguments import local_file
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
+from creative_s3.core.files.workspace import FileState
 from creative_s3.core.index.documents import DEPTH_LIMIT, is_too_deep
-from creative_s3.core.library.arguments import local_file
-from creative_s3.core.own_files import PRIVATE_DIRECTORY
-from creative_s3.core.workspace import FileState
 from creative_s3.errors import FileUnreadableError, FileVanishedError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 GivenPath = str | os.PathLike[str]
 

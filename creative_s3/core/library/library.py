@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.asset_table import is_storable
 from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
+from creative_s3.core.catalog.index_state import IndexState
 from creative_s3.core.catalog.intake import IN_MEMORY, TURN_WAIT_S, take_in
 from creative_s3.core.events import Emit, ignore
-from creative_s3.core.index.state import IndexState
+from creative_s3.core.files.workspace import FileState, Workspace
 from creative_s3.core.shell_words import quoted
-from creative_s3.core.workspace import FileState, Workspace
 from creative_s3.errors import (
     IndexFileError,
     LockedError,

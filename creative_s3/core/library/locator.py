@@ -14,7 +14,7 @@ from creative_s3.errors import CreativeS3Error, LockedError, ObjectNotFoundError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.storage.manager import S3StorageManager
 
 _LISTING_REST_S = 60.0

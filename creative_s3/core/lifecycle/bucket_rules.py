@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from creative_s3.core.answer_shapes import root_of, unknown_part
-from creative_s3.core.answers import collected
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket.aspects import WAYS, Aspect
 from creative_s3.core.bucket.changes import PROOF_LIMIT_S, holds, shown
 from creative_s3.core.costs.pricing import load_bundled
-from creative_s3.core.genuine import check_beginning
 from creative_s3.core.lifecycle.rules import (
     Policy,
     Rule,
@@ -29,6 +25,10 @@ from creative_s3.core.lifecycle.rules import (
     rules_for,
     warnings_for,
 )
+from creative_s3.core.s3.answer_shapes import root_of, unknown_part
+from creative_s3.core.s3.answers import collected
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.genuine import check_beginning
 from creative_s3.errors import (
     AccessDeniedError,
     NotKeptError,
@@ -40,7 +40,7 @@ from creative_s3.errors import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 _READ = "GetBucketLifecycleConfiguration"
 _ROOT = "LifecycleConfiguration"

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket.uploads import is_none
 from creative_s3.core.lifecycle.bucket_rules import is_versioned
 from creative_s3.core.lifecycle.midnights import midnight_from
 from creative_s3.core.lifecycle.population import Population, State
+from creative_s3.core.s3.connection import translate
 from creative_s3.errors import AccessDeniedError, TemporaryError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from creative_s3.core.lifecycle.known_use import KnownUse
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from creative_s3.core.lifecycle.known_use import KnownUse
     from creative_s3.core.lifecycle.rules import Rule
     from creative_s3.core.lifecycle.simulation import Scenario
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n'\uff1d\uff0b\uff0d\uff20]|\s+[=+\-@]")
 _AMOUNT = re.compile(r"-?\d+(?:\.\d+)?")

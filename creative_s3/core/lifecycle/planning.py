@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.layout import campaign_folders, folders_of
 from creative_s3.core.catalog.catalog import remote_side
 from creative_s3.core.costs.price_store import current_book
-from creative_s3.core.layout import campaign_folders, folders_of
 from creative_s3.core.lifecycle.actions import Verb, read_all
 from creative_s3.core.lifecycle.bucket_rules import BucketRules, read
 from creative_s3.core.lifecycle.changes import setting
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from creative_s3.core.lifecycle.changes import Change
     from creative_s3.core.lifecycle.known_use import KnownUse
     from creative_s3.core.lifecycle.rules import Policy
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.layout import ASSET_FOLDERS
-from creative_s3.core.library.arguments import is_whole_number
+from creative_s3.core.arguments import is_whole_number
+from creative_s3.core.assets.layout import ASSET_FOLDERS
 from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:

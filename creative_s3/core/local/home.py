@@ -15,7 +15,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import files
+from creative_s3.core.files import local_files
 from creative_s3.core.local.process import LOG_NAME, OWN_NAMES
 from creative_s3.errors import LockedError, RefusedError, SettingsError
 
@@ -160,7 +160,7 @@ class Home:
 
         The lock must be held. Symbolic links are removed, never followed.
         """
-        files.sweep_partials(self.path)
+        local_files.sweep_partials(self.path)
         # The marker goes last but one, so that a removal that is interrupted can be repeated.
         for name in (_DATA, *OWN_NAMES, _STATE, _CREDENTIALS, _MARKER, _LOCK):
             path = self.path / name
@@ -201,13 +201,13 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 def _write(path: Path, text: str) -> None:
     """Write atomically and durably, readable by the user alone from its first moment on."""
-    partial = files.partial_path(path)
+    partial = local_files.partial_path(path)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        files.sync(partial)
-        files.install_over(partial, path)
+        local_files.sync(partial)
+        local_files.install_over(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from creative_s3.core import user_directories
+from creative_s3.core.files import user_directories
 from creative_s3.core.local import process as local_process
 from creative_s3.core.local.home import PROFILE, Home
 from creative_s3.core.local.ports import HOST, remove_sockets, remove_stale_sockets

@@ -3,7 +3,7 @@
 An asset is settled when nothing about it can concern anybody: its file is the one whose checksum is known,
 the object under its key is the very one that was proved to have this content, and no other asset and no other
 entry has to do with the file or the key. Or it is in S3 only, as recorded, and its object is there. All
-others are for the rules in `core.migration.keys` and `core.migration.planning` to judge.
+others are for the rules in `core.assets.keys` and `core.migration.planning` to judge.
 
 New is an asset whose file is there and fits, that alone wants its key, and under whose key there is nothing:
 it is sent, and nobody has to judge that either (`core.migration.novelty` finds them).
@@ -22,8 +22,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from creative_s3.core.assets.models import Kind, StoredObject
 from creative_s3.core.catalog.database import explained, private_tables
 from creative_s3.core.catalog.database import numbers as numbers_of
+from creative_s3.core.files.workspace import FileState, LocalFile, Signature
 from creative_s3.core.migration.queries import (
     AS_COLD,
     AS_KNOWN,
@@ -36,17 +38,15 @@ from creative_s3.core.migration.queries import (
     UNCOUNTED_FILES,
 )
 from creative_s3.core.migration.settled import NewAssets, SettledAssets, sort_of
-from creative_s3.core.models import Kind, StoredObject
-from creative_s3.core.workspace import FileState, LocalFile, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.digests import DigestRow
-    from creative_s3.core.listing import Page
-    from creative_s3.core.workspace import WalkedFile
+    from creative_s3.core.files.digests import DigestRow
+    from creative_s3.core.files.workspace import WalkedFile
+    from creative_s3.core.s3.listing import Page
 
 _Values = tuple[object, ...] | Mapping[str, object]
 

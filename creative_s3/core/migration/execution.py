@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from creative_s3.core.assets.layout import object_metadata, object_tags, owner_of
 from creative_s3.core.catalog.catalog import Catalog, ProvedObject
 from creative_s3.core.catalog.ledger import Moved
 from creative_s3.core.catalog.usage import UPLOADS, Tally
 from creative_s3.core.events import Skipped
-from creative_s3.core.faults import ends_run
-from creative_s3.core.layout import object_metadata, object_tags, owner_of
-from creative_s3.core.media_types import content_type_of
+from creative_s3.core.faults.translation import ends_run
+from creative_s3.core.files.media_types import content_type_of
+from creative_s3.core.files.workspace import Signature
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
-from creative_s3.core.workspace import Signature
 from creative_s3.errors import CreativeS3Error, FileChangedError, NotStoredError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.migration.planning import Operation
-    from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.file_results import DownloadResult
     from creative_s3.core.transfers.engine import TransferEngine
     from creative_s3.core.transfers.progress import ProgressMeter

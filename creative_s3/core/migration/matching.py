@@ -1,6 +1,6 @@
 """Every asset with its key, its file and its object: asks and reads only what the rules need.
 
-The rules themselves are in `core.migration.keys` and `core.migration.planning`.
+The rules themselves are in `core.assets.keys` and `core.migration.planning`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from creative_s3.core.assets.keys import Claim, Occupant, assign_keys
+from creative_s3.core.assets.layout import key_of
 from creative_s3.core.events import Emit, PhaseStarted, ignore
-from creative_s3.core.layout import key_of
-from creative_s3.core.migration.keys import Claim, Occupant, assign_keys
+from creative_s3.core.files.checksums import crc64_hex
+from creative_s3.core.files.workspace import FileState, LocalFile
 from creative_s3.core.migration.planning import Candidate
 from creative_s3.core.migration.remote import RemoteSurvey, prove_without_checksum
-from creative_s3.core.transfers.checksums import crc64_hex
-from creative_s3.core.workspace import FileState, LocalFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from creative_s3.core.contents import Contents
-    from creative_s3.core.migration.survey import LocalSurvey
-    from creative_s3.core.models import Asset
+    from creative_s3.core.assets.models import Asset
+    from creative_s3.core.catalog.contents import Contents
+    from creative_s3.core.index.survey import LocalSurvey
     from creative_s3.errors import CreativeS3Error
 
 

@@ -10,35 +10,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from creative_s3.core.arguments import check_cache_manager, check_callback
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.contents import Contents
 from creative_s3.core.catalog.ledger import Ledger, Moved
 from creative_s3.core.catalog.settling import settle
-from creative_s3.core.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
-from creative_s3.core.library.arguments import check_cache_manager, check_callback
-from creative_s3.core.lock import exclusive
+from creative_s3.core.files.locks import exclusive
+from creative_s3.core.files.workspace import Workspace
+from creative_s3.core.index.survey import check_cache
 from creative_s3.core.migration.execution import Execution
 from creative_s3.core.migration.matching import Matching
 from creative_s3.core.migration.observation import Observation, Observer
 from creative_s3.core.migration.plan_costs import sent_bill
 from creative_s3.core.migration.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
-from creative_s3.core.migration.publication import assigned_keys, is_current, publish, published_findings
 from creative_s3.core.migration.remembering import remember
 from creative_s3.core.migration.report import MigrationReport, exit_code_of
-from creative_s3.core.migration.survey import check_cache
 from creative_s3.core.migration.validation import ValidationReport, compare
+from creative_s3.core.published.publication import assigned_keys, is_current, publish, published_findings
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.progress import ProgressMeter
 from creative_s3.core.transfers.unfinished import Unfinished
 from creative_s3.core.transfers.verification import proving_uploads
-from creative_s3.core.workspace import Workspace
 from creative_s3.errors import FileVanishedError, PreconditionFailedError, RefusedError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from creative_s3.core.index.index import IndexProblem
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.transfers.progress import TransferProgress
 

@@ -1,6 +1,6 @@
 """Which assets are simply new: found in SQLite, counted, and never looked at one by one.
 
-What the rules in `core.migration.keys` and `core.migration.planning` would say of them is known beforehand:
+What the rules in `core.assets.keys` and `core.migration.planning` would say of them is known beforehand:
 they get the key that they ask for, and are sent. The others are left to the rules.
 """
 

@@ -11,33 +11,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.core.contents import Contents
-from creative_s3.core.digests import SMALL_BYTES, digests
+from creative_s3.core.assets.models import Asset
+from creative_s3.core.catalog.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, ignore
+from creative_s3.core.files.digests import SMALL_BYTES, digests
+from creative_s3.core.files.workspace import FileState, Locator
 from creative_s3.core.index.entries import PRODUCTS_SECTION, TOP_LEVEL
 from creative_s3.core.index.index import IndexProblem, ProblemKind, Reference, assets_of
-from creative_s3.core.migration.comparison import Comparison
-from creative_s3.core.migration.novelty import find_new
-from creative_s3.core.migration.remote import RemoteSurvey, published_key
-from creative_s3.core.migration.settled import wanted_key
-from creative_s3.core.migration.survey import (
+from creative_s3.core.index.survey import (
     UNINDEXED,
     LocalSurvey,
     nothing_of_index,
 )
-from creative_s3.core.models import Asset
-from creative_s3.core.workspace import FileState, Locator
+from creative_s3.core.migration.comparison import Comparison
+from creative_s3.core.migration.novelty import find_new
+from creative_s3.core.migration.remote import RemoteSurvey, published_key
+from creative_s3.core.migration.settled import wanted_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from creative_s3.core.catalog.asset_rows import AssetRecord
     from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.files.workspace import LocalFile, Workspace
     from creative_s3.core.migration.settled import NewAssets, SettledAssets
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.transfers.choice import EngineName
-    from creative_s3.core.workspace import LocalFile, Workspace
 
 _CHUNK = 500
 _PATIENCE_S = 0.2

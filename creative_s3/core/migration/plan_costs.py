@@ -7,10 +7,10 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from creative_s3.core.assets.layout import object_tags
 from creative_s3.core.costs.bills import Bill, bill_of
 from creative_s3.core.costs.costs import RequestCounts, list_requests, measure
 from creative_s3.core.costs.price_store import current_book
-from creative_s3.core.layout import object_tags
 from creative_s3.core.migration.estimates import UNUSED, MigrationEstimate, Use, estimate_migration
 from creative_s3.core.migration.planning import MigrationPlan, Reason
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES

@@ -13,19 +13,19 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.layout import left_out
+from creative_s3.core.assets.layout import left_out
+from creative_s3.core.files.workspace import FileState, LocalFile
 from creative_s3.core.migration.settled import NewAssets, SettledAssets
 from creative_s3.core.migration.staleness import is_known, is_only_told, stale
-from creative_s3.core.workspace import FileState, LocalFile
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from creative_s3.core.assets.models import Asset, Kind, StoredObject
     from creative_s3.core.index.index import IndexProblem
     from creative_s3.core.migration.settled import NewAsset, SettledAsset
-    from creative_s3.core.models import Asset, Kind, StoredObject
 
 MIB = 1024 * 1024
 IN_S3_ONLY = "in S3 only"

@@ -28,7 +28,7 @@ ALONE = """
 """No other entry describes the file; a products entry beside the semantic one is the same asset."""
 _WEIGHT = " + ".join(
     f"ifnull(length(CAST(asset.{column} AS BLOB)), 0)"
-    for column in (  # as `core.layout.object_metadata` never leaves them out
+    for column in (  # as `core.assets.layout.object_metadata` never leaves them out
         "cache_key",
         "file_path",
         "asset_type",
@@ -45,7 +45,7 @@ _WEIGHT = " + ".join(
 FITS = f"{_WEIGHT} <= {_METADATA_ROOM}"
 TAGS = " + ".join(
     f"(ifnull(asset.{column}, '') <> '')"
-    for column in (  # as `core.layout.object_tags` has them
+    for column in (  # as `core.assets.layout.object_tags` has them
         "asset_type",
         "campaign_id",
         "region",

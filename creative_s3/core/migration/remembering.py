@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from creative_s3.core.assets.layout import owner_of
 from creative_s3.core.catalog.catalog import ProvedObject
 from creative_s3.core.catalog.runs import RunRecord
-from creative_s3.core.layout import owner_of
 from creative_s3.core.migration.staleness import is_only_told
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import ExitCode
@@ -15,9 +15,9 @@ from creative_s3.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.migration.planning import Candidate
-    from creative_s3.core.models import StoredObject
 
 
 def remember(candidates: Sequence[Candidate], catalog: Catalog, *, drops_metadata: bool = False) -> None:

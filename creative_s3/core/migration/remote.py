@@ -7,26 +7,26 @@ from contextlib import closing, contextmanager
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from creative_s3.core import told_checksums
-from creative_s3.core.layout import PUBLISHED_INDEX, owner_of
-from creative_s3.core.migration.keys import Occupant
-from creative_s3.core.migration.publishing import published_keys
-from creative_s3.core.objects import read_back, same_md5
-from creative_s3.core.transfers.checksums import crc64_hex, crc64nvme_of_file
+from creative_s3.core.assets.keys import Occupant
+from creative_s3.core.assets.layout import PUBLISHED_INDEX, owner_of
+from creative_s3.core.files.checksums import crc64_hex, crc64nvme_of_file
+from creative_s3.core.published.publish import published_keys
+from creative_s3.core.s3 import told_checksums
+from creative_s3.core.s3.objects import read_back, same_md5
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+    from creative_s3.core.files.workspace import LocalFile
     from creative_s3.core.index.index import Reference
     from creative_s3.core.migration.comparison import Comparison
-    from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.heads import Answer
-    from creative_s3.core.workspace import LocalFile
 
 _PATIENCE_S = 0.2
 

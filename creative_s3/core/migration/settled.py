@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creative_s3.core.layout import key_of
-from creative_s3.core.models import Kind
+from creative_s3.core.assets.layout import key_of
+from creative_s3.core.assets.models import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from creative_s3.core.models import Asset
+    from creative_s3.core.assets.models import Asset
 
 _KINDS = tuple(Kind)
 _COLD = 1 << 4

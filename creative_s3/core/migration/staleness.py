@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from creative_s3.core.layout import owner_of
+from creative_s3.core.assets.layout import owner_of
 
 if TYPE_CHECKING:
     from creative_s3.core.migration.planning import Candidate

@@ -8,17 +8,17 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.files.workspace import FileState
 from creative_s3.core.migration.settled import SettledAssets
 from creative_s3.core.migration.staleness import is_only_told
-from creative_s3.core.workspace import FileState
 from creative_s3.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.index.index import IndexProblem
     from creative_s3.core.migration.planning import Candidate
-    from creative_s3.core.models import StoredObject
 
 
 class State(StrEnum):

@@ -10,19 +10,19 @@ from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.catalog.statistics import LibraryStatistics, library_statistics
 from creative_s3.core.events import Emit, ignore
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.migration.remote import published_key
-from creative_s3.core.migration.team import IndexVersion, team_history
-from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.published.team import IndexVersion, team_history
+from creative_s3.core.s3.object_store import ObjectStore
 from creative_s3.core.tiers.surroundings import check_cache
-from creative_s3.core.workspace import Workspace
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.catalog.runs import RunRecord
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.settings import S3Config
 
 RUNS, VERSIONS = 3, 3

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.models import AssetType, SemanticMetadata
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.index.index import INDEX_NAME
-from creative_s3.core.models import AssetType, SemanticMetadata
-from creative_s3.core.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.sample import art
 from creative_s3.core.sample.brands import (
     GRADIENTS,

@@ -10,13 +10,13 @@ from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from creative_s3.core.assets.layout import KEY_LIMIT_BYTES
 from creative_s3.core.catalog.asset_table import is_storable
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.index.index import Index, Reference, references
-from creative_s3.core.layout import KEY_LIMIT_BYTES
-from creative_s3.core.lookahead import in_order
-from creative_s3.core.migration.publishing import parse_published, published_keys
 from creative_s3.core.migration.remote import published_key
+from creative_s3.core.published.publish import parse_published, published_keys
 from creative_s3.errors import (
     AccessDeniedError,
     CatalogError,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.storage.manager import S3StorageManager
 
 

@@ -20,8 +20,8 @@ from creative_s3.core.search.similarity import FULL, LOOK_PARTS, WEIGHTS, Likene
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from creative_s3.core.assets.models import SemanticMetadata
     from creative_s3.core.catalog.asset_rows import AssetRecord
-    from creative_s3.core.models import SemanticMetadata
     from creative_s3.core.search.search import AssetSearch
     from creative_s3.core.search.similarity import Look
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.asset_rows import COLD, MADE_FACET, PLACE_FACET, SIZE_FACET, USED_FACET
 from creative_s3.core.catalog.asset_table import EACH_ONCE, is_storable
-from creative_s3.core.search.scales import UNKNOWN, covering, step_of_day, step_of_size
+from creative_s3.core.catalog.scales import UNKNOWN, covering, step_of_day, step_of_size
 from creative_s3.core.search.words import words_in
 
 if TYPE_CHECKING:

@@ -26,12 +26,12 @@ from math import dist
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from creative_s3.core.models import Season
+from creative_s3.core.assets.models import Season
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from creative_s3.core.models import SemanticMetadata
+    from creative_s3.core.assets.models import SemanticMetadata
 
 WEIGHTS: Mapping[str, int] = MappingProxyType(
     {"style": 25, "season": 20, "category": 20, "region": 15, "palette": 10, "tags": 10}

@@ -1,6 +1,6 @@
 """Adding one file to the bucket as a new asset: its description, its key, the upload and the proof.
 
-The rules of keys are those for a whole cache (`core.migration.keys`), with HEAD instead of LIST. index.json
+The rules of keys are those for a whole cache (`core.assets.keys`), with HEAD instead of LIST. index.json
 is left alone.
 """
 
@@ -12,32 +12,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import files
+from creative_s3.core.assets.keys import Claim, Occupant, assign_keys
+from creative_s3.core.assets.layout import key_of, object_metadata, object_tags, owner_of
+from creative_s3.core.assets.models import KIND_OF_TYPE, Asset, Kind, SemanticMetadata, StoredObject
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.costs.costs import measure, request_price, storage_price
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
-from creative_s3.core.layout import key_of, object_metadata, object_tags, owner_of
-from creative_s3.core.media_types import content_type_of
+from creative_s3.core.files import local_files
+from creative_s3.core.files.checksums import crc64_hex
+from creative_s3.core.files.media_types import content_type_of
+from creative_s3.core.files.workspace import FileState, LocalFile, Signature
 from creative_s3.core.migration.execution import has_changed, proved_object
-from creative_s3.core.migration.keys import Claim, Occupant, assign_keys
 from creative_s3.core.migration.planning import Operation, Reason
 from creative_s3.core.migration.remote import prove_without_checksum
-from creative_s3.core.models import KIND_OF_TYPE, Asset, Kind, SemanticMetadata, StoredObject
 from creative_s3.core.search.finder import existing_catalog
-from creative_s3.core.transfers.checksums import crc64_hex
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES
 from creative_s3.core.transfers.outcomes import Outcome, Upload
-from creative_s3.core.workspace import FileState, LocalFile, Signature
 from creative_s3.errors import PreconditionFailedError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from decimal import Decimal
 
-    from creative_s3.core.aws import Connection
     from creative_s3.core.catalog.storing import StoringRun
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.storage.manager import S3StorageManager
 
 _ROUNDS = 3
@@ -176,7 +176,7 @@ class FileAdder:
         """
         config = self._storage.connection.config
         metadata, tags = object_metadata(self.asset), object_tags(self.asset)
-        known, crc64nvme = files.read(self._path)
+        known, crc64nvme = local_files.read(self._path)
         signature = Signature(known.size_bytes, known.mtime_ns, known.ctime_ns, known.inode)
         seen = _Seen(self._storage, LocalFile(self._path, FileState.PRESENT, signature), crc64nvme)
         claim = Claim(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.assets.layout import parse_key
 from creative_s3.core.costs.costs import SizeTotals, storage_share
 from creative_s3.core.costs.pricing import SMALL_OBJECT_BYTES, amount_text
-from creative_s3.core.layout import parse_key
 from creative_s3.core.migration.remote import published_key
 from creative_s3.core.storage.assets import OTHER
 from creative_s3.core.storage.inventory import INDEX, SORTS
@@ -20,9 +20,9 @@ from creative_s3.core.storage.inventory import INDEX, SORTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from creative_s3.core.assets.layout import KeyParts
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.costs.pricing import RegionPrices
-    from creative_s3.core.layout import KeyParts
-    from creative_s3.core.models import StoredObject
     from creative_s3.core.storage.hidden_bytes import HiddenBytes
 
     _Group = tuple[str, str, str]
@@ -183,7 +183,7 @@ class CostTally:
 
 
 def _tags(parts: KeyParts) -> int:
-    """Count the tags that an upload sets, as far as the key tells (see `core.layout.object_tags`)."""
+    """Count the tags that an upload sets, as far as the key tells (see `core.assets.layout.object_tags`)."""
     known = sum(name in _TAGGED and value != _UNSPECIFIED for name, value in parts.fields.items())
     season = parts.asset_type is not None and "season" not in parts.fields
     return 1 + known + season

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creative_s3.core.files import Fingerprint
+    from creative_s3.core.files.local_files import Fingerprint
     from creative_s3.core.storage.additions import Added
     from creative_s3.core.transfers.outcomes import Proof
     from creative_s3.errors import CreativeS3Error

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import translate
 from creative_s3.core.bucket.uploads import unfinished
 from creative_s3.core.costs.costs import SizeTotals
 from creative_s3.core.costs.pricing import SMALL_OBJECT_BYTES
-from creative_s3.core.objects import ARCHIVE_CLASSES
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.objects import ARCHIVE_CLASSES
 from creative_s3.errors import (
     AccessDeniedError,
     CreativeS3Error,
@@ -22,7 +22,7 @@ from creative_s3.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 _NOTHING: Mapping[str, SizeTotals] = MappingProxyType({})
 _SKIPPED = (AccessDeniedError, UnsupportedError)

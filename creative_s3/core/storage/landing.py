@@ -11,8 +11,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from creative_s3.core.files.media_types import HEAD_BYTES, has_media_name, is_active, is_media
 from creative_s3.core.index.index import INDEX_NAME
-from creative_s3.core.media_types import HEAD_BYTES, has_media_name, is_active, is_media
 from creative_s3.core.storage.placement import folded, place_of, root_of
 from creative_s3.errors import ItemError, UnsafeKeyError
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from creative_s3.core.assets.models import Asset
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.models import Asset
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 OUTPUT = "output"
 """Where the pipeline puts what it has made; beside it, the folders that this workspace's own index uses."""

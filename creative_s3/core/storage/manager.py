@@ -11,14 +11,14 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.aws import presigning_client, translate
+from creative_s3.core.arguments import check_callback, is_whole_number, local_file
 from creative_s3.core.cdn.invalidations import InvalidationResult, invalidate
-from creative_s3.core.files import sweep_partials
-from creative_s3.core.library.arguments import check_callback, is_whole_number, local_file
+from creative_s3.core.files.local_files import sweep_partials
 from creative_s3.core.lifecycle.bucket_rules import LifecycleResult, set_policy
 from creative_s3.core.lifecycle.planning import check_policy
 from creative_s3.core.lifecycle.rules import make_policy
-from creative_s3.core.object_store import ObjectStore
+from creative_s3.core.s3.connection import presigning_client, translate
+from creative_s3.core.s3.object_store import ObjectStore
 from creative_s3.core.storage.listings import GB, MB, Amount, BucketSize, ListedObject
 from creative_s3.core.storage.storage_files import (
     Manner,
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.library.arguments import PathText
+    from creative_s3.core.arguments import PathText
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.storage.file_results import DownloadResult, UploadResult
     from creative_s3.core.storage.storage_files import FileMapping, Labels
     from creative_s3.core.transfers.choice import EngineName

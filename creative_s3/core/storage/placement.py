@@ -14,16 +14,16 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from creative_s3.core.folders import check_no_links
-from creative_s3.core.output_files import check_replaceable
-from creative_s3.core.own_files import PRIVATE_DIRECTORY
+from creative_s3.core.files.folders import check_no_links
+from creative_s3.core.files.output_files import check_replaceable
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.shell_words import quoted
 from creative_s3.errors import UnsafeKeyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 NAME_LIMIT_BYTES = 255
 """What nearly all file systems allow for one name."""

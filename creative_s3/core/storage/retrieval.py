@@ -16,8 +16,8 @@ from creative_s3.core.costs.fetching import fetching, fetching_extras
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.costs.pricing import GB, money
 from creative_s3.core.events import Emit, Failed, PhaseStarted, Skipped, TotalsKnown, ignore
-from creative_s3.core.faults import ends_run
-from creative_s3.core.files import sweep_partials
+from creative_s3.core.faults.translation import ends_run
+from creative_s3.core.files.local_files import sweep_partials
 from creative_s3.core.shell_words import joined, quoted
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.costs.pricing import RegionPrices
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.search.finder import Finder
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.storage.placement import Destination

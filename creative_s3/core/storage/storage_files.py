@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import files, objects, told_checksums
-from creative_s3.core.faults import ends_run, translate
-from creative_s3.core.library.arguments import PathText, is_filled_text, local_file
-from creative_s3.core.lookahead import in_order
-from creative_s3.core.media_types import content_type_of
-from creative_s3.core.migration.labels import checked_key, checked_tags, encoded_metadata
+from creative_s3.core.arguments import PathText, is_filled_text, local_file
+from creative_s3.core.assets.labels import checked_key, checked_tags, encoded_metadata
+from creative_s3.core.concurrency.lookahead import in_order
+from creative_s3.core.faults.translation import ends_run, translate
+from creative_s3.core.files import local_files
+from creative_s3.core.files.media_types import content_type_of
+from creative_s3.core.s3 import objects, told_checksums
 from creative_s3.core.storage.file_results import DownloadResult, UploadResult
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.transfers.progress import ProgressMeter
 
 Labels = Mapping[str, object]
@@ -235,7 +236,7 @@ def _is_mapping(value: object) -> bool:
 
 def _size_of(path: Path) -> tuple[int, CreativeS3Error | None]:
     try:
-        return files.fingerprint(path).size_bytes, None
+        return local_files.fingerprint(path).size_bytes, None
     except FileVanishedError:
         return 0, FileVanishedError("there is no such file", item=str(path), hint="check the path")
     except CreativeS3Error as error:
@@ -307,7 +308,7 @@ def _same_content(store: ObjectStore, seen: StoredObject, upload: Upload) -> Pro
     if seen.size_bytes != upload.size_bytes:
         return None
     if seen.crc64nvme is not None:
-        if files.read(upload.path)[1] != seen.crc64nvme:
+        if local_files.read(upload.path)[1] != seen.crc64nvme:
             return None
         found, is_read = told_checksums.checked(store.connection, seen)
         if found != seen.crc64nvme:

@@ -1,6 +1,6 @@
 """One walk through the cache directory: what lies there, as cheaply as a million names allow. Reads only.
 
-`core.workspace` looks at single files more closely; here links are neither followed nor explained.
+`core.files.workspace` looks at single files more closely; here links are neither followed nor explained.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.index.index import INDEX_NAME
-from creative_s3.core.own_files import PRIVATE_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 
 def walk(workspace: Workspace) -> Iterator[tuple[str, os.stat_result]]:

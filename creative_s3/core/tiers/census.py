@@ -16,7 +16,7 @@ from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from creative_s3.core.catalog.asset_table import is_storable
-from creative_s3.core.file_times import instant, storable
+from creative_s3.core.files.times import instant, storable
 from creative_s3.core.lifecycle.fates import Fates
 from creative_s3.core.tiers import census_sql as sql
 from creative_s3.core.tiers.cache_walk import is_regular, look, walk
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.files.workspace import Workspace
     from creative_s3.core.tiers.open_files import FileId
     from creative_s3.core.tiers.returning import ReturnTerms
     from creative_s3.core.tiers.tiers import Policy, TierPlan
-    from creative_s3.core.workspace import Workspace
 
 _EVIDENCE = (Evidence.ACCESS, Evidence.INDEX, Evidence.RETURN, Evidence.FILE)
 """In the order of the numbers that the table has for them."""

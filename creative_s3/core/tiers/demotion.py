@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from creative_s3.core.concurrency.limits import files_at_once
+from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.events import (
     Emit,
     Failed,
@@ -24,9 +26,7 @@ from creative_s3.core.events import (
     TotalsKnown,
     ignore,
 )
-from creative_s3.core.faults import ends_run, translate
-from creative_s3.core.limits import files_at_once
-from creative_s3.core.lookahead import in_order
+from creative_s3.core.faults.translation import ends_run, translate
 from creative_s3.core.tiers.leaving import ObjectGoneError, StaysError, StrandedError, aside_name
 from creative_s3.core.tiers.movements import Movement, Movements, Pending
 from creative_s3.core.tiers.reasons import why
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.files.workspace import Workspace
     from creative_s3.core.tiers.proving import ProvedFile, Prover
-    from creative_s3.core.workspace import Workspace
 
 _FILES_EACH = 2
 """A file that goes and its folder are held open."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from creative_s3.core.file_times import EPOCH, instant, storable
+from creative_s3.core.files.times import EPOCH, instant, storable
 from creative_s3.core.lifecycle.fates import Fates
 from creative_s3.core.storage.landing import has_hidden_part
 from creative_s3.core.tiers.cache_walk import is_regular

@@ -17,15 +17,15 @@ from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Self
 
-from creative_s3.core.folders import open_folder
+from creative_s3.core.files.checksums import crc64nvme_of_descriptor
+from creative_s3.core.files.folders import open_folder
 from creative_s3.core.tiers.open_files import InUseError, SoleUse, UnseenError
 from creative_s3.core.tiers.tiers import Hold
-from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 _TICK_NS = 100_000_000
 _COARSE_TICK_NS = 2_000_000_000

@@ -6,23 +6,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from creative_s3.core.arguments import is_whole_number
 from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
 from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.catalog.reserve import take_reserve
 from creative_s3.core.costs.pricing import GB
 from creative_s3.core.events import Emit, ignore
-from creative_s3.core.library.arguments import is_whole_number
+from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.tiers.manager import TierManager
 from creative_s3.core.tiers.report import TierReport, intended, stayed
 from creative_s3.core.tiers.surroundings import check_cache
 from creative_s3.core.tiers.tiers import Hold, Policy
-from creative_s3.core.workspace import Workspace
 from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.tiers.groundwork import Groundwork
     from creative_s3.core.transfers.choice import EngineName
 

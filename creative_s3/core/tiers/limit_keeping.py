@@ -17,8 +17,8 @@ from creative_s3.errors import CreativeS3Error
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from creative_s3.core.files.workspace import Workspace
     from creative_s3.core.tiers.report import TierReport
-    from creative_s3.core.workspace import Workspace
 
 MEASURED_FOR_S = 60.0
 """How long a measured size counts, with the downloads added to it: others write files, too."""

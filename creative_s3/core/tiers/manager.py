@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from creative_s3.core.catalog.catalog import catalog_path
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, ignore
-from creative_s3.core.lock import exclusive
+from creative_s3.core.files.locks import exclusive
 from creative_s3.core.tiers.census import Census
 from creative_s3.core.tiers.demotion import Demoter
 from creative_s3.core.tiers.movements import Movement, Movements
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.files.workspace import Workspace
     from creative_s3.core.lifecycle.fates import Fates
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.tiers.groundwork import Groundwork
     from creative_s3.core.tiers.returning import ReturnTerms
     from creative_s3.core.transfers.choice import EngineName
-    from creative_s3.core.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from creative_s3.core.file_times import packed, unpacked
+from creative_s3.core.files.times import packed, unpacked
 from creative_s3.core.tiers.tiers import Action, Amount
 
 if TYPE_CHECKING:

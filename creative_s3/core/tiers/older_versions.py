@@ -9,18 +9,19 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from creative_s3.core import files, objects
-from creative_s3.core.faults import translate
-from creative_s3.core.folders import OpenFolder
-from creative_s3.core.transfers.checksums import Crc64
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.files import local_files
+from creative_s3.core.files.checksums import Crc64
+from creative_s3.core.files.folders import OpenFolder
+from creative_s3.core.s3 import objects
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
 from creative_s3.errors import AccessDeniedError, ChecksumMismatchError, CreativeS3Error, WouldOverwriteError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.tiers.movements import Movement
 
 
@@ -55,7 +56,7 @@ def fetch_version(store: ObjectStore, request: Download, *, known: Movement) -> 
     store.count({"GetObject": 1})
     try:
         with OpenFolder(path.parent, request.below) as folder:
-            partial = files.partial_path(folder.at(path.name))
+            partial = local_files.partial_path(folder.at(path.name))
             try:
                 if _write(store, stored, partial) != known.crc64nvme:
                     raise ChecksumMismatchError(
@@ -63,12 +64,12 @@ def fetch_version(store: ObjectStore, request: Download, *, known: Movement) -> 
                         item=stored.key,
                         hint="run the same command again",
                     )
-                files.sync(partial)
+                local_files.sync(partial)
                 if request.check is not None:
                     request.check(partial)
-                files.dress(partial, mode=known.mode, mtime_ns=known.mtime_ns)
-                before = files.fingerprint(partial)
-                if not files.name_new(partial, folder.at(path.name)):
+                local_files.dress(partial, mode=known.mode, mtime_ns=known.mtime_ns)
+                before = local_files.fingerprint(partial)
+                if not local_files.name_new(partial, folder.at(path.name)):
                     raise WouldOverwriteError(
                         "a file is in its place by now", item=str(path), hint=f"ls -l {path}"
                     )
@@ -79,7 +80,9 @@ def fetch_version(store: ObjectStore, request: Download, *, known: Movement) -> 
         return Outcome(request, stored=stored, error=error)
     except OSError as error:
         return Outcome(request, stored=stored, error=translate(error, item=str(path)))
-    return Outcome(request, stored=stored, proof=Proof.CHECKSUM, fingerprint=files.renamed(before, path))
+    return Outcome(
+        request, stored=stored, proof=Proof.CHECKSUM, fingerprint=local_files.renamed(before, path)
+    )
 
 
 def _write(store: ObjectStore, stored: StoredObject, partial: Path) -> str:

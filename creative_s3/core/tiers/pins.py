@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.asset_table import is_storable
 from creative_s3.core.catalog.catalog import catalog_path
-from creative_s3.core.lock import exclusive
-from creative_s3.core.own_files import read_own
+from creative_s3.core.files.locks import exclusive
+from creative_s3.core.files.own_files import read_own
 from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def change_pins(cache_dir: Path, change: Callable[[Pins], Pins]) -> tuple[Pins, 
         LockedError: Another process keeps changing it.
         OSError: It cannot be written.
     """
-    from creative_s3.core.output_files import write_lines  # noqa: PLC0415 - it loads boto3, and reading needs none
+    from creative_s3.core.files.output_files import write_lines  # noqa: PLC0415 - it loads boto3, and reading needs none
 
     path = _path(cache_dir)
     with exclusive(path.with_suffix(".lock"), wait_s=_PATIENCE_S):

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from creative_s3.core import files
+from creative_s3.core.assets.layout import owner_of
 from creative_s3.core.catalog.catalog import ProvedObject
 from creative_s3.core.catalog.usage import DOWNLOADS, Tally
+from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
-from creative_s3.core.faults import ends_run
-from creative_s3.core.files import sweep_partials
-from creative_s3.core.layout import owner_of
-from creative_s3.core.lookahead import in_order
-from creative_s3.core.objects import is_archived
+from creative_s3.core.faults.translation import ends_run
+from creative_s3.core.files import local_files
+from creative_s3.core.files.local_files import sweep_partials
+from creative_s3.core.files.workspace import FileState
+from creative_s3.core.s3.objects import is_archived
 from creative_s3.core.storage.landing import landing_in
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.tiers.movements import Movement, Movements
@@ -29,7 +30,6 @@ from creative_s3.core.tiers.report import Settled, done, failed, stayed
 from creative_s3.core.tiers.tiers import Action, Hold, Move, TierFile
 from creative_s3.core.transfers.engine import TransferEngine
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
-from creative_s3.core.workspace import FileState
 from creative_s3.errors import (
     CreativeS3Error,
     ItemError,
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.files.workspace import Workspace
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.transfers.choice import EngineName
-    from creative_s3.core.workspace import Workspace
 
 _COMMIT_FILES = 50
 
@@ -319,7 +319,7 @@ class Promoter:
             if is_current and outcome.proof is Proof.CHECKSUM and outcome.stored and outcome.stored.crc64nvme:
                 proved.append(_proved(outcome.stored, at))
             stored = outcome.stored or self._catalog.object(outcome.request.key)
-            signature = files.unchanged(outcome.request.path, outcome.fingerprint)
+            signature = local_files.unchanged(outcome.request.path, outcome.fingerprint)
             if signature is not None and stored is not None and stored.crc64nvme is not None:
                 known.append((move.file.file_path, signature, stored.crc64nvme))
         with self._catalog.database.transaction():

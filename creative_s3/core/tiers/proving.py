@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core import told_checksums
-from creative_s3.core.aws import translate
+from creative_s3.core.assets.layout import owner_of
 from creative_s3.core.catalog.catalog import ProvedObject
-from creative_s3.core.faults import ends_run
-from creative_s3.core.layout import owner_of
-from creative_s3.core.objects import ARCHIVE_CLASSES, from_answer, read_back
+from creative_s3.core.faults.translation import ends_run
+from creative_s3.core.files.workspace import Signature
+from creative_s3.core.s3 import told_checksums
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.objects import ARCHIVE_CLASSES, from_answer, read_back
 from creative_s3.core.storage.landing import has_hidden_part
 from creative_s3.core.tiers.leaving import LeavingFile, ObjectGoneError, StaysError
 from creative_s3.core.tiers.tiers import Hold
 from creative_s3.core.transfers.outcomes import Proof
-from creative_s3.core.workspace import Signature
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.asset_rows import AssetRecord
     from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.files.workspace import Workspace
     from creative_s3.core.lifecycle.fates import Fates
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.tiers.pins import Pins
-    from creative_s3.core.workspace import Workspace
 
 _PRODUCTS = "products"
 _NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})

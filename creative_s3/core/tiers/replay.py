@@ -15,7 +15,8 @@ from enum import Enum, auto
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from creative_s3.core.folders import open_folder
+from creative_s3.core.files.checksums import crc64nvme_of_descriptor
+from creative_s3.core.files.folders import open_folder
 from creative_s3.core.tiers.cache_walk import is_regular, walk
 from creative_s3.core.tiers.leaving import (
     StaysError,
@@ -26,13 +27,12 @@ from creative_s3.core.tiers.leaving import (
     put_back,
 )
 from creative_s3.core.tiers.movements import Movements, Pending
-from creative_s3.core.transfers.checksums import crc64nvme_of_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _STEM_BYTES, _SUFFIX_BYTES = 200, 30

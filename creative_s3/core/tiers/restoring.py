@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core.aws import translate
+from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.costs.pricing import GB
-from creative_s3.core.lookahead import in_order
-from creative_s3.core.objects import is_archived
+from creative_s3.core.s3.connection import translate
+from creative_s3.core.s3.objects import is_archived
 from creative_s3.errors import CreativeS3Error, ItemError, TemporaryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.costs.pricing import RestorePrice
-    from creative_s3.core.models import StoredObject
-    from creative_s3.core.object_store import ObjectStore
+    from creative_s3.core.s3.object_store import ObjectStore
 
 OPTIONS = {"standard": "Standard", "bulk": "Bulk", "expedited": "Expedited"}
 """The retrieval options by the names that people type."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.lifecycle.fates import Fates
-    from creative_s3.core.models import StoredObject
     from creative_s3.core.tiers.census import Census
     from creative_s3.core.tiers.returning import ReturnTerms
     from creative_s3.core.tiers.survey import TierSurvey

@@ -24,8 +24,8 @@ from creative_s3.errors import (
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from creative_s3.core.object_store import ObjectStore
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
+    from creative_s3.core.s3.object_store import ObjectStore
 
 UNREADABLE = "unreadable"
 """The name under which it can be accepted that the bucket's rules may not or cannot be read."""

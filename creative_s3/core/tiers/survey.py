@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.workspace import Workspace
+    from creative_s3.core.files.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

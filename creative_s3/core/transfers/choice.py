@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore import UNSIGNED
 
-from creative_s3.core import proxies
-from creative_s3.core.endpoints import is_directory_bucket
-from creative_s3.core.limits import limits
+from creative_s3.core.concurrency.limits import limits
+from creative_s3.core.faults import proxies
+from creative_s3.core.s3.endpoints import is_directory_bucket
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt import CrtEngine
 from creative_s3.core.transfers.direct import DirectEngine
 from creative_s3.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.limits import Limits
+    from creative_s3.core.concurrency.limits import Limits
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.bandwidth import Bandwidth
     from creative_s3.core.transfers.flights import Engine, RequestTally
 

@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
 
-from creative_s3.core import files
-from creative_s3.core.dialect import status_of
-from creative_s3.core.http_answers import unreadable
-from creative_s3.core.objects import bare_etag, bare_version, whole_crc64nvme
-from creative_s3.core.pool import DaemonPool
+from creative_s3.core.concurrency.pool import DaemonPool
+from creative_s3.core.files import local_files
+from creative_s3.core.s3.dialect import status_of
+from creative_s3.core.s3.framing import unreadable
+from creative_s3.core.s3.objects import bare_etag, bare_version, whole_crc64nvme
 from creative_s3.core.transfers.flights import (
     MULTIPART_FROM_BYTES,
     NO_RANGES,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.bandwidth import Bandwidth
 
 
@@ -168,7 +168,7 @@ class _ObservedClient:
 
     def create_multipart_upload(self, **arguments: Any) -> Any:  # noqa: ANN401
         """Refuse: s3transfer asks for parts only where a file has grown since it was read."""
-        raise files.changed(self.puts[arguments["Key"]].path)
+        raise local_files.changed(self.puts[arguments["Key"]].path)
 
     def get_object(self, **arguments: Any) -> Any:  # noqa: ANN401
         flight = self.gets[arguments["Key"]]

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core import objects
-from creative_s3.core.conditions import PRECONDITION_FAILED
-from creative_s3.core.dialect import REFUSED_STATUS, status_of
+from creative_s3.core.s3 import objects
+from creative_s3.core.s3.conditions import PRECONDITION_FAILED
+from creative_s3.core.s3.dialect import REFUSED_STATUS, status_of
 from creative_s3.core.transfers.flights import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.flights import Flight
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from awscrt.s3 import S3RequestType
 
-from creative_s3.core import proxies
-from creative_s3.core.aws import hurried_client
+from creative_s3.core.faults import proxies
+from creative_s3.core.s3.connection import hurried_client
 from creative_s3.core.transfers.classic import ClassicEngine
 from creative_s3.core.transfers.crt_client import CrtCredentials, crt_client
 from creative_s3.core.transfers.crt_exchanges import Exchange, Look, Ranges, Whole
@@ -32,7 +32,7 @@ from creative_s3.core.transfers.flights import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 _WHOLE_UP_TO_BYTES = 1 << 20
 """Larger objects are asked for by ranges, which the client writes to disk in larger pieces. An answer to a

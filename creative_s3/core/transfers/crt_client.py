@@ -10,12 +10,12 @@ import awscrt.io
 import awscrt.s3
 from botocore.credentials import RefreshableCredentials
 
-from creative_s3.core.aws import CONNECT_TIMEOUT_S, translate
-from creative_s3.core.credentials import no_credentials
+from creative_s3.core.s3.connection import CONNECT_TIMEOUT_S, translate
+from creative_s3.core.s3.credentials import no_credentials
 from creative_s3.core.transfers.flights import PART_BYTES
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 _RETRIES = 3
 _MOST_LOOPS = 8

@@ -17,7 +17,7 @@ from s3transfer.crt import BotocoreCRTRequestSerializer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.flights import Flight
 
 PATTERN_KEY = "creative-s3-pattern"

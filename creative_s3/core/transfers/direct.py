@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, IncompleteReadError
 
-from creative_s3.core import files
-from creative_s3.core.faults import response_of
-from creative_s3.core.http_answers import is_framed, unreadable
-from creative_s3.core.pool import DaemonPool
-from creative_s3.core.transfers.checksums import Crc64
+from creative_s3.core.concurrency.pool import DaemonPool
+from creative_s3.core.faults.translation import response_of
+from creative_s3.core.files import local_files
+from creative_s3.core.files.checksums import Crc64
+from creative_s3.core.s3.framing import is_framed, unreadable
 from creative_s3.core.transfers.crt import CrtEngine
 from creative_s3.core.transfers.direct_requests import DirectRequests
 from creative_s3.core.transfers.flights import (
@@ -35,8 +35,8 @@ from creative_s3.core.transfers.wire import BLOCK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.http_answers import AnswerHead
+    from creative_s3.core.s3.connection import Connection
+    from creative_s3.core.s3.framing import AnswerHead
     from creative_s3.core.transfers.direct_requests import Unsigned
     from creative_s3.core.transfers.lines import Lines
     from creative_s3.core.transfers.wire import Line
@@ -200,7 +200,7 @@ class _Put(_Exchange):
             while left:
                 block = os.read(descriptor, min(left, BLOCK_BYTES))
                 if not block:
-                    raise files.changed(self._flight.path)
+                    raise local_files.changed(self._flight.path)
                 yield block
                 left -= len(block)
                 self._tell(len(block))
@@ -234,7 +234,7 @@ class _Get(_Exchange):
                     actual_bytes=self._flight.size_bytes - left, expected_bytes=self._flight.size_bytes
                 )
             os.fsync(descriptor)
-            self._received = Received(files.fingerprint_of(descriptor, path), crc.base64)
+            self._received = Received(local_files.fingerprint_of(descriptor, path), crc.base64)
         finally:
             os.close(descriptor)
 

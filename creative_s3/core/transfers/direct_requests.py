@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError
 from s3transfer.crt import FakeRawResponse
 
-from creative_s3.core.credentials import no_credentials
-from creative_s3.core.faults import translate
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.s3.credentials import no_credentials
 from creative_s3.core.transfers.crt_serializer import (
     HEADERS_OF_PUT,
     KEY_SAFE,
@@ -28,7 +28,7 @@ from creative_s3.core.transfers.signing import Signer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.flights import Flight
 
 _HEADERS = {argument: header.lower() for argument, header in HEADERS_OF_PUT.items()}

@@ -7,13 +7,14 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from creative_s3.core import files, objects
-from creative_s3.core.faults import translate
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.files import local_files
+from creative_s3.core.files.workspace import kind_of
+from creative_s3.core.s3 import objects
 from creative_s3.core.transfers.flights import Flight, Reply
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.mismatches import explained
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof
-from creative_s3.core.workspace import kind_of
 from creative_s3.errors import (
     ArchivedError,
     ChecksumMismatchError,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from creative_s3.core.folders import OpenFolder
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.files.folders import OpenFolder
     from creative_s3.core.transfers.flights import Engine
     from creative_s3.core.transfers.jobs import Folders
 
@@ -99,7 +100,7 @@ class DownloadJob(Job):
                 item=str(self.request.path),
                 hint="free some space, then run the same command again",
             )
-        self._partial = files.partial_path(self._place)
+        self._partial = local_files.partial_path(self._place)
         return None
 
     @property
@@ -216,7 +217,7 @@ class DownloadJob(Job):
         received = reply.received
         proof = self._proof(
             partial,
-            (lambda _: (received.fingerprint, received.crc64nvme)) if received else files.read_and_sync,
+            (lambda _: (received.fingerprint, received.crc64nvme)) if received else local_files.read_and_sync,
         )
         if proof is None:
             mismatch = ChecksumMismatchError(
@@ -226,12 +227,12 @@ class DownloadJob(Job):
         if self.request.check is not None:
             self._checked(partial, self.request.check)
         try:
-            files.dress(partial, mode=self.request.mode, mtime_ns=self.request.mtime_ns)
-            before = files.fingerprint(partial)
+            local_files.dress(partial, mode=self.request.mode, mtime_ns=self.request.mtime_ns)
+            before = local_files.fingerprint(partial)
             if self.request.replace:
                 self._check_replaceable()
                 partial.replace(path)
-            elif not files.name_new(partial, path):
+            elif not local_files.name_new(partial, path):
                 outcome = self._compared(already_there=True)  # another process was faster
                 if outcome is None:
                     raise TemporaryError(
@@ -243,7 +244,7 @@ class DownloadJob(Job):
         except OSError as error:
             raise translate(error, item=str(self.request.path)) from error
         self._partial = None
-        self._fingerprint = files.renamed(before, path)
+        self._fingerprint = local_files.renamed(before, path)
         folders.add(folder, self.request.key)
         self._folder = None
         return self._success(proof)
@@ -325,7 +326,7 @@ class DownloadJob(Job):
         path = self._place
         if not os.path.lexists(path):
             return None
-        proof = self._proof(path, files.read) if path.is_file() and not path.is_symlink() else None
+        proof = self._proof(path, local_files.read) if path.is_file() and not path.is_symlink() else None
         if proof in {None, Proof.UNVERIFIABLE}:
             raise WouldOverwriteError(
                 "a file with other content is already there",
@@ -334,7 +335,7 @@ class DownloadJob(Job):
             )
         return self._success(proof, already_there=already_there)
 
-    def _proof(self, path: Path, read: Callable[[Path], tuple[files.Fingerprint, str]]) -> Proof | None:
+    def _proof(self, path: Path, read: Callable[[Path], tuple[local_files.Fingerprint, str]]) -> Proof | None:
         """Compare a file with the object; None when it is different."""
         stored = self._known()
         fingerprint, crc64nvme = read(path)
@@ -357,7 +358,7 @@ class DownloadJob(Job):
             return Proof.RECORD if crc64nvme == self.request.crc64nvme else None
         return None if objects.is_md5(self.around.connection, stored) else Proof.UNVERIFIABLE
 
-    _fingerprint: files.Fingerprint | None = None
+    _fingerprint: local_files.Fingerprint | None = None
     _known_crc64nvme: str | None = None
 
     def _success(self, proof: Proof | None, *, already_there: bool = False) -> Outcome:

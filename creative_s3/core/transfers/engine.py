@@ -11,11 +11,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from creative_s3.core.aws import accelerated
+from creative_s3.core.concurrency.pool import DaemonPool
 from creative_s3.core.events import Emit, ignore
-from creative_s3.core.files import sweep_partials
-from creative_s3.core.folders import OpenFolders
-from creative_s3.core.pool import DaemonPool
+from creative_s3.core.files.folders import OpenFolders
+from creative_s3.core.files.local_files import sweep_partials
+from creative_s3.core.s3.connection import accelerated
 from creative_s3.core.transfers.bandwidth import Bandwidth
 from creative_s3.core.transfers.choice import EngineName, open_engine
 from creative_s3.core.transfers.downloads import DownloadJob
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.jobs import Job
 
 __all__ = ["Download", "EngineName", "Outcome", "Proof", "TransferEngine", "Upload", "sweep_partials"]

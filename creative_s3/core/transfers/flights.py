@@ -11,13 +11,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from creative_s3.core.objects import bare_etag, bare_version, whole_crc64nvme
+from creative_s3.core.s3.objects import bare_etag, bare_version, whole_crc64nvme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from creative_s3.core.files import Fingerprint
+    from creative_s3.core.files.local_files import Fingerprint
 
 MIB = 1 << 20
 PART_BYTES = 8 * MIB

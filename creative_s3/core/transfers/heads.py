@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError
 
-from creative_s3.core import objects
-from creative_s3.core.genuine import ALWAYS_THERE
-from creative_s3.core.http_answers import length_of
-from creative_s3.core.models import StoredObject
-from creative_s3.core.pool import DaemonPool
-from creative_s3.core.retry_after import asked_s
+from creative_s3.core.assets.models import StoredObject
+from creative_s3.core.concurrency.pool import DaemonPool
+from creative_s3.core.http.retry_after import asked_s
+from creative_s3.core.s3 import objects
+from creative_s3.core.s3.framing import length_of
+from creative_s3.core.s3.genuine import ALWAYS_THERE
 from creative_s3.core.transfers.choice import chosen, is_ordinary
 from creative_s3.core.transfers.direct_requests import DirectRequests
 from creative_s3.core.transfers.lines import lines_to
@@ -29,8 +29,8 @@ from creative_s3.errors import AccessDeniedError, CreativeS3Error, ItemError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.http_answers import AnswerHead
+    from creative_s3.core.s3.connection import Connection
+    from creative_s3.core.s3.framing import AnswerHead
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.direct_requests import Unsigned
     from creative_s3.core.transfers.flights import RequestTally

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from creative_s3.core.events import Progressed
-from creative_s3.core.faults import translate
-from creative_s3.core.folders import OpenFolder, OpenFolders
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.files.folders import OpenFolder, OpenFolders
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.events import Emit
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.flights import Engine, Reply
     from creative_s3.core.transfers.multipart import MultipartSender
     from creative_s3.core.transfers.outcomes import Download, Outcome, Upload

@@ -20,7 +20,7 @@ from creative_s3.core.transfers.wire import Line
 from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 
 class Lines:

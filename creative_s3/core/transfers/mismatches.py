@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creative_s3.core import objects
-from creative_s3.core.faults import clean
+from creative_s3.core.faults.translation import clean
+from creative_s3.core.s3 import objects
 from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, ItemError, UnreadableAnswerError
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.flights import Reply
 
 

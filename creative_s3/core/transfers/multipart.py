@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from creative_s3.core import files, objects
-from creative_s3.core.dialect import status_of
-from creative_s3.core.fault_table import DOCTOR
-from creative_s3.core.faults import translate
-from creative_s3.core.pool import DaemonPool
+from creative_s3.core.concurrency.pool import DaemonPool
+from creative_s3.core.faults.table import DOCTOR
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.files import local_files
+from creative_s3.core.s3 import objects
+from creative_s3.core.s3.dialect import status_of
 from creative_s3.core.transfers import resuming
 from creative_s3.core.transfers.completing import complete
 from creative_s3.core.transfers.flights import Answer, Flight, Reply, part_bytes_of
@@ -32,7 +33,7 @@ from creative_s3.errors import ChecksumMismatchError, TemporaryError, Unsupporte
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
     from creative_s3.core.transfers.resuming import Part, StoredPart
 
 _GRACE_S = 1.5
@@ -267,7 +268,7 @@ class _Sending:
                     )
                 self._done[part.number] = (answer.get("ETag") or "", part.crc64nvme)
         except ShortenedError:
-            self._error = self._error or files.changed(self._flight.path)
+            self._error = self._error or local_files.changed(self._flight.path)
         except BaseException as error:  # noqa: BLE001 - the reply carries it on
             self._error = self._error or error
         with self._lock:

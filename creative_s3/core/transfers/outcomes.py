@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from creative_s3.core.files import Fingerprint
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.files.local_files import Fingerprint
     from creative_s3.errors import CreativeS3Error
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core.faults import ends_run, translate
-from creative_s3.core.genuine import MOST_IN_A_ROW
+from creative_s3.core.faults.translation import ends_run, translate
+from creative_s3.core.s3.genuine import MOST_IN_A_ROW
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, ItemError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 _KNOWN_FOR_S = 60.0
 

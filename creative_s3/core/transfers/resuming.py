@@ -13,13 +13,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creative_s3.core.objects import bare_etag, whole_crc64nvme
+from creative_s3.core.s3.objects import bare_etag, whole_crc64nvme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from creative_s3.core.aws import Connection
+    from creative_s3.core.s3.connection import Connection
 
 _MD5 = re.compile("[0-9a-f]{32}")
 

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.events import Failed, Finished, Queued, Retried
-from creative_s3.core.faults import ends_run, translate
+from creative_s3.core.faults.translation import ends_run, translate
 from creative_s3.core.transfers.jobs import Folders
 from creative_s3.core.transfers.outcomes import Outcome
 from creative_s3.core.transfers.pacing import Window, delay_s, outage_after

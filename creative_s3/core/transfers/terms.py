@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from creative_s3.core.folders import OpenFolders
+from creative_s3.core.files.folders import OpenFolders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from creative_s3.core.concurrency.pool import DaemonPool
     from creative_s3.core.events import Emit
-    from creative_s3.core.pool import DaemonPool
     from creative_s3.core.transfers.flights import Engine
     from creative_s3.core.transfers.refusals import Refusals
 

@@ -17,8 +17,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import user_directories
-from creative_s3.core.own_files import open_own, read_own
+from creative_s3.core.files import user_directories
+from creative_s3.core.files.own_files import open_own, read_own
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

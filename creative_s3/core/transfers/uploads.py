@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core import conditions, files, objects
-from creative_s3.core.dialect import REFUSED_STATUS, status_of
-from creative_s3.core.faults import translate
-from creative_s3.core.models import StoredObject
+from creative_s3.core.assets.models import StoredObject
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.files import local_files
+from creative_s3.core.s3 import conditions, objects
+from creative_s3.core.s3.dialect import REFUSED_STATUS, status_of
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, Flight, part_bytes_of
 from creative_s3.core.transfers.jobs import Job, Surroundings
 from creative_s3.core.transfers.outcomes import Outcome, Proof, Upload
@@ -25,7 +26,7 @@ from creative_s3.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from creative_s3.core.conditions import Conditions
+    from creative_s3.core.s3.conditions import Conditions
     from creative_s3.core.transfers.flights import Answer, Engine, Reply
     from creative_s3.core.transfers.jobs import Folders
 
@@ -42,7 +43,7 @@ class UploadJob(Job):
 
     def __init__(self, request: Upload, around: Surroundings) -> None:
         super().__init__(request, around)
-        self._before: files.Fingerprint | None = None
+        self._before: local_files.Fingerprint | None = None
         self._crc64nvme = ""
         self._body: bytes | None = None
         self._parts: tuple[str, ...] = ()
@@ -88,13 +89,13 @@ class UploadJob(Job):
     def prepare(self) -> Outcome | None:
         """Read the file; its checksum binds the upload to exactly this content."""
         if self._is_large:
-            self._before, self._crc64nvme, self._parts = files.read_in_parts(
+            self._before, self._crc64nvme, self._parts = local_files.read_in_parts(
                 self.request.path, part_bytes_of(self.request.size_bytes)
             )
         elif self.request.size_bytes <= _KEPT_BYTES:
-            self._before, self._crc64nvme, self._body = files.read_whole(self.request.path, _KEPT_BYTES)
+            self._before, self._crc64nvme, self._body = local_files.read_whole(self.request.path, _KEPT_BYTES)
         else:
-            self._before, self._crc64nvme = files.read(self.request.path)
+            self._before, self._crc64nvme = local_files.read(self.request.path)
         if self._before.size_bytes != self.request.size_bytes:
             raise FileChangedError(
                 f"the file has {self._before.size_bytes} bytes, the plan saw {self.request.size_bytes}",
@@ -307,8 +308,8 @@ class UploadJob(Job):
             raise translate(error, item=str(self.request.path)) from error
 
     def _check_unchanged(self) -> None:
-        if self._before is None or not files.is_unchanged(self.request.path, self._before):
-            raise files.changed(self.request.path)
+        if self._before is None or not local_files.is_unchanged(self.request.path, self._before):
+            raise local_files.changed(self.request.path)
 
     def _success(self, stored: StoredObject, proof: Proof, *, already_there: bool = False) -> Outcome:
         return Outcome(

@@ -10,13 +10,13 @@ import math
 import threading
 from typing import TYPE_CHECKING
 
-from creative_s3.core import objects, told_checksums
+from creative_s3.core.s3 import objects, told_checksums
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import AccessDeniedError, ArchivedError, NotStoredError
 
 if TYPE_CHECKING:
-    from creative_s3.core.aws import Connection
-    from creative_s3.core.models import StoredObject
+    from creative_s3.core.assets.models import StoredObject
+    from creative_s3.core.s3.connection import Connection
 
 _EVERY = 100
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from botocore import exceptions as boto
 
-from creative_s3.core.http_answers import (
+from creative_s3.core.http.least_speed import LeastSpeed
+from creative_s3.core.s3.framing import (
     END_OF_HEAD,
     MOST_HEAD_BYTES,
     AnswerHead,
@@ -27,7 +28,6 @@ from creative_s3.core.http_answers import (
     parse_head,
     unreadable,
 )
-from creative_s3.core.least_speed import LeastSpeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

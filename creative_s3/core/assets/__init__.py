@@ -1,0 +1,1 @@
+"""Assets: the values everything speaks in, and the layout of their keys."""

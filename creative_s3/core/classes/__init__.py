@@ -1,0 +1,1 @@
+"""Storage classes of objects that are in the bucket: choose, price, change."""

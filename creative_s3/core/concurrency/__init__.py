@@ -1,0 +1,1 @@
+"""Threads, calls ahead, and what the system lets this process have at once."""

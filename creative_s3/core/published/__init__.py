@@ -1,0 +1,1 @@
+"""The team's index in the bucket: merged, published, looked back at, retired from."""

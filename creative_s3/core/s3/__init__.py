@@ -1,0 +1,1 @@
+"""S3 itself: the connection, what servers are like, errors, objects, listings."""
