@@ -70,8 +70,9 @@ def write_index(cache: Path, assets: int) -> None:
 
 def step_take_in(cache: Path) -> dict[str, float]:
     """Bring the catalog up to date with the index."""
-    from creative_s3.core.catalog.catalog import Catalog, catalog_path
+    from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.catalog.intake import take_in
+    from creative_s3.core.catalog.places import catalog_path
     from creative_s3.core.files.workspace import Workspace
 
     with Catalog(catalog_path(cache), bucket="benchmark") as catalog:
@@ -97,7 +98,8 @@ def step_changed(cache: Path) -> dict[str, float]:
 
 def step_lookup(cache: Path) -> dict[str, float]:
     """Look assets up by their cache keys, one after the other."""
-    from creative_s3.core.catalog.catalog import Catalog, catalog_path
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.catalog.places import catalog_path
 
     chance = random.Random(3)  # noqa: S311 - no secret
     with Catalog(catalog_path(cache), bucket="benchmark") as catalog:
@@ -119,7 +121,8 @@ def step_access(cache: Path) -> dict[str, float]:
     """Record one access durably."""
     from datetime import UTC, datetime
 
-    from creative_s3.core.catalog.catalog import Catalog, catalog_path
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.catalog.places import catalog_path
 
     with Catalog(catalog_path(cache), bucket="benchmark") as catalog:
         return _each(
@@ -144,7 +147,8 @@ def step_register(cache: Path) -> dict[str, float]:
 
 def step_stats(cache: Path) -> dict[str, float]:
     """Gather the statistics."""
-    from creative_s3.core.catalog.catalog import Catalog, catalog_path
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.catalog.places import catalog_path
     from creative_s3.core.catalog.statistics import library_statistics
 
     with Catalog(catalog_path(cache), bucket="benchmark") as catalog:
@@ -173,7 +177,8 @@ def range_of(catalog: Any, chance: random.Random) -> list[int]:  # noqa: ANN401 
 
 
 def _name_of_present(cache: Path) -> list[str]:
-    from creative_s3.core.catalog.catalog import Catalog, catalog_path
+    from creative_s3.core.catalog.catalog import Catalog
+    from creative_s3.core.catalog.places import catalog_path
 
     with Catalog(catalog_path(cache), bucket="benchmark") as catalog:
         return [record.asset.cache_key for record in catalog.assets.with_file("cache/scenes/present.png")]

@@ -43,7 +43,8 @@ def make_million(root: Path, assets: int, size_bytes: int, *, remote_side: str, 
 
 
 def _make(root: Path, assets: int, size_bytes: int, remote_side: str, prefix: str) -> None:
-    from creative_s3.core.catalog.catalog import Catalog, ProvedObject, catalog_path
+    from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+    from creative_s3.core.catalog.places import catalog_path
     from creative_s3.core.files.checksums import crc64nvme_of_file
     from creative_s3.core.files.workspace import Signature
 

@@ -38,8 +38,9 @@ _COMMANDS = (
 
 def make_cache(cache: Path, assets: int, environment: Mapping[str, str]) -> None:
     """Make the files, and a catalog that knows an object of each asset and half a million uses."""
-    from creative_s3.core.catalog.catalog import Catalog, ProvedObject, catalog_path, remote_side
+    from creative_s3.core.catalog.catalog import Catalog, ProvedObject
     from creative_s3.core.catalog.intake import take_in
+    from creative_s3.core.catalog.places import catalog_path, remote_side
     from creative_s3.core.files.workspace import Workspace
     from creative_s3.core.s3.connection import connect
     from creative_s3.settings import S3Config

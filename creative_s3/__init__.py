@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from creative_s3.core.migration.planning import MigrationPlan
     from creative_s3.core.migration.report import MigrationReport
     from creative_s3.core.migration.validation import ValidationReport
-    from creative_s3.core.storage.file_results import DownloadResult, UploadResult
     from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.tiers.report import TierReport
+    from creative_s3.core.transfers.file_results import DownloadResult, UploadResult
     from creative_s3.core.transfers.outcomes import Proof
     from creative_s3.core.transfers.progress import TransferProgress
     from creative_s3.errors import CreativeS3Error
@@ -64,7 +64,7 @@ _HOMES = {
     "AssetType": "creative_s3.core.assets.models",
     "CacheManager": "creative_s3.core.library.cache",
     "CreativeS3Error": "creative_s3.errors",
-    "DownloadResult": "creative_s3.core.storage.file_results",
+    "DownloadResult": "creative_s3.core.transfers.file_results",
     "InvalidationResult": "creative_s3.core.cdn.invalidations",
     "LifecycleResult": "creative_s3.core.lifecycle.bucket_rules",
     "MigrationPlan": "creative_s3.core.migration.planning",
@@ -81,7 +81,7 @@ _HOMES = {
     "StoredObject": "creative_s3.core.assets.models",
     "TierReport": "creative_s3.core.tiers.report",
     "TransferProgress": "creative_s3.core.transfers.progress",
-    "UploadResult": "creative_s3.core.storage.file_results",
+    "UploadResult": "creative_s3.core.transfers.file_results",
     "ValidationReport": "creative_s3.core.migration.validation",
     "VisualStyle": "creative_s3.core.assets.models",
 }

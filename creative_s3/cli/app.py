@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 import typer
 from typer.main import get_command
 
-from creative_s3.cli import groups, log, options, stops
+from creative_s3.cli import groups, log, stops
 from creative_s3.cli.completion import QUESTION
-from creative_s3.cli.grammar import Group
+from creative_s3.cli.declare import options
+from creative_s3.cli.declare.grammar import Group
 from creative_s3.cli.output import Look, Output
 from creative_s3.cli.run import Session
 from creative_s3.cli.terminal import (
@@ -186,8 +187,8 @@ def _explain_system(error: BaseException, session: Session) -> CreativeS3Error |
 
 def _explain_catalog(error: BaseException, session: Session) -> CreativeS3Error | None:
     """Return that the catalog holds values that none of ours has; None where it is not that."""
-    from creative_s3.core.catalog.catalog import catalog_path
     from creative_s3.core.catalog.database import Database
+    from creative_s3.core.catalog.places import catalog_path
     from creative_s3.settings import S3Config
 
     try:

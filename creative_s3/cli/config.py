@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from creative_s3.cli.options import AWS, CACHE, command
+from creative_s3.cli.declare.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import printable

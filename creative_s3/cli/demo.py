@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creative_s3.cli.options import command
+from creative_s3.cli.declare.options import command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import count, home_short, size
@@ -78,7 +78,7 @@ def _clean(place: Path) -> Report:
 
 
 def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S3Config]":
-    from creative_s3.cli import views
+    from creative_s3.cli.views import reports
     from creative_s3.core import sample
     from creative_s3.core.local import server as local
     from creative_s3.core.migration.migration import S3MigrationManager
@@ -88,7 +88,7 @@ def _prepare(run: Run, place: Path) -> "tuple[LocalServer, S3MigrationManager, S
 
     local.find_weed()  # says at once when the extra is missing, before anything is made
     workspace = place / "workspace"
-    run.output.show(views.heading("1  A workspace and an S3 server"))
+    run.output.show(reports.heading("1  A workspace and an S3 server"))
     sample.check_is_sample(workspace)
     if (workspace / "cache" / "index.json").exists():
         run.output.show(f"The workspace of an earlier demo is in {home_short(workspace)}")
@@ -114,31 +114,31 @@ def _journey(
     from rich.console import Group
     from rich.text import Text
 
-    from creative_s3.cli import views
-    from creative_s3.cli.views_estimate import class_costs
+    from creative_s3.cli.views import reports
+    from creative_s3.cli.views.estimate import class_costs
     from creative_s3.core.migration.migration import S3MigrationManager
     from creative_s3.core.migration.plan_costs import planned_bill, price_plan, sent_bill
 
     show = run.output.show
     plan = manager.create_migration_plan()
     priced = price_plan(plan, config)
-    show(views.heading("2  What will it cost?   creative-s3 migrate estimate"))
+    show(reports.heading("2  What will it cost?   creative-s3 migrate estimate"))
     show(lambda: class_costs(priced))
-    show(views.heading("3  What will happen?   creative-s3 migrate upload --dry-run"))
-    show(lambda: Group(views.operations(plan, limit=6), Text(""), views.plan_summary(plan, priced)))
-    show(views.heading("4  Upload, every object proved   creative-s3 migrate upload"))
+    show(reports.heading("3  What will happen?   creative-s3 migrate upload --dry-run"))
+    show(lambda: Group(reports.operations(plan, limit=6), Text(""), reports.plan_summary(plan, priced)))
+    show(reports.heading("4  Upload, every object proved   creative-s3 migrate upload"))
     with run.live() as live:
         uploading = S3MigrationManager(config, manager.storage, emit=live.emit)
         report = uploading.execute_migration(plan)
     # The manager that planned and the one that uploads share their storage, and with it the count.
     sent = sent_bill(report.requests, config)
-    show(lambda: views.upload_report(report, sent, planned_bill(priced)))
-    show(views.heading("5  Is everything there?   creative-s3 migrate validate"))
+    show(lambda: reports.upload_report(report, sent, planned_bill(priced)))
+    show(reports.heading("5  Is everything there?   creative-s3 migrate validate"))
     checked = manager.validate_migration()
-    show(lambda: views.validation(checked))
-    show(views.heading("6  What is in the bucket?   creative-s3 assets list, assets stats"))
+    show(lambda: reports.validation(checked))
+    show(reports.heading("6  What is in the bucket?   creative-s3 assets list, assets stats"))
     stored = list(manager.storage.objects(config.prefix)) if manager.storage else []
-    show(lambda: views.sample_of(stored, config.prefix))
+    show(lambda: reports.sample_of(stored, config.prefix))
     code = checked.exit_code() or report.exit_code()
     here = home_short(place)
     return Report(
@@ -153,7 +153,7 @@ def _journey(
         human=_verdict(server, len(stored), code),
         lines=(stored_object.key for stored_object in stored),
         exit_code=code,
-        warnings=views.notices(plan),
+        warnings=reports.notices(plan),
         next_steps=(
             f'eval "$(creative-s3 local env --dir {here}/server)"  # points every other command at it',
             f"cd {here}/workspace",

@@ -2,7 +2,7 @@
 
 import typer
 
-from creative_s3.cli.options import AWS, CACHE, command
+from creative_s3.cli.declare.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 
@@ -33,7 +33,7 @@ def examine(run: Run) -> Report:
     Exit code 0 means no problem; warnings do not count. Otherwise the first problem decides: 5 if it is about
     the bucket, else 4.
     """
-    from creative_s3.cli import views_checks as views
+    from creative_s3.cli.views import checks as views
     from creative_s3.core.checks.doctor import Status, examine
     from creative_s3.core.files import user_directories
 

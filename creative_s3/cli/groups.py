@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     import typer
 
 NAMES = {
-    "migrate": ("migrate", "upload", "validate", "estimate"),
-    "assets": ("assets", "list", "download", "stats", "discover"),
-    "tiers": ("tiers", "tier-manage"),
-    "bucket": ("bucket", "init"),
-    "lifecycle": ("lifecycle",),
-    "catalog": ("catalog",),
-    "cdn": ("cdn",),
-    "local": ("local",),
+    "migrate.commands": ("migrate", "upload", "validate", "estimate"),
+    "assets.commands": ("assets", "list", "download", "stats", "discover"),
+    "tiers.commands": ("tiers", "tier-manage"),
+    "bucket.commands": ("bucket", "init"),
+    "lifecycle.commands": ("lifecycle",),
+    "catalog.commands": ("catalog",),
+    "cdn.commands": ("cdn",),
+    "local.commands": ("local",),
     "config": ("config",),
     "status": ("status",),
     "doctor": ("doctor",),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from creative_s3.cli.options import AWS, CACHE, command
+from creative_s3.cli.declare.options import AWS, CACHE, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
@@ -58,7 +58,7 @@ def status(
 
 
 def _report(seen: "Overview", *, shown: bool) -> Report:
-    from creative_s3.cli import views_overview as views
+    from creative_s3.cli.views import overview as views
 
     return Report(
         data=seen.to_dict(),
@@ -75,7 +75,7 @@ def _watch(run: Run, seen: "Overview", overseer: "Overseer") -> "Overview":
     from rich.live import Live
 
     from creative_s3.cli import stops
-    from creative_s3.cli import views_overview as views
+    from creative_s3.cli.views import overview as views
 
     with (
         stops.announced_by(lambda _text: None),

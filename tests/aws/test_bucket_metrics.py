@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from rich.console import Console
 
 from creative_s3 import S3Config
-from creative_s3.cli import views_metrics
+from creative_s3.cli.bucket import views_metrics
 from creative_s3.core.bucket import metrics
 from creative_s3.core.bucket.metrics import (
     BucketMetrics,

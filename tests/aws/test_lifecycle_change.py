@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from creative_s3.cli.app import app
 from creative_s3.cli.run import Run
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.errors import RefusedError
 from creative_s3.settings import S3Config

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 from typer.testing import CliRunner, Result
 
-from creative_s3.cli import options
 from creative_s3.cli.app import new_app
+from creative_s3.cli.declare import options
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run  # noqa: TC001 - commands' annotations are read at run time
 from creative_s3.errors import BucketNotFoundError, ExitCode

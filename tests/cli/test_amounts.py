@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from creative_s3.cli.amounts import bytes_per_second, moment, seconds, size_in_bytes
+from creative_s3.cli.declare.amounts import bytes_per_second, moment, seconds, size_in_bytes
 from creative_s3.errors import UsageError
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from rich.console import Console
 
-from creative_s3.cli import views_assets
+from creative_s3.cli.views import assets
 from creative_s3.core.assets.layout import key_of, object_metadata, object_tags
 from creative_s3.core.assets.models import Asset, AssetType, Season, SemanticMetadata
 from creative_s3.core.s3.connection import connect
@@ -201,7 +201,7 @@ def test_list_stops_quietly_when_its_reader_goes(cli: Inside, s3: S3Client, buck
 def test_keys_stay_whole_on_a_narrow_screen(tmp_path: Path) -> None:
     console = Console(width=20, file=(tmp_path / "out").open("w+"))
     key = "creative-assets/" + "long/" * 30
-    console.print(views_assets.addresses([key]))
+    console.print(assets.addresses([key]))
     console.file.flush()
     assert (tmp_path / "out").read_text() == f"{key}\n"
     console.file.close()

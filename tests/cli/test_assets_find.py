@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import creative_s3
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import turn
+from creative_s3.core.catalog.places import catalog_path
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from creative_s3.cli import views_stats
-from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.cli.assets import views_stats
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.catalog.statistics import CampaignSize, Holding, LibraryStatistics, Week
 from creative_s3.core.catalog.usage import HITS, MISSES, Access, Tally

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.catalog.places import catalog_path
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from creative_s3.cli.completion.shells import load_table, script_for
 from creative_s3.cli.completion.table import TABLE_PATH, table_of, text_of
 from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.errors import UsageError
 from tests.cli.probe import environment
 

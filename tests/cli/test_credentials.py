@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3 import credentials
-from creative_s3.core.s3.connection import connect, translate
+from creative_s3.core.s3.connection import connect
 from creative_s3.errors import CreativeS3Error, CredentialsError, SettingsError
 from creative_s3.settings import S3Config
 from tests.cli.program import Program, Result

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.files.locks import exclusive
 from creative_s3.core.local import server as local
 from tests.cli.odd_server import odd_server, s3_error

@@ -12,7 +12,8 @@ import pytest
 
 from creative_s3.core.assets.models import Kind
 from creative_s3.core.catalog.asset_rows import Source
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.catalog.soundness import WRONG_VALUES
 from creative_s3.core.index.index import ProblemKind
 from creative_s3.core.tiers.tiers import Action

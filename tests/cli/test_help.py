@@ -15,8 +15,8 @@ import typer
 from typer.testing import CliRunner
 
 from creative_s3 import __version__
-from creative_s3.cli import options
 from creative_s3.cli.app import app, new_app
+from creative_s3.cli.declare import options
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run  # noqa: TC001 - commands' annotations are read at run time
 from tests.cli.probe import data, environment, invoke, probe, run

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from creative_s3.cli.preview import COLUMNS, MOST_PIXELS, ROWS, preview
+from creative_s3.cli.assets.preview import COLUMNS, MOST_PIXELS, ROWS, preview
 
 if TYPE_CHECKING:
     from tests.cli.program import Program

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from creative_s3.cli import views_history, views_overview
+from creative_s3.cli.views import history as views_history
+from creative_s3.cli.views import overview as views_overview
 from creative_s3.core.catalog.runs import NOT_ENDED, Change, RunRecord
 from creative_s3.core.catalog.statistics import Holding, LibraryStatistics
 from creative_s3.core.overview.overview import BucketSide, Overview, steps_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.transfers.flights import RequestTally
+from creative_s3.core.s3.tally import RequestTally
 from creative_s3.core.transfers.heads import heads
 from creative_s3.errors import AccessDeniedError, TemporaryError
 from tests.faults.programme import Answer, Hold, Reset, Rule, Way

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from creative_s3 import AssetType, S3CacheManager, S3StorageManager, SemanticMetadata
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.catalog.usage import DOWNLOADS
 from creative_s3.core.concurrency.pool import DaemonPool
 from creative_s3.core.events import Finished

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.migration.migration import S3MigrationManager
 from creative_s3.core.storage.manager import S3StorageManager

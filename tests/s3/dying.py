@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import creative_s3.core
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.core.tiers.manager import TierManager

@@ -14,11 +14,12 @@ import awscrt.s3
 import pytest
 from botocore import exceptions as boto
 
+from creative_s3.core.faults.translation import ends_run, is_retryable, translate
 from creative_s3.core.local import server as local
-from creative_s3.core.s3.connection import Connection, connect, ends_run, is_retryable, translate
+from creative_s3.core.s3.connection import Connection, connect
 from creative_s3.core.s3.objects import head
+from creative_s3.core.s3.tally import RequestTally
 from creative_s3.core.transfers.choice import open_engine
-from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.errors import (
     AccessDeniedError,
     ArchivedError,

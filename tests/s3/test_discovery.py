@@ -11,7 +11,8 @@ import pytest
 
 from creative_s3.core.assets.layout import key_of, object_metadata
 from creative_s3.core.assets.models import Asset
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.discovery.discovered import Discovery, Standing
 from creative_s3.core.discovery.syncing import compare_with_bucket, sync_with_bucket
 from creative_s3.core.index.index import Index, Reference, references

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.search.finder import Finder
 from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, UnsafeKeyError

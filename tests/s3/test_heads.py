@@ -8,7 +8,7 @@ import pytest
 
 from creative_s3.core.assets.models import StoredObject
 from creative_s3.core.s3 import objects
-from creative_s3.core.transfers.flights import RequestTally
+from creative_s3.core.s3.tally import RequestTally
 from creative_s3.core.transfers.heads import from_headers, heads
 from tests.s3.moving import KIB, METADATA, a_file, an_upload, put
 

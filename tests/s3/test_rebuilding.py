@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3 import AssetType, CacheManager, SemanticMetadata
-from creative_s3.cli import views_discovery
+from creative_s3.cli.views import discovery
 from creative_s3.core.catalog.asset_rows import Source
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.catalog.salvage import TABLES, salvage
 from creative_s3.core.catalog.state import examine
@@ -143,7 +144,7 @@ def test_what_lies_around_a_damaged_page_is_rescued(tmp_path: Path) -> None:
 
 
 def test_every_table_that_is_rescued_has_words() -> None:
-    assert views_discovery.RESCUED.keys() == TABLES.keys()
+    assert discovery.RESCUED.keys() == TABLES.keys()
 
 
 def test_rows_that_are_not_well_formed_are_left_behind(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from creative_s3.core.assets.layout import owner_of
-from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.discovery.rebuild import rebuild
 from creative_s3.core.discovery.syncing import sync_with_bucket
 from creative_s3.core.library.hybrid_cache import S3CacheManager

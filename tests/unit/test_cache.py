@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from creative_s3 import AssetType, CacheManager, ProductCategory, Season, SemanticMetadata
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.catalog.usage import HITS, MISSES
 from creative_s3.core.library.given_files import slug_of_product
 from creative_s3.errors import (

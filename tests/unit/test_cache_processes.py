@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3 import AssetType, CacheManager, SemanticMetadata
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from tests.conftest import CHECKOUT
 
 if TYPE_CHECKING:

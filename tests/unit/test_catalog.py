@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import creative_s3
-from creative_s3.core.catalog.catalog import (
-    CATALOG_NAME,
-    Catalog,
-    ProvedObject,
-    catalog_path,
-)
+from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+from creative_s3.core.catalog.places import CATALOG_NAME, catalog_path
 from creative_s3.core.catalog.published import PublishedDigests
 from creative_s3.core.catalog.schema import SCHEMA_VERSION
 from creative_s3.core.files.own_files import PRIVATE_DIRECTORY

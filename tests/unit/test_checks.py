@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 import creative_s3
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.checks import bucket as checks_bucket
 from creative_s3.core.checks import connection as checks_connection
 from creative_s3.core.checks import doctor

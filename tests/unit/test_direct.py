@@ -10,9 +10,10 @@ from botocore.exceptions import ConnectionClosedError
 from creative_s3 import S3Config
 from creative_s3.core.assets.models import StoredObject
 from creative_s3.core.s3.connection import Connection, connect
+from creative_s3.core.s3.tally import RequestTally
 from creative_s3.core.transfers.direct import DirectEngine
 from creative_s3.core.transfers.engine import Download, TransferEngine
-from creative_s3.core.transfers.flights import Flight, Reply, RequestTally
+from creative_s3.core.transfers.flights import Flight, Reply
 from creative_s3.errors import PreconditionFailedError
 from tests.unit.test_wire import told
 

@@ -13,8 +13,9 @@ import pytest
 from creative_s3 import AssetType, CacheManager, SemanticMetadata
 from creative_s3.core.assets.models import Asset
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.catalog.settling import entry_of
 from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.index.entries import SEMANTIC_SECTION

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.lifecycle.known_use import known_use
 
 if TYPE_CHECKING:

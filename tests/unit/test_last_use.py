@@ -10,7 +10,8 @@ import pytest
 
 from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.files.workspace import Workspace
 from creative_s3.core.tiers.movements import Movement, Movements
 from creative_s3.core.tiers.survey import survey_tiers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,6 @@ from creative_s3.core.costs.pricing import load_bundled
 from creative_s3.core.lifecycle.rules import (
     REACHABLE,
     Policy,
-    Rule,
     asset_prefixes,
     due_at,
     make_policy,
@@ -24,6 +23,9 @@ from creative_s3.core.lifecycle.rules import (
     warnings_for,
 )
 from creative_s3.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from creative_s3.core.bucket.lifecycle_rules import Rule
 
 GUIDE = Policy(transition_days=90, expiration_days=365, archive_storage_class="GLACIER")
 CLASSES = {name: prices.rules for name, prices in load_bundled().region("us-east-1").classes.items()}

@@ -23,7 +23,7 @@ from creative_s3.core.lifecycle.wording import sentence
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:
-    from creative_s3.core.lifecycle.rules import Rule
+    from creative_s3.core.bucket.lifecycle_rules import Rule
 
 NOW = datetime(2026, 11, 26, 15, tzinfo=UTC)
 OBJECTS = (("a/tiny", 20_000, 10), ("a/big", 5_000_000, 100), ("a/old", 5_000_000, 800))

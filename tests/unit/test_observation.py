@@ -31,8 +31,8 @@ from creative_s3.core.index.survey import read_references
 from creative_s3.core.migration.matching import Matching
 from creative_s3.core.migration.observation import Observation, Observer
 from creative_s3.core.migration.planning import MigrationPlan, Reason, make_operations
+from creative_s3.core.migration.published_index import assigned_keys
 from creative_s3.core.migration.validation import ValidationReport, compare
-from creative_s3.core.published.publication import assigned_keys
 from creative_s3.core.s3.dialect import Dialect
 from creative_s3.core.s3.listing import Page
 from creative_s3.errors import RefusedError, TemporaryError

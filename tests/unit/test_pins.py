@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.tiers.pins import PINS_NAME, Pins, change_pins, read_pins
 from creative_s3.errors import RefusedError, UsageError
 

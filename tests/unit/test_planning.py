@@ -14,13 +14,8 @@ from hypothesis import strategies as st
 from creative_s3.core.assets.models import Asset, AssetType, Kind, SemanticMetadata, StoredObject
 from creative_s3.core.files.media_types import content_type_of
 from creative_s3.core.files.workspace import FileState, LocalFile, Signature
-from creative_s3.core.migration.planning import (
-    Candidate,
-    MigrationPlan,
-    Operation,
-    Reason,
-    make_operations,
-)
+from creative_s3.core.migration.candidates import Candidate
+from creative_s3.core.migration.planning import MigrationPlan, Operation, Reason, make_operations
 
 COMPOSITE = Asset("a", "output/a.jpg", SemanticMetadata(AssetType.COMPOSITE))
 PRESENT = LocalFile(Path("/studio/output/a.jpg"), FileState.PRESENT, Signature(100, 1, 1, 1))

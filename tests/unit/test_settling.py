@@ -11,8 +11,9 @@ import pytest
 
 from creative_s3.core.assets.models import Asset, AssetType, Season, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.catalog.product_table import ProductTable
 from creative_s3.core.catalog.settling import entry_of, settle
 from creative_s3.core.files.workspace import Workspace

@@ -23,7 +23,7 @@ from tests.unit import lifecycle_by_hand as by_hand
 from tests.unit.lifecycle_by_hand import KB128, Thing
 
 if TYPE_CHECKING:
-    from creative_s3.core.lifecycle.rules import Rule
+    from creative_s3.core.bucket.lifecycle_rules import Rule
 
 VIRGINIA = load_bundled().region("us-east-1")
 FIRST = date(2026, 11, 27)

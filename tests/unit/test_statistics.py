@@ -10,8 +10,9 @@ import pytest
 
 from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
-from creative_s3.core.catalog.catalog import NOWHERE, Catalog
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.database import Database
+from creative_s3.core.catalog.places import NOWHERE
 from creative_s3.core.catalog.runs import RunRecord
 from creative_s3.core.catalog.statistics import (
     CampaignSize,

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord
-from creative_s3.core.catalog.catalog import Catalog, ProvedObject, catalog_path
+from creative_s3.core.catalog.catalog import Catalog, ProvedObject
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.costs.pricing import load_bundled
 from creative_s3.core.files.workspace import Signature, Workspace
 from creative_s3.core.lifecycle.fates import Fate, Fates

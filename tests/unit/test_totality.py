@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 PACKAGE = Path(creative_s3.__file__).parent
 
 BY_VALUE = {
-    "views.PROOF_NAMES": Proof,
-    "views._PROBLEM_NAMES": ProblemKind,
-    "views._REASON_STYLES": Reason,
-    "views._STATE_STYLES": State,
-    "views._STATE_NAMES": State,
-    "views_assets._ADDITIONS": Reason,
-    "views_assets._ADDED": Reason,
-    "views_bucket._MARKS": Outcome,
-    "views_checks._MARKS": Status,
-    "views_checks._HEADINGS": Group,
-    "views_discovery._STYLES": Standing,
-    "views_discovery._NAMES": Standing,
-    "views_find._PLACES": Place,
+    "views.reports.PROOF_NAMES": Proof,
+    "views.reports._PROBLEM_NAMES": ProblemKind,
+    "views.reports._REASON_STYLES": Reason,
+    "views.reports._STATE_STYLES": State,
+    "views.reports._STATE_NAMES": State,
+    "views.assets._ADDITIONS": Reason,
+    "views.assets._ADDED": Reason,
+    "bucket.views._MARKS": Outcome,
+    "views.checks._MARKS": Status,
+    "views.checks._HEADINGS": Group,
+    "views.discovery._STYLES": Standing,
+    "views.discovery._NAMES": Standing,
+    "assets.views_find._PLACES": Place,
 }
 """The tables of the command line whose keys are the texts of an enum: its views load no enum of the core."""
 
 
 def table_of(name: str) -> dict[str, Any]:
-    module, _, table = name.partition(".")
+    module, _, table = name.rpartition(".")
     found: dict[str, Any] = getattr(importlib.import_module(f"creative_s3.cli.{module}"), table)
     return found
 
@@ -166,4 +166,4 @@ def _module(file: str) -> Any:  # noqa: ANN401 - any module
 
 
 def test_everything_that_a_catalog_check_counts_has_words() -> None:
-    assert table_of("views_discovery._SORTS").keys() == state._COUNTED.keys()  # noqa: SLF001 - our own table
+    assert table_of("views.discovery._SORTS").keys() == state._COUNTED.keys()  # noqa: SLF001 - our own table

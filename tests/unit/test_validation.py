@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from creative_s3.core.assets.models import Asset, AssetType, SemanticMetadata, StoredObject
 from creative_s3.core.files.workspace import FileState, LocalFile, Signature
 from creative_s3.core.index.index import IndexProblem, ProblemKind
-from creative_s3.core.migration.planning import Candidate
+from creative_s3.core.migration.candidates import Candidate
 from creative_s3.core.migration.validation import Finding, State, ValidationReport, compare
 from creative_s3.errors import ExitCode
 

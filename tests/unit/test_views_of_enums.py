@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from creative_s3.cli import (
-    views,
-    views_assets,
-    views_bucket,
-    views_checks,
-    views_discovery,
-    views_find,
-    views_tiers,
-)
+from creative_s3.cli.assets import views_find
+from creative_s3.cli.bucket import views as views_bucket
+from creative_s3.cli.tiers import views as views_tiers
+from creative_s3.cli.views import assets as views_assets
+from creative_s3.cli.views import checks as views_checks
+from creative_s3.cli.views import discovery as views_discovery
+from creative_s3.cli.views import reports as views
 from creative_s3.core.assets.models import (
     Asset,
     AssetType,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from creative_s3.cli import views_completion as views
+from creative_s3.cli.completion import views
 from creative_s3.cli.completion.install import current_shell, install, script_for
 from creative_s3.cli.output import Report
 from creative_s3.errors import SettingsError

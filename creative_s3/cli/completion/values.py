@@ -141,7 +141,7 @@ def _catalog_of(cache_dir: str) -> Path | None:
     if not os.access(path.parent if path.parent.exists() else directory, os.W_OK):
         if not directory.is_dir():
             return None
-        from creative_s3.core.catalog.catalog import catalog_path
+        from creative_s3.core.catalog.places import catalog_path
 
         path = catalog_path(directory)
     return path if path.is_file() else None

@@ -389,3 +389,8 @@ def campaign_folders(campaign_id: str, cache_types: Iterable[str] = ()) -> tuple
     """
     name = slug_or_unspecified(campaign_id)
     return (f"composites/{name}", *(f"cache/{cache_type}/{name}" for cache_type in sorted(cache_types)))
+
+
+def published_key(prefix: str) -> str:
+    """Return the key of the published index."""
+    return f"{prefix}/{PUBLISHED_INDEX}" if prefix else PUBLISHED_INDEX

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from creative_s3.core.bucket import configurations, tls_trial
 from creative_s3.core.bucket.aspects import Aspect
-from creative_s3.core.lifecycle.rules import canonical
+from creative_s3.core.bucket.lifecycle_rules import canonical
 from creative_s3.errors import PreconditionFailedError
 
 if TYPE_CHECKING:

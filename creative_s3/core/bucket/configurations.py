@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from creative_s3.core.bucket.aspects import WAYS, Aspect, Document
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.answer_shapes import name_of, root_of, unknown_part
 from creative_s3.core.s3.answers import collected
-from creative_s3.core.s3.connection import translate
 from creative_s3.core.s3.endpoints import NAMES
 from creative_s3.core.s3.genuine import LISTING
 from creative_s3.errors import AccessDeniedError, RefusedError, UnintelligibleError, UnsupportedError

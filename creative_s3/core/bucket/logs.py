@@ -13,7 +13,7 @@ from creative_s3.core.bucket import configurations, wanted
 from creative_s3.core.bucket.aspects import Aspect
 from creative_s3.core.bucket.changes import Change
 from creative_s3.core.bucket.setup import kept_statements
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.endpoints import Capability
 from creative_s3.errors import RefusedError, UsageError
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.costs.price_store import current_book
-from creative_s3.core.s3.connection import cloudwatch_client, translate
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.s3.connection import cloudwatch_client
 from creative_s3.core.s3.endpoints import is_aws
 from creative_s3.errors import AccessDeniedError, UnsupportedError
 

@@ -18,7 +18,8 @@ from creative_s3.core.bucket import configurations, wanted
 from creative_s3.core.bucket.aspects import Aspect, Document
 from creative_s3.core.bucket.changes import Change
 from creative_s3.core.bucket.setup import kept_rules
-from creative_s3.core.s3.connection import account_of, batch_client, translate
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.s3.connection import account_of, batch_client
 from creative_s3.core.s3.endpoints import Capability
 from creative_s3.errors import AccessDeniedError, RefusedError, UsageError
 

@@ -17,7 +17,7 @@ from creative_s3.core.bucket import configurations, wanted
 from creative_s3.core.bucket.aspects import WAYS, Aspect, Document
 from creative_s3.core.bucket.changes import PROOF_LIMIT_S, Change, Done, carry_out
 from creative_s3.core.bucket.names import check_new_name
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.endpoints import NAMES, supports
 from creative_s3.errors import (
     AccessDeniedError,

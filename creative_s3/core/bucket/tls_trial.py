@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from creative_s3.core.bucket import wanted
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.endpoints import Provider
 from creative_s3.errors import RefusedError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.errors import CreativeS3Error, ObjectNotFoundError, TemporaryError, UnsupportedError
 
 if TYPE_CHECKING:

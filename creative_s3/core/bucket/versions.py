@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.events import Emit, Finished, PhaseStarted, Progressed, Queued, TotalsKnown, ignore
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.copies import COPY_LIMIT_BYTES, COPY_PART_BYTES, CopySource, copy_in_parts
 from creative_s3.core.s3.endpoints import may_send
 from creative_s3.core.s3.objects import bare_etag, from_answer

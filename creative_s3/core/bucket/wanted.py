@@ -10,7 +10,7 @@ import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.lifecycle.rules import RULE_LIMIT
+from creative_s3.core.bucket.lifecycle_rules import RULE_LIMIT
 from creative_s3.errors import RefusedError
 
 if TYPE_CHECKING:

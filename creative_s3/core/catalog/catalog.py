@@ -7,9 +7,7 @@ tables are in `catalog.schema`, the assets in `catalog.asset_table`, accesses an
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,10 +20,7 @@ from creative_s3.core.catalog.journal import Journal
 from creative_s3.core.catalog.published import PublishedTable
 from creative_s3.core.catalog.runs import Runs
 from creative_s3.core.catalog.usage import Usage
-from creative_s3.core.files import user_directories
-from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.s3.shards import shard_count
-from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,14 +29,8 @@ if TYPE_CHECKING:
 
     from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.files.workspace import Signature
-    from creative_s3.core.s3.connection import Connection
 
-CATALOG_NAME = "catalog.sqlite3"
-NOWHERE = "nowhere"
-"""The remote side of a cache without a bucket."""
 _SETTLED_NS = 2_000_000_000
-_LOOK_S = 2.0
-"""How long a look waits for a process that writes."""
 
 
 def _inode_of(path: Path) -> int | None:
@@ -390,31 +379,3 @@ class Catalog:
 
     def _forget_publication(self, database: sqlite3.Connection) -> None:
         database.execute("DELETE FROM publication WHERE bucket=?", (self.bucket,))
-
-
-def remote_side(connection: Connection, prefix: str) -> str:
-    """Return the name under which the catalog keeps what it knows of a bucket's prefix."""
-    return side_of(connection.endpoint_url, connection.bucket, prefix)
-
-
-def side_of(endpoint_url: str | None, bucket: str, prefix: str) -> str:
-    """Return the same from what a connection would be made of; None is AWS."""
-    return f"{endpoint_url or 'aws'}|{bucket}|{prefix}"
-
-
-def cold_files(cache_dir: Path) -> dict[str, int]:
-    """Return what a cache's catalog records as in S3 only: file path -> bytes; nothing if nobody can tell."""
-    try:
-        with Catalog(catalog_path(cache_dir), bucket=NOWHERE, read_only=True, timeout_s=_LOOK_S) as catalog:
-            return catalog.assets.cold_files()
-    except CreativeS3Error:
-        return {}
-
-
-def catalog_path(cache_dir: Path) -> Path:
-    """Return where a cache's catalog lies: inside it; if it is read-only, in the user's state directory."""
-    inside = cache_dir / PRIVATE_DIRECTORY
-    if os.access(inside if inside.exists() else cache_dir, os.W_OK):
-        return inside / CATALOG_NAME
-    digest = hashlib.sha256(os.fsencode(os.path.realpath(cache_dir))).hexdigest()[:16]
-    return user_directories.state_path() / "caches" / digest / CATALOG_NAME

@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.assets.models import Kind
-from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import NOWHERE, catalog_path
 from creative_s3.core.catalog.usage import DOWNLOADS, HITS, MISSES, UPLOADS, Access, Tally
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.files.workspace import Workspace

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from creative_s3.core.assets.layout import ASSET_FOLDERS
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.cdn.allowance import MonthOfPaths, count_month
 from creative_s3.core.cdn.cloudfront import CloudFront, distribution_id_of
 from creative_s3.core.cdn.collapsing import Tariff

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.cdn.distributions import Distribution, distribution_of
-from creative_s3.core.s3.connection import cloudfront_client, translate
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.s3.connection import cloudfront_client
 from creative_s3.core.s3.endpoints import is_aws
 from creative_s3.errors import AccessDeniedError, SettingsError, UnsupportedError
 

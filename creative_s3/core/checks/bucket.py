@@ -17,8 +17,8 @@ from creative_s3.core.bucket.uploads import parts_size
 from creative_s3.core.bucket.wanted import same_key
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
 from creative_s3.core.checks.connection import seaweedfs_version
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.conditions import UNPROTECTED, Purpose
-from creative_s3.core.s3.connection import translate
 from creative_s3.errors import (
     AccessDeniedError,
     BucketNotFoundError,

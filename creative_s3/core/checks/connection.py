@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
-from creative_s3.core.s3.connection import anonymous_client, connect, hurried_client, is_insecure, translate
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.s3.connection import anonymous_client, connect, hurried_client, is_insecure
 from creative_s3.core.s3.endpoints import is_aws
 from creative_s3.errors import (
     ClockError,

@@ -15,15 +15,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.catalog import catalog_path, cold_files
+from creative_s3.core.catalog.places import catalog_path, cold_files
 from creative_s3.core.catalog.schema import SCHEMA_VERSION
 from creative_s3.core.catalog.state import examine
 from creative_s3.core.checks.checks import Check, Group, Topic
-from creative_s3.core.files.workspace import FileState, Workspace
-from creative_s3.core.index.index import INDEX_NAME, ProblemKind
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.files.workspace import INDEX_NAME, FileState, Workspace
+from creative_s3.core.index.index import ProblemKind
 from creative_s3.core.index.survey import survey_local
 from creative_s3.core.local import server as local
-from creative_s3.core.s3.connection import translate
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.bucket import configurations, wanted
 from creative_s3.core.bucket.aspects import WAYS, Aspect
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.endpoints import Capability, supports
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, UnsupportedError
 

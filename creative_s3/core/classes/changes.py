@@ -27,9 +27,8 @@ from creative_s3.core.events import (
     TotalsKnown,
     ignore,
 )
-from creative_s3.core.faults.translation import ends_run
+from creative_s3.core.faults.translation import ends_run, translate
 from creative_s3.core.s3 import told_checksums
-from creative_s3.core.s3.connection import translate
 from creative_s3.core.s3.copies import (
     COPY_LIMIT_BYTES,
     COPY_PART_BYTES,

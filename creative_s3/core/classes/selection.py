@@ -6,12 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from creative_s3.core.assets.layout import published_key
 from creative_s3.core.classes.plan import Refused
 from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.events import Emit, PhaseStarted, ignore
-from creative_s3.core.faults.translation import ends_run
-from creative_s3.core.migration.remote import published_key
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import ends_run, translate
 from creative_s3.core.s3.objects import is_archived
 from creative_s3.core.shell_words import quoted
 from creative_s3.errors import (

@@ -26,7 +26,7 @@ from creative_s3.core.costs.price_list import (
     read_answers,
     read_offer,
 )
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.credentials import fetch
 from creative_s3.errors import AccessDeniedError, CreativeS3Error, TemporaryError
 

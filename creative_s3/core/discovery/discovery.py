@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.assets.layout import parse_key
+from creative_s3.core.assets.layout import parse_key, published_key
 from creative_s3.core.catalog.known_objects import ASSET_SECTIONS, KnownObjects, other_names
 from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.discovery.discovered import Discovery, Found, Standing
@@ -20,7 +20,6 @@ from creative_s3.core.discovery.occupied_files import OccupiedFiles, same_conten
 from creative_s3.core.events import Emit, Failed, Finished, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.faults.translation import ends_run
 from creative_s3.core.index.entries import SECTIONS, TOP_LEVEL
-from creative_s3.core.migration.remote import published_key
 from creative_s3.core.published.publish import KEY_FIELDS, entries_of, parse_published
 from creative_s3.core.published.tombstones import buried_keys
 from creative_s3.core.storage.inventory import Amount

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.identities import settle_identities
 from creative_s3.core.catalog.intake import take_in_now, turn
+from creative_s3.core.catalog.places import NOWHERE, catalog_path, remote_side
 from creative_s3.core.catalog.salvage import TABLES, Salvage, salvage
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.catalog.state import CatalogState, examine

@@ -6,8 +6,9 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import IN_MEMORY, take_in
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.discovery.discovery import discover, look_at_bucket
 from creative_s3.core.discovery.recording import Recorded, record

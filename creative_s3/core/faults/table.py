@@ -1,4 +1,4 @@
-"""The table behind `creative_s3.core.faults.translation`: what each error code or class becomes, in which words. Data."""
+"""The table of errors: what each code or class becomes, in which words. Data; `translation` applies it."""
 
 from __future__ import annotations
 

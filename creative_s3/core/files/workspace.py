@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
 from creative_s3.core.files.times import storable
-from creative_s3.core.index.index import INDEX_NAME
 from creative_s3.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+INDEX_NAME = "index.json"
 PARTIAL_MARK = ".creative-s3-"
 """Stands in the names of our temporary files (see `core.files.local_files`)."""
 _PARTIAL = re.compile(

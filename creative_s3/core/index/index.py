@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-INDEX_NAME = "index.json"
-
 
 class ProblemKind(StrEnum):
     """What was done about an entry."""

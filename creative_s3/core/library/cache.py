@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Self
 from creative_s3.core.arguments import is_filled_text
 from creative_s3.core.assets.models import SemanticMetadata
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
-from creative_s3.core.catalog.catalog import NOWHERE, Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.counts import Counts
 from creative_s3.core.catalog.flushing import Flusher
 from creative_s3.core.catalog.identities import settle_identities
 from creative_s3.core.catalog.index_reading import IntakeReport
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import NOWHERE, catalog_path
 from creative_s3.core.catalog.product_table import ProductTable
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.catalog.usage import HITS, MISSES

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.arguments import check_limit, check_settings
 from creative_s3.core.assets.layout import asset_of, owner_of
 from creative_s3.core.catalog.asset_rows import AssetRecord, Source
-from creative_s3.core.catalog.catalog import NOWHERE, remote_side
+from creative_s3.core.catalog.places import NOWHERE, remote_side
 from creative_s3.core.catalog.settling import entry_of
 from creative_s3.core.catalog.storing import StoringRun
 from creative_s3.core.catalog.usage import DOWNLOADS, MISSES
@@ -24,17 +24,18 @@ from creative_s3.core.files.workspace import FileState
 from creative_s3.core.index.entries import CACHE_SECTION, SEMANTIC_SECTION
 from creative_s3.core.library.cache import CacheManager
 from creative_s3.core.library.locator import AssetLocator
+from creative_s3.core.library.registrations import result_of
 from creative_s3.core.library.replacing import check_replacement
 from creative_s3.core.library.single_flight import SingleFlight
 from creative_s3.core.migration.execution import proved_download
 from creative_s3.core.s3.objects import is_archived
 from creative_s3.core.storage.additions import FileAdder
-from creative_s3.core.storage.file_results import UploadResult, result_of
 from creative_s3.core.storage.landing import landing_in
 from creative_s3.core.storage.manager import S3StorageManager
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.storage.storage_files import single_engine
 from creative_s3.core.tiers.limit_keeping import LimitKeeper
+from creative_s3.core.transfers.file_results import UploadResult
 from creative_s3.errors import (
     CreativeS3Error,
     CredentialsError,
@@ -51,9 +52,9 @@ if TYPE_CHECKING:
     from creative_s3.core.assets.models import Asset, SemanticMetadata, StoredObject
     from creative_s3.core.library.given_files import GivenPath
     from creative_s3.core.library.registrations import Registration
-    from creative_s3.core.storage.file_results import DownloadResult
     from creative_s3.core.storage.landing import Landing
     from creative_s3.core.tiers.report import TierReport
+    from creative_s3.core.transfers.file_results import DownloadResult
 
 _log = logging.getLogger(__name__)
 _Download = tuple["StoredObject", "DownloadResult"]

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.transfers.file_results import UploadResult
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from creative_s3.core.catalog.asset_rows import AssetRecord
-    from creative_s3.core.storage.file_results import UploadResult
+    from creative_s3.core.storage.additions import Added
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,21 @@ def renewed(old: AssetRecord | None, new: AssetRecord) -> AssetRecord:
 def local_now() -> str:
     """Return the time as the pipeline writes it: local, without a zone."""
     return datetime.now().isoformat()  # noqa: DTZ005 - the pipeline's own form
+
+
+def result_of(added: Added) -> UploadResult:
+    """Return what became of a file that was added as an asset."""
+    operation, outcome = added.addition.operation, added.outcome
+    stored = outcome.stored if outcome else None
+    return UploadResult(
+        success=True,
+        s3_key=operation.key,
+        local_path=operation.path,
+        size_bytes=operation.size_bytes,
+        duration_seconds=outcome.duration_s if outcome else 0.0,
+        etag=stored.etag if stored else None,
+        version_id=stored.version_id if stored else None,
+        crc64nvme=operation.crc64nvme,
+        proof=outcome.proof if outcome else None,
+        already_there=not added.sent,
+    )

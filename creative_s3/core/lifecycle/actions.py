@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from creative_s3.core.lifecycle.rules import Rule
+    from creative_s3.core.bucket.lifecycle_rules import Rule
 
 _KNOWN_FILTERS = frozenset({"Prefix", "Tag", "And", "ObjectSizeGreaterThan", "ObjectSizeLessThan"})
 _KNOWN_IN_AND = frozenset({"Prefix", "Tags", "ObjectSizeGreaterThan", "ObjectSizeLessThan"})

@@ -14,20 +14,12 @@ from botocore.parsers import ResponseParserError
 
 from creative_s3.core.bucket.aspects import WAYS, Aspect
 from creative_s3.core.bucket.changes import PROOF_LIMIT_S, holds, shown
+from creative_s3.core.bucket.lifecycle_rules import Rule, canonical
 from creative_s3.core.costs.pricing import load_bundled
-from creative_s3.core.lifecycle.rules import (
-    Policy,
-    Rule,
-    asset_prefixes,
-    canonical,
-    due_at,
-    merge,
-    rules_for,
-    warnings_for,
-)
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.lifecycle.rules import Policy, asset_prefixes, due_at, merge, rules_for, warnings_for
 from creative_s3.core.s3.answer_shapes import root_of, unknown_part
 from creative_s3.core.s3.answers import collected
-from creative_s3.core.s3.connection import translate
 from creative_s3.core.s3.genuine import check_beginning
 from creative_s3.errors import (
     AccessDeniedError,

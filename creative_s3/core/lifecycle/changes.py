@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.lifecycle.bucket_rules import BucketRules, prove, read, write
 from creative_s3.core.lifecycle.rules import merge
-from creative_s3.core.s3.connection import translate
 from creative_s3.errors import RefusedError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from creative_s3.core.lifecycle.rules import Rule
+    from creative_s3.core.bucket.lifecycle_rules import Rule
     from creative_s3.core.s3.object_store import ObjectStore
 
 

@@ -16,7 +16,7 @@ from creative_s3.core.lifecycle.actions import scope_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from creative_s3.core.lifecycle.rules import Rule
+    from creative_s3.core.bucket.lifecycle_rules import Rule
 
 _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 """The classes that need a restore, the slower one last."""

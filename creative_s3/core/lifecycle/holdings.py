@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.bucket.uploads import is_none
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.lifecycle.bucket_rules import is_versioned
 from creative_s3.core.lifecycle.midnights import midnight_from
 from creative_s3.core.lifecycle.population import Population, State
-from creative_s3.core.s3.connection import translate
 from creative_s3.errors import AccessDeniedError, TemporaryError, UnsupportedError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.catalog import Catalog, catalog_path
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.lifecycle.growth import Growth
 from creative_s3.core.lifecycle.usage import DAYS_PER_YEAR
 from creative_s3.errors import CreativeS3Error

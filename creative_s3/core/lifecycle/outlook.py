@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from decimal import Decimal
 
+    from creative_s3.core.bucket.lifecycle_rules import Rule
     from creative_s3.core.costs.pricing import RegionPrices
     from creative_s3.core.lifecycle.growth import Growth
     from creative_s3.core.lifecycle.known_use import KnownUse
-    from creative_s3.core.lifecycle.rules import Rule
     from creative_s3.core.lifecycle.simulation import Scenario
     from creative_s3.core.s3.object_store import ObjectStore
 

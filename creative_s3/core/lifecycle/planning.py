@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.assets.layout import campaign_folders, folders_of
-from creative_s3.core.catalog.catalog import remote_side
+from creative_s3.core.catalog.places import remote_side
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.lifecycle.actions import Verb, read_all
 from creative_s3.core.lifecycle.bucket_rules import BucketRules, read

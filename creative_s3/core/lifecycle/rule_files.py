@@ -6,8 +6,8 @@ import json
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from creative_s3.core.bucket.lifecycle_rules import RULE_LIMIT, Rule
 from creative_s3.core.lifecycle.bucket_rules import BucketRules
-from creative_s3.core.lifecycle.rules import RULE_LIMIT, Rule
 from creative_s3.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from creative_s3.core.arguments import is_whole_number
 from creative_s3.core.assets.layout import ASSET_FOLDERS
+from creative_s3.core.bucket.lifecycle_rules import RULE_LIMIT, Rule, canonical
 from creative_s3.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from creative_s3.core.costs.pricing import ClassRules
 
-Rule = dict[str, Any]
-"""A lifecycle rule in boto3's form."""
 
 TARGETS = ("STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 REACHABLE: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -38,7 +37,6 @@ REACHABLE: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """Where a rule can move an object from a class (S3 User Guide, "Transitioning objects")."""
 
-RULE_LIMIT = 1_000
 ID_LIMIT = 255
 ID_MARK = "creative-s3:"
 
@@ -117,27 +115,6 @@ def rules_for(policy: Policy, prefix: str) -> tuple[Rule, ...]:
         {"ID": _rule_id(folder), "Status": "Enabled", "Filter": {"Prefix": folder}, **actions}
         for folder in asset_prefixes(prefix)
     )
-
-
-def canonical(rule: Mapping[str, Any]) -> Rule:
-    """Return a rule in the one form that all rules of equal meaning have.
-
-    A prefix of the rule itself is the older form of a filter by prefix, no prefix is the empty one, and what
-    is the only member of ``And`` stands for itself (AWS: "LifecycleRule", "LifecycleRuleFilter").
-    """
-    made = {name: value for name, value in rule.items() if name not in {"Prefix", "Filter"}}
-    chosen = dict(rule.get("Filter") or {})
-    both = {name: value for name, value in (chosen.pop("And", None) or {}).items() if value not in ("", [])}
-    if list(both) == ["Tags"] and len(both["Tags"]) == 1:
-        both = {"Tag": both["Tags"][0]}
-    if len(both) > 1 or "Tags" in both:
-        chosen["And"] = both
-    else:
-        chosen |= both
-    prefix = chosen.pop("Prefix", None) or rule.get("Prefix") or ""
-    if prefix or not chosen:
-        chosen["Prefix"] = prefix
-    return made | {"Filter": chosen}
 
 
 def merge(present: Iterable[Rule], ours: Iterable[Rule]) -> tuple[Rule, ...]:

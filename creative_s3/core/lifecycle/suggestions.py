@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from creative_s3.core.bucket.lifecycle_rules import Rule
     from creative_s3.core.costs.pricing import RegionPrices
     from creative_s3.core.lifecycle.actions import ReadRule
-    from creative_s3.core.lifecycle.rules import Rule
     from creative_s3.core.lifecycle.simulation import Simulator
 
 _FAMILY: tuple[tuple[tuple[str, int], ...], ...] = (

@@ -17,7 +17,7 @@ from creative_s3.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from creative_s3.core.lifecycle.rules import Rule
+    from creative_s3.core.bucket.lifecycle_rules import Rule
 
 UPLOADS_MARK = "#uploads"
 _DAYS = re.compile(r"([0-9]{1,6})([dw]?)")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.migration.planning import Operation
-    from creative_s3.core.storage.file_results import DownloadResult
     from creative_s3.core.transfers.engine import TransferEngine
+    from creative_s3.core.transfers.file_results import DownloadResult
     from creative_s3.core.transfers.progress import ProgressMeter
 
 _COMMIT_ITEMS = 200

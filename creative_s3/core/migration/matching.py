@@ -16,7 +16,7 @@ from creative_s3.core.assets.layout import key_of
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.files.checksums import crc64_hex
 from creative_s3.core.files.workspace import FileState, LocalFile
-from creative_s3.core.migration.planning import Candidate
+from creative_s3.core.migration.candidates import Candidate
 from creative_s3.core.migration.remote import RemoteSurvey, prove_without_checksum
 
 if TYPE_CHECKING:

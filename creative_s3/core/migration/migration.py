@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from creative_s3.core.arguments import check_cache_manager, check_callback
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.contents import Contents
 from creative_s3.core.catalog.ledger import Ledger, Moved
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
 from creative_s3.core.files.locks import exclusive
@@ -23,11 +24,12 @@ from creative_s3.core.migration.execution import Execution
 from creative_s3.core.migration.matching import Matching
 from creative_s3.core.migration.observation import Observation, Observer
 from creative_s3.core.migration.plan_costs import sent_bill
-from creative_s3.core.migration.planning import Candidate, MigrationPlan, Operation, Reason, make_operations
+from creative_s3.core.migration.planning import MigrationPlan, Operation, Reason, make_operations
+from creative_s3.core.migration.published_index import assigned_keys, published_findings
 from creative_s3.core.migration.remembering import remember
 from creative_s3.core.migration.report import MigrationReport, exit_code_of
 from creative_s3.core.migration.validation import ValidationReport, compare
-from creative_s3.core.published.publication import assigned_keys, is_current, publish, published_findings
+from creative_s3.core.published.publication import is_current, publish
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.progress import ProgressMeter
 from creative_s3.core.transfers.unfinished import Unfinished
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from creative_s3.core.index.index import IndexProblem
+    from creative_s3.core.migration.candidates import Candidate
     from creative_s3.core.s3.object_store import ObjectStore
-    from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.transfers.progress import TransferProgress
 
 _PLANNING_ROUNDS = 3
@@ -70,7 +72,7 @@ class S3MigrationManager:
     def __init__(  # noqa: PLR0913 - each of them is a choice of the caller
         self,
         cache_manager: HasCacheDir,
-        s3_manager: S3StorageManager | None = None,
+        s3_manager: ObjectStore | None = None,
         *,
         prefix: str | None = None,
         engine: EngineName = "auto",
@@ -281,7 +283,7 @@ class S3MigrationManager:
         self._emit(PhaseStarted("publishing the index"))
         return publish(self._bucket(), self.workspace, catalog, prefix=self.prefix, run=run)
 
-    def _bucket(self) -> S3StorageManager:
+    def _bucket(self) -> ObjectStore:
         if self.storage is None:
             raise SettingsError("no bucket is set", item="S3_BUCKET_NAME", hint="pass --bucket NAME")
         return self.storage

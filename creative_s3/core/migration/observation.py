@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from creative_s3.core.assets.layout import published_key
 from creative_s3.core.assets.models import Asset
 from creative_s3.core.catalog.contents import Contents
 from creative_s3.core.events import Emit, PhaseStarted, ignore
@@ -25,7 +26,7 @@ from creative_s3.core.index.survey import (
 )
 from creative_s3.core.migration.comparison import Comparison
 from creative_s3.core.migration.novelty import find_new
-from creative_s3.core.migration.remote import RemoteSurvey, published_key
+from creative_s3.core.migration.remote import RemoteSurvey
 from creative_s3.core.migration.settled import wanted_key
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from creative_s3.core.files.workspace import LocalFile, Workspace
     from creative_s3.core.migration.settled import NewAssets, SettledAssets
     from creative_s3.core.s3.object_store import ObjectStore
-    from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.transfers.choice import EngineName
 
 _CHUNK = 500
@@ -88,7 +88,7 @@ class Observer:
 
     workspace: Workspace
     catalog: Catalog
-    storage: S3StorageManager | None
+    storage: ObjectStore | None
     prefix: str
     emit: Emit = ignore
     settles: bool = True

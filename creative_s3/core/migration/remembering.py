@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.catalog import Catalog
-    from creative_s3.core.migration.planning import Candidate
+    from creative_s3.core.migration.candidates import Candidate
 
 
 def remember(candidates: Sequence[Candidate], catalog: Catalog, *, drops_metadata: bool = False) -> None:

@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from creative_s3.core.assets.keys import Occupant
-from creative_s3.core.assets.layout import PUBLISHED_INDEX, owner_of
+from creative_s3.core.assets.layout import owner_of
 from creative_s3.core.files.checksums import crc64_hex, crc64nvme_of_file
 from creative_s3.core.published.publish import published_keys
 from creative_s3.core.s3 import told_checksums
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from creative_s3.core.files.workspace import LocalFile
     from creative_s3.core.index.index import Reference
     from creative_s3.core.migration.comparison import Comparison
-    from creative_s3.core.storage.manager import S3StorageManager
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.heads import Answer
 
@@ -46,7 +46,7 @@ class RemoteSurvey:
         self,
         comparison: Comparison,
         catalog: Catalog | None,
-        storage: S3StorageManager,
+        storage: ObjectStore,
         published: StoredObject | None = None,
         *,
         engine: EngineName = "auto",
@@ -215,7 +215,7 @@ class RemoteSurvey:
 class _Asking:
     """Asks for objects in a thread that never keeps the process alive."""
 
-    def __init__(self, storage: S3StorageManager, keys: Sequence[str], engine: EngineName) -> None:
+    def __init__(self, storage: ObjectStore, keys: Sequence[str], engine: EngineName) -> None:
         self.answers: dict[str, Answer] = {}
         self._storage = storage
         self._keys = keys
@@ -242,8 +242,13 @@ class _Asking:
         self._is_stopped = True
 
     def _ask(self) -> None:
+        from creative_s3.core.transfers.heads import heads  # noqa: PLC0415 - the engines, for who needs them
+
+        store = self._storage
         try:
-            with closing(self._storage.heads(self._keys, engine=self._engine)) as answers:
+            with closing(
+                heads(store.connection, self._keys, engine=self._engine, tally=store.tally)
+            ) as answers:
                 for key, answer in answers:
                     self.answers[key] = answer
                     if self._is_stopped:
@@ -252,13 +257,8 @@ class _Asking:
             self._trouble = error
 
 
-def published_key(prefix: str) -> str:
-    """Return the key of the published index."""
-    return f"{prefix}/{PUBLISHED_INDEX}" if prefix else PUBLISHED_INDEX
-
-
 def prove_without_checksum(
-    storage: S3StorageManager, stored: StoredObject, local: LocalFile, crc: str
+    storage: ObjectStore, stored: StoredObject, local: LocalFile, crc: str
 ) -> str | None:
     """Find out the content of an object that has no CRC64NVME, as far as a file may have the same.
 
@@ -269,7 +269,7 @@ def prove_without_checksum(
 
 
 def content_without_checksum(
-    storage: S3StorageManager,
+    storage: ObjectStore,
     stored: StoredObject,
     files: Iterable[LocalFile],
     crc_of: Callable[[Path], str] = crc64nvme_of_file,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from creative_s3.core.assets.layout import owner_of
 
 if TYPE_CHECKING:
-    from creative_s3.core.migration.planning import Candidate
+    from creative_s3.core.migration.candidates import Candidate
 
 _NOT_EDITED = "the bucket has newer content; the file here has not changed since it was sent or brought here"
 _OLDER = "the bucket has newer content, and it is not known from what the file here was made"

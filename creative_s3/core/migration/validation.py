@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.index.index import IndexProblem
-    from creative_s3.core.migration.planning import Candidate
+    from creative_s3.core.migration.candidates import Candidate
 
 
 class State(StrEnum):

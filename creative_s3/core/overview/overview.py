@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.assets.layout import published_key
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.catalog.statistics import LibraryStatistics, library_statistics
 from creative_s3.core.events import Emit, ignore
 from creative_s3.core.files.workspace import Workspace
-from creative_s3.core.migration.remote import published_key
 from creative_s3.core.published.team import IndexVersion, team_history
 from creative_s3.core.s3.object_store import ObjectStore
 from creative_s3.core.tiers.surroundings import check_cache

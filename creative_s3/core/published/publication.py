@@ -9,25 +9,18 @@ import time
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from creative_s3.core.assets.layout import encode_text, parse_key
+from creative_s3.core.assets.layout import encode_text, published_key
 from creative_s3.core.catalog.index_state import IndexState, hash_file
-from creative_s3.core.files.workspace import FileState
 from creative_s3.core.index.stream import stream_index
-from creative_s3.core.migration.remote import published_key
-from creative_s3.core.migration.validation import Finding, State
 from creative_s3.core.published.assigned_keys import Placing
 from creative_s3.core.published.merge import IndexMerge
 from creative_s3.core.published.publish import MACHINE, published_events
 from creative_s3.errors import PreconditionFailedError, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.files.workspace import Workspace
-    from creative_s3.core.index.survey import LocalSurvey
-    from creative_s3.core.migration.remote import RemoteSurvey
     from creative_s3.core.published.merge import Merged
     from creative_s3.core.s3.object_store import ObjectStore
 
@@ -123,36 +116,3 @@ def is_current(etag: str | None, workspace: Workspace, catalog: Catalog) -> bool
     """
     state = IndexState.of(catalog, workspace) if etag else None
     return bool(etag and state and catalog.is_published(etag, state.sha256))
-
-
-def assigned_keys(
-    survey: LocalSurvey, remote: RemoteSurvey | None, catalog: Catalog, *, prefix: str
-) -> Mapping[str, str]:
-    """Return the keys that the survey's assets were given: by the catalog, else by the published index."""
-    assigned = catalog.assignments_of(asset.cache_key for asset in survey.assets)
-    if remote is None or remote.published is None:
-        return assigned
-    if all(
-        asset.cache_key in assigned
-        for asset in survey.assets
-        if survey.files[asset.file_path].state is FileState.PRESENT
-    ):
-        return assigned
-    remote.read_published_keys()
-    published: dict[str, str] = {}
-    for reference in survey.references:
-        if key := remote.published_key_of(reference):
-            published.setdefault(reference.asset.cache_key, key)
-    # What others wrote is taken only where it is a key of this layout.
-    usable = {name: key for name, key in published.items() if parse_key(key, prefix) is not None}
-    return {**usable, **assigned}
-
-
-def published_findings(remote: RemoteSurvey | None, catalog: Catalog, *, prefix: str) -> tuple[Finding, ...]:
-    """Return what a validation has to say of the published index itself."""
-    if remote is None or remote.published or catalog.published.is_empty():
-        return ()
-    key = published_key(prefix)
-    return (
-        Finding(State.MISSING_IN_S3, key, None, 0, "the published index is gone; upload writes it again"),
-    )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from creative_s3.core.migration.remote import published_key
+from creative_s3.core.assets.layout import published_key
 from creative_s3.core.published.merge import IndexMerge
 from creative_s3.core.published.publication import send
 from creative_s3.core.published.publish import KEY_FIELDS, published_events, read_published, time_of

@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.assets.layout import decode_text
-from creative_s3.core.migration.remote import published_key
+from creative_s3.core.assets.layout import decode_text, published_key
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.published.publish import MACHINE, entries_of, parse_published
-from creative_s3.core.s3.connection import translate
 from creative_s3.core.s3.objects import content_of
 from creative_s3.errors import IndexFileError
 

@@ -1,8 +1,9 @@
 """What S3 really answered: botocore drops every element that its model does not know.
 
-Each client that `core.s3.connection` makes is watched. Answers are kept only inside `collected`, and only for the
-thread that asks. Headers that are not what they are for are taken for none: botocore would fail on a time or
-a number that is none, whatever else the answer says. A list whose entries lack what they are for is an error.
+Each client that `core.s3.connection` makes is watched. Answers are kept only inside `collected`, and only for
+the thread that asks. Headers that are not what they are for are taken for none: botocore would fail on a time
+or a number that is none, whatever else the answer says. A list whose entries lack what they are for is an
+error.
 """
 
 from __future__ import annotations

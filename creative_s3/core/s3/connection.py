@@ -1,8 +1,7 @@
 """The connection to S3: the only place that makes boto3 clients.
 
-The table that turns what S3, botocore and the AWS Common Runtime report into our errors is
-`creative_s3.core.faults.translation`; its names are importable from here. No object is read or written here, and making a
-connection sends no request to S3.
+No object is read or written here, and making a connection sends no request to S3. What S3, botocore and the
+AWS Common Runtime report becomes our errors in `core.faults.translation`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from creative_s3.core.concurrency.limits import fitting
 from creative_s3.core.faults import proxies
-from creative_s3.core.faults.translation import ends_run, is_retryable, translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.http import certificates, retry_after
 from creative_s3.core.http.addresses import check, check_profile, is_insecure, unusable
 from creative_s3.core.s3 import answers, botocore_bounds, credentials, genuine, head_refusals, own_region
@@ -44,13 +43,10 @@ __all__ = [
     "cloudfront_client",
     "cloudwatch_client",
     "connect",
-    "ends_run",
     "hurried_client",
     "is_insecure",
-    "is_retryable",
     "presigning_client",
     "server_header",
-    "translate",
 ]
 
 CONNECT_TIMEOUT_S = 5

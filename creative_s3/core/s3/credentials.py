@@ -1,7 +1,7 @@
 """The credentials that botocore's chain finds: fetched at the start, and refused by name when they cannot be.
 
 The chain raises whatever a program, a file or a variable makes it raise. Here each becomes one sentence that
-names where the credentials come from, and never shows one. What the server says of them is `core.faults.translation`'s.
+names where the credentials come from, and never shows one. What the server says of them is in `core.faults`.
 """
 
 from __future__ import annotations

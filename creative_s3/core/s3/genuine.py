@@ -1,6 +1,6 @@
 """Is it an S3 server that answers? A web page, a console or a proxy may sit at the address of the settings.
 
-Each client that `core.s3.connection` makes looks at its answers before botocore reads them, which takes an empty body
+Each client of `core.s3.connection` looks at its answers before botocore reads them, which takes an empty body
 for an empty listing, and follows a redirect that names no region in a circle.
 """
 

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from creative_s3.core.assets.models import StoredObject
 from creative_s3.core.faults.table import DOCTOR
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.files.checksums import Crc64
 from creative_s3.core.s3.conditions import PRECONDITION_FAILED
-from creative_s3.core.s3.connection import connect, translate
+from creative_s3.core.s3.connection import connect
 from creative_s3.core.s3.dialect import status_of
 from creative_s3.core.s3.endpoints import Provider, is_directory_bucket
 from creative_s3.core.s3.key_order import KNOWN_ORDERS, ListingCheck, by_bytes, by_parts
 from creative_s3.core.s3.listing import OPERATION, Page, list_page
 from creative_s3.core.s3.objects import bare_etag, from_answer, head, tells_md5
 from creative_s3.core.s3.shards import sharded_pages
-from creative_s3.core.transfers.flights import RequestTally
+from creative_s3.core.s3.tally import RequestTally
 from creative_s3.errors import (
     AccessDeniedError,
     BucketNotFoundError,
@@ -36,12 +37,10 @@ from creative_s3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from creative_s3.core.s3.connection import Connection
     from creative_s3.core.s3.key_order import Order
-    from creative_s3.core.transfers.choice import EngineName
-    from creative_s3.core.transfers.heads import Answer
     from creative_s3.settings import S3Config
 
 _BLOCK_BYTES = 1 << 20
@@ -60,6 +59,9 @@ class ObjectStore:
         config: The settings; read from the environment when left out.
         connection: An open connection to use instead of making one.
 
+    Attributes:
+        tally: Counts the requests that are sent.
+
     Raises:
         CredentialsError: There are no credentials.
         RefusedError: The endpoint is plain http and not this machine.
@@ -76,17 +78,17 @@ class ObjectStore:
             connection = connect(config or Config.from_env())
         self.connection = connection
         self.bucket = connection.bucket
-        self._tally = RequestTally()
+        self.tally = RequestTally()
 
     @property
     def requests(self) -> dict[str, int]:
         """Requests sent so far, by S3 operation name."""
-        return self._tally.counts()
+        return self.tally.counts()
 
     def count(self, requests: Mapping[str, int]) -> None:
         """Add requests that an engine sent for this bucket."""
         for operation, number in requests.items():
-            self._tally.add(operation, number)
+            self.tally.add(operation, number)
 
     def objects(self, prefix: str = "") -> Iterator[StoredObject]:
         """List the bucket's objects under `prefix`, in the server's order; `metadata` stays None.
@@ -150,16 +152,6 @@ class ObjectStore:
         """Ask for one object with its checksum and metadata; None when there is none."""
         self._count("HeadObject")
         return head(self.connection, key)
-
-    def heads(self, keys: Sequence[str], *, engine: EngineName = "auto") -> Generator[tuple[str, Answer]]:
-        """Ask for many objects as `head` does, many at once; yield each as its answer comes, in any order.
-
-        Raises:
-            CreativeS3Error: Something concerns more than one object; what concerns only one is its answer.
-        """
-        from creative_s3.core.transfers.heads import heads  # noqa: PLC0415 - the engines, for who needs them
-
-        return heads(self.connection, keys, engine=engine, tally=self._tally)
 
     def missing(self, key: str) -> CreativeS3Error:
         """Return the error for a key that has no object; HEAD says the same of a bucket that is not there.
@@ -360,7 +352,7 @@ class ObjectStore:
             raise _about_bucket(translated, self.bucket) from error
 
     def _count(self, request: str) -> None:
-        self._tally.add(request)
+        self.tally.add(request)
 
 
 def _about_bucket(error: Exception, bucket: str) -> Exception:

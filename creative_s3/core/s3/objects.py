@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from creative_s3.core.assets.models import StoredObject
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.files.checksums import CHUNK_BYTES, Crc64, multipart_etag
 from creative_s3.core.s3.conditions import PRECONDITION_FAILED
-from creative_s3.core.s3.connection import translate
 from creative_s3.core.s3.dialect import REFUSED_STATUS, status_of
 from creative_s3.errors import UnreadableAnswerError
 

@@ -1,6 +1,6 @@
 """Holds back every request that the server at the other end could take for another one.
 
-It sits in each client that `core.s3.connection` makes, right before the network, so that no command has to think of it.
+It sits in each client of `core.s3.connection`, right before the network: no command has to think of it.
 On AWS's own addresses it does nothing. What may be sent is decided in `core.s3.endpoints`.
 """
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.assets.models import AssetType, SemanticMetadata
 from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
-from creative_s3.core.index.index import INDEX_NAME
+from creative_s3.core.files.workspace import INDEX_NAME
 from creative_s3.core.sample import art
 from creative_s3.core.sample.brands import (
     GRADIENTS,

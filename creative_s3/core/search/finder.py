@@ -10,12 +10,11 @@ from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from creative_s3.core.assets.layout import KEY_LIMIT_BYTES
+from creative_s3.core.assets.layout import KEY_LIMIT_BYTES, published_key
 from creative_s3.core.catalog.asset_table import is_storable
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.places import existing_catalog
 from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.index.index import Index, Reference, references
-from creative_s3.core.migration.remote import published_key
 from creative_s3.core.published.publish import parse_published, published_keys
 from creative_s3.errors import (
     AccessDeniedError,
@@ -31,23 +30,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from creative_s3.core.assets.models import StoredObject
-    from creative_s3.core.s3.connection import Connection
-    from creative_s3.core.storage.manager import S3StorageManager
-
-
-def existing_catalog(connection: Connection, *, prefix: str, cache_dir: Path) -> Catalog | None:
-    """Open the catalog of a cache; None when there is none: reading commands make none.
-
-    Raises:
-        CatalogError: It is damaged, or newer than this version.
-    """
-    path = catalog_path(cache_dir)
-    return Catalog(path, bucket=remote_side(connection, prefix)) if path.is_file() else None
+    from creative_s3.core.s3.object_store import ObjectStore
 
 
 @contextmanager
 def recorded_contents(
-    storage: S3StorageManager, *, prefix: str, cache_dir: Path
+    storage: ObjectStore, *, prefix: str, cache_dir: Path
 ) -> Iterator[Callable[[StoredObject], str | None]]:
     """Yield what tells which CRC64NVME was proved and recorded for an object; downloads go on without."""
     catalog = None
@@ -78,7 +66,7 @@ class Finder:
         cache_dir: The cache whose catalog is asked.
     """
 
-    def __init__(self, storage: S3StorageManager, *, prefix: str, cache_dir: Path) -> None:
+    def __init__(self, storage: ObjectStore, *, prefix: str, cache_dir: Path) -> None:
         self._storage = storage
         self._prefix = prefix
         self._cache_dir = cache_dir

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.assets.keys import Claim, Occupant, assign_keys
 from creative_s3.core.assets.layout import key_of, object_metadata, object_tags, owner_of
 from creative_s3.core.assets.models import KIND_OF_TYPE, Asset, Kind, SemanticMetadata, StoredObject
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.places import catalog_path, existing_catalog, remote_side
 from creative_s3.core.costs.costs import measure, request_price, storage_price
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, TotalsKnown, ignore
@@ -26,7 +27,6 @@ from creative_s3.core.files.workspace import FileState, LocalFile, Signature
 from creative_s3.core.migration.execution import has_changed, proved_object
 from creative_s3.core.migration.planning import Operation, Reason
 from creative_s3.core.migration.remote import prove_without_checksum
-from creative_s3.core.search.finder import existing_catalog
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES
 from creative_s3.core.transfers.outcomes import Outcome, Upload

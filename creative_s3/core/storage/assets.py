@@ -8,15 +8,14 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.assets.layout import asset_of, parse_key
+from creative_s3.core.assets.layout import asset_of, parse_key, published_key
 from creative_s3.core.assets.models import Asset, Kind, StoredObject
+from creative_s3.core.catalog.places import existing_catalog
 from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.faults.translation import ends_run
 from creative_s3.core.files.checksums import crc64nvme_of_file
 from creative_s3.core.files.workspace import FileState, LocalFile, Workspace
-from creative_s3.core.migration.remote import published_key
 from creative_s3.core.s3.objects import is_archived, same_md5
-from creative_s3.core.search.finder import existing_catalog
 from creative_s3.errors import CreativeS3Error
 
 if TYPE_CHECKING:

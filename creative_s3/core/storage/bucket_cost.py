@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.assets.layout import parse_key
+from creative_s3.core.assets.layout import parse_key, published_key
 from creative_s3.core.costs.costs import SizeTotals, storage_share
 from creative_s3.core.costs.pricing import SMALL_OBJECT_BYTES, amount_text
-from creative_s3.core.migration.remote import published_key
 from creative_s3.core.storage.assets import OTHER
 from creative_s3.core.storage.inventory import INDEX, SORTS
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.bucket.uploads import unfinished
 from creative_s3.core.costs.costs import SizeTotals
 from creative_s3.core.costs.pricing import SMALL_OBJECT_BYTES
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.objects import ARCHIVE_CLASSES
 from creative_s3.errors import (
     AccessDeniedError,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from creative_s3.core.assets.layout import parse_key
+from creative_s3.core.assets.layout import parse_key, published_key
 from creative_s3.core.assets.models import Kind
-from creative_s3.core.catalog.catalog import cold_files
+from creative_s3.core.catalog.places import cold_files
 from creative_s3.core.files.workspace import FileState, Workspace
 from creative_s3.core.index.survey import survey_local
-from creative_s3.core.migration.remote import published_key
 from creative_s3.core.storage.assets import OTHER
 from creative_s3.errors import CreativeS3Error
 

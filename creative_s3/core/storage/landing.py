@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from creative_s3.core.files.media_types import HEAD_BYTES, has_media_name, is_active, is_media
-from creative_s3.core.index.index import INDEX_NAME
+from creative_s3.core.files.workspace import INDEX_NAME
 from creative_s3.core.storage.placement import folded, place_of, root_of
 from creative_s3.errors import ItemError, UnsafeKeyError
 

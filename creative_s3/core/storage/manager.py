@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.arguments import check_callback, is_whole_number, local_file
 from creative_s3.core.cdn.invalidations import InvalidationResult, invalidate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.files.local_files import sweep_partials
 from creative_s3.core.lifecycle.bucket_rules import LifecycleResult, set_policy
 from creative_s3.core.lifecycle.planning import check_policy
 from creative_s3.core.lifecycle.rules import make_policy
-from creative_s3.core.s3.connection import presigning_client, translate
+from creative_s3.core.s3.connection import presigning_client
 from creative_s3.core.s3.object_store import ObjectStore
 from creative_s3.core.storage.listings import GB, MB, Amount, BucketSize, ListedObject
 from creative_s3.core.storage.storage_files import (
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 
     from creative_s3.core.arguments import PathText
     from creative_s3.core.s3.connection import Connection
-    from creative_s3.core.storage.file_results import DownloadResult, UploadResult
     from creative_s3.core.storage.storage_files import FileMapping, Labels
     from creative_s3.core.transfers.choice import EngineName
+    from creative_s3.core.transfers.file_results import DownloadResult, UploadResult
     from creative_s3.settings import S3Config
 
 _log = logging.getLogger(__name__)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from creative_s3.core.assets.models import StoredObject
     from creative_s3.core.costs.pricing import RegionPrices
     from creative_s3.core.s3.connection import Connection
+    from creative_s3.core.s3.object_store import ObjectStore
     from creative_s3.core.search.finder import Finder
-    from creative_s3.core.storage.manager import S3StorageManager
     from creative_s3.core.storage.placement import Destination
 
 _TELLING = frozenset({ExitCode.NOT_FOUND_OR_FORBIDDEN, ExitCode.TEMPORARY, ExitCode.ARCHIVED})
@@ -154,7 +154,7 @@ class RetrievalReport:
 
 
 def select(
-    storage: S3StorageManager,
+    storage: ObjectStore,
     finder: Finder,
     names: Sequence[str],
     *,

@@ -19,9 +19,9 @@ from creative_s3.core.faults.translation import ends_run, translate
 from creative_s3.core.files import local_files
 from creative_s3.core.files.media_types import content_type_of
 from creative_s3.core.s3 import objects, told_checksums
-from creative_s3.core.storage.file_results import DownloadResult, UploadResult
 from creative_s3.core.storage.retrieval import archived
 from creative_s3.core.transfers.engine import EngineName, TransferEngine
+from creative_s3.core.transfers.file_results import DownloadResult, UploadResult
 from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof, Upload
 from creative_s3.errors import (

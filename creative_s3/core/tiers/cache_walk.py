@@ -10,7 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
-from creative_s3.core.index.index import INDEX_NAME
+from creative_s3.core.files.workspace import INDEX_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

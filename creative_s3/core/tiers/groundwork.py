@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.catalog import catalog_path, side_of
 from creative_s3.core.catalog.database import BUSY_TIMEOUT_S, Database
+from creative_s3.core.catalog.places import catalog_path, side_of
 from creative_s3.core.tiers import census_sql as sql
 from creative_s3.core.tiers.facts import USES
 from creative_s3.core.tiers.movements import Movements

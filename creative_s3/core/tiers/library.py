@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from creative_s3.core.arguments import is_whole_number
-from creative_s3.core.catalog.catalog import Catalog, catalog_path, remote_side
+from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.catalog.intake import take_in
+from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.catalog.reserve import take_reserve
 from creative_s3.core.costs.pricing import GB
 from creative_s3.core.events import Emit, ignore

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.files.locks import exclusive

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.asset_table import is_storable
-from creative_s3.core.catalog.catalog import catalog_path
+from creative_s3.core.catalog.places import catalog_path
 from creative_s3.core.files.locks import exclusive
 from creative_s3.core.files.own_files import read_own
 from creative_s3.errors import RefusedError, UsageError

@@ -13,10 +13,9 @@ from botocore.exceptions import ClientError
 
 from creative_s3.core.assets.layout import owner_of
 from creative_s3.core.catalog.catalog import ProvedObject
-from creative_s3.core.faults.translation import ends_run
+from creative_s3.core.faults.translation import ends_run, translate
 from creative_s3.core.files.workspace import Signature
 from creative_s3.core.s3 import told_checksums
-from creative_s3.core.s3.connection import translate
 from creative_s3.core.s3.objects import ARCHIVE_CLASSES, from_answer, read_back
 from creative_s3.core.storage.landing import has_hidden_part
 from creative_s3.core.tiers.leaving import LeavingFile, ObjectGoneError, StaysError

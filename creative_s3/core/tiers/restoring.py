@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from creative_s3.core.concurrency.lookahead import in_order
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.costs.pricing import GB
-from creative_s3.core.s3.connection import translate
+from creative_s3.core.faults.translation import translate
 from creative_s3.core.s3.objects import is_archived
 from creative_s3.errors import CreativeS3Error, ItemError, TemporaryError, UsageError
 

@@ -17,8 +17,9 @@ from creative_s3.errors import UnsupportedError
 if TYPE_CHECKING:
     from creative_s3.core.concurrency.limits import Limits
     from creative_s3.core.s3.connection import Connection
+    from creative_s3.core.s3.tally import RequestTally
     from creative_s3.core.transfers.bandwidth import Bandwidth
-    from creative_s3.core.transfers.flights import Engine, RequestTally
+    from creative_s3.core.transfers.flights import Engine
 
 _CRT_FILES = 100
 _CRT_BYTES = 2 << 30

@@ -21,18 +21,13 @@ from creative_s3.core.transfers.crt_exchanges import Exchange, Look, Ranges, Who
 from creative_s3.core.transfers.crt_serializer import LeanSerializer
 from creative_s3.core.transfers.crt_watch import Watch
 from creative_s3.core.transfers.first_answer import FirstAnswer
-from creative_s3.core.transfers.flights import (
-    MULTIPART_FROM_BYTES,
-    PART_BYTES,
-    Answer,
-    Flight,
-    RequestTally,
-)
+from creative_s3.core.transfers.flights import MULTIPART_FROM_BYTES, PART_BYTES, Answer, Flight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from creative_s3.core.s3.connection import Connection
+    from creative_s3.core.s3.tally import RequestTally
 
 _WHOLE_UP_TO_BYTES = 1 << 20
 """Larger objects are asked for by ranges, which the client writes to disk in larger pieces. An answer to a

@@ -10,7 +10,8 @@ import awscrt.io
 import awscrt.s3
 from botocore.credentials import RefreshableCredentials
 
-from creative_s3.core.s3.connection import CONNECT_TIMEOUT_S, translate
+from creative_s3.core.faults.translation import translate
+from creative_s3.core.s3.connection import CONNECT_TIMEOUT_S
 from creative_s3.core.s3.credentials import no_credentials
 from creative_s3.core.transfers.flights import PART_BYTES
 

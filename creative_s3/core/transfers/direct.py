@@ -20,15 +20,7 @@ from creative_s3.core.files.checksums import Crc64
 from creative_s3.core.s3.framing import is_framed, unreadable
 from creative_s3.core.transfers.crt import CrtEngine
 from creative_s3.core.transfers.direct_requests import DirectRequests
-from creative_s3.core.transfers.flights import (
-    PART_BYTES,
-    Answer,
-    Flight,
-    Received,
-    Reply,
-    RequestTally,
-    answer_of,
-)
+from creative_s3.core.transfers.flights import PART_BYTES, Answer, Flight, Received, Reply, answer_of
 from creative_s3.core.transfers.lines import lines_to
 from creative_s3.core.transfers.wire import BLOCK_BYTES
 
@@ -37,6 +29,7 @@ if TYPE_CHECKING:
 
     from creative_s3.core.s3.connection import Connection
     from creative_s3.core.s3.framing import AnswerHead
+    from creative_s3.core.s3.tally import RequestTally
     from creative_s3.core.transfers.direct_requests import Unsigned
     from creative_s3.core.transfers.lines import Lines
     from creative_s3.core.transfers.wire import Line

@@ -16,10 +16,10 @@ from creative_s3.core.events import Emit, ignore
 from creative_s3.core.files.folders import OpenFolders
 from creative_s3.core.files.local_files import sweep_partials
 from creative_s3.core.s3.connection import accelerated
+from creative_s3.core.s3.tally import RequestTally
 from creative_s3.core.transfers.bandwidth import Bandwidth
 from creative_s3.core.transfers.choice import EngineName, open_engine
 from creative_s3.core.transfers.downloads import DownloadJob
-from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.jobs import Surroundings
 from creative_s3.core.transfers.multipart import MultipartSender
 from creative_s3.core.transfers.outcomes import Download, Outcome, Proof, Upload

@@ -6,8 +6,6 @@ How bytes move is in `crt` and `classic`; what a transfer is for is known to nei
 from __future__ import annotations
 
 import math
-import threading
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -154,24 +152,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of threads; call it when nothing is under way. Does not wait."""
-
-
-class RequestTally:
-    """Counts requests by S3 operation name, as far as the engines show them; any thread may add."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-
-    def add(self, operation: str, count: int = 1) -> None:
-        """Count `count` requests."""
-        with self._lock:
-            self._counts[operation] += count
-
-    def counts(self) -> dict[str, int]:
-        """Return what was counted so far."""
-        with self._lock:
-            return dict(self._counts)
 
 
 def part_bytes_of(size_bytes: int) -> int:

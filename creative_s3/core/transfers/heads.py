@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from creative_s3.core.s3.connection import Connection
     from creative_s3.core.s3.framing import AnswerHead
+    from creative_s3.core.s3.tally import RequestTally
     from creative_s3.core.transfers.choice import EngineName
     from creative_s3.core.transfers.direct_requests import Unsigned
-    from creative_s3.core.transfers.flights import RequestTally
     from creative_s3.core.transfers.wire import Line
 
 Answer = StoredObject | CreativeS3Error | None
