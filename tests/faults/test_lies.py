@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ from botocore.exceptions import ReadTimeoutError
 from creative_s3.core.files.checksums import crc64nvme_of
 from creative_s3.core.published.team import team_history
 from creative_s3.core.s3.object_store import ObjectStore
+from creative_s3.core.s3.tally import RequestTally
 from creative_s3.core.tiers.movements import Movement
 from creative_s3.core.tiers.older_versions import fetch_version
 from creative_s3.core.transfers.engine import Download, Proof
-from creative_s3.core.transfers.flights import RequestTally
 from creative_s3.core.transfers.heads import heads
 from creative_s3.errors import ChecksumMismatchError, CreativeS3Error, UnreadableAnswerError
 from tests.faults import lies
@@ -123,13 +124,15 @@ def test_what_is_sent(hasty: Bench, tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("engine", ["classic"])
 def test_a_server_that_works_for_ever_is_not_asked_again_at_once(bench: Bench) -> None:
     """S3 sends a space now and then while it completes an upload; 15 time-outs of that are enough."""
-    hasty = with_client(bench.connection, Config(read_timeout=0.2)).client
     name, direct = {"Bucket": bench.bucket, "Key": "k/x"}, bench.direct.client
     upload = direct.create_multipart_upload(**name)["UploadId"]
     part = direct.upload_part(**name, UploadId=upload, PartNumber=1, Body=b"x")
     bench.proxy.follow(Rule(lies.DRIPS["chunks that drip"], COMPLETE))
 
-    with pytest.raises(ReadTimeoutError):
+    with (
+        closing(with_client(bench.connection, Config(read_timeout=0.2)).client) as hasty,
+        pytest.raises(ReadTimeoutError),
+    ):
         hasty.complete_multipart_upload(
             **name, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
         )

@@ -225,11 +225,16 @@ class Lengthy(Sketch):
 
 
 class Interrupted(DaemonPool):
-    """A pool in which Ctrl-C comes right after it was given something to do."""
+    """A pool in which Ctrl-C comes once, right after it was given something to do."""
+
+    has_come = False
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:  # noqa: ANN401
-        super().submit(function, *arguments)
-        raise KeyboardInterrupt
+        future = super().submit(function, *arguments)
+        if not self.has_come:
+            self.has_come = True
+            raise KeyboardInterrupt
+        return future
 
 
 def test_an_interruption_right_after_a_reply_was_handed_on_does_not_lose_its_outcome() -> None:

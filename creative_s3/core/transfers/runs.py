@@ -275,20 +275,20 @@ class Run:
 
     def _replied(self, job: Job, reply: Reply, _error: None) -> None:
         job.cancel = None
-        if reply.error is not None and self._give_up_at is not None:
-            self._drop(job)
-            return
-        outcome, error = _tried(partial(job.settle_at_once, reply))
-        if outcome is None and error is None:
-            if not job.is_settling:  # else Ctrl-C came after it was, and perhaps before it was handed on
-                job.is_settling = True
-                self._settling += 1
-            if job.settles_long:
-                self._terms.pool.submit(self._settle_batch, [(job, reply)])
-            else:
-                self._unsettled.append((job, reply))
+        if not job.is_settling:  # else Ctrl-C came after it was, and perhaps before it was handed on
+            if reply.error is not None and self._give_up_at is not None:
+                self._drop(job)
+                return
+            outcome, error = _tried(partial(job.settle_at_once, reply))
+            if outcome is not None or error is not None:
+                self._settled(job, outcome, error)
+                return
+            job.is_settling = True
+            self._settling += 1
+        if job.settles_long:
+            self._terms.pool.submit(self._settle_batch, [(job, reply)])
         else:
-            self._settled(job, outcome, error)
+            self._unsettled.append((job, reply))
 
     def _settle_aside(self) -> None:
         """Have what arrived together proved together: their folders are made durable once."""
