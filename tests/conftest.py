@@ -28,6 +28,7 @@ from creative_s3.core import sample
 from creative_s3.core.files import user_directories
 from creative_s3.core.local import server as local
 from creative_s3.core.s3.dialect import Dialect
+from tests.privileges import without_overrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +85,17 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "no-credentials"))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test for which permission bits must count as somebody for whom they do."""
+    if pyfuncitem.get_closest_marker("permission_bits") is None:
+        return None
+    names = pyfuncitem._fixtureinfo.argnames  # noqa: SLF001 - as pytest's own call does
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    without_overrides(lambda: pyfuncitem.obj(**arguments))
+    return True
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sqlite3
 import subprocess
@@ -196,7 +195,7 @@ def test_a_catalog_that_cannot_answer_gives_nothing(place: Path) -> None:
     assert ask(place, line) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.permission_bits
 def test_the_catalog_of_a_read_only_cache_is_found(place: Path) -> None:
     read_only = place / "read only"
     read_only.mkdir(mode=0o555)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -257,7 +256,7 @@ def test_the_catalog_lies_in_the_cache_directory(tmp_path: Path) -> None:
     assert catalog_path(tmp_path) == tmp_path / PRIVATE_DIRECTORY / CATALOG_NAME
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.permission_bits
 def test_the_catalog_of_a_read_only_cache_lies_in_the_users_state_directory(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     try:

@@ -75,7 +75,7 @@ def test_a_pipe_in_place_of_the_index_is_refused_without_waiting_for_it(tmp_path
         read_index(tmp_path / "index.json")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.permission_bits
 def test_an_index_without_permission_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "index.json"
     path.write_text("{}")

@@ -195,7 +195,7 @@ def test_what_is_no_file_is_refused_without_waiting_for_it(
     assert (caught.value.message, caught.value.hint) == (whole.value.message, whole.value.hint)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.permission_bits
 def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "index.json"
     path.write_text("{}")

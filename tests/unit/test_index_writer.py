@@ -259,7 +259,7 @@ def test_a_place_that_cannot_be_written_is_named(index: Path) -> None:
     assert str(index.parent) in str(caught.value.item)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.permission_bits
 def test_a_directory_without_permission_is_named(index: Path) -> None:
     write_changes(index, [])
     index.parent.chmod(0o500)

@@ -205,9 +205,8 @@ def test_a_missing_file_is_an_error_of_the_system(workspace: Workspace) -> None:
         LeavingFile(workspace, "cache/inner/b.png")
 
 
+@pytest.mark.permission_bits
 def test_a_folder_that_may_not_be_written_keeps_its_file(workspace: Workspace) -> None:
-    if os.getuid() == 0:
-        pytest.skip("root may write everywhere")
     folder = path_of(workspace).parent
     with LeavingFile(workspace, "cache/inner/a.png") as leaving:
         leaving.read()

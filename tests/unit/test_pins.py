@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ def test_a_list_that_cannot_be_understood_is_refused(cache_dir: Path, text: str)
         read_pins(cache_dir)
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+@pytest.mark.permission_bits
 def test_a_list_that_may_not_be_read_is_refused(cache_dir: Path) -> None:
     change_pins(cache_dir, lambda pins: pins.with_more(keys=["a"]))
     path = cache_dir / ".creative-s3" / "pins.json"

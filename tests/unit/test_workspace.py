@@ -145,7 +145,7 @@ def test_a_name_too_long_for_the_disk_is_refused(cache_dir: Path) -> None:
     assert state_of(cache_dir, "cache/" + "x" * 300)[0] is FileState.REFUSED
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.permission_bits
 def test_what_may_not_be_read_is_unreadable(cache_dir: Path) -> None:
     (cache_dir / "x.png").touch(mode=0)
     (cache_dir / "closed").mkdir()
