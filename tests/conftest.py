@@ -29,6 +29,7 @@ from creative_s3.core.files import user_directories
 from creative_s3.core.local import server as local
 from creative_s3.core.s3.dialect import Dialect
 from tests.privileges import without_overrides
+from tests.studio import make_studio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,10 +188,18 @@ def workspace(sample_workspace: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def reference_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the workspace that the pipeline itself wrote; skips where none lies beside the checkout."""
+def studio_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small workspace in every shape that the pipeline writes, of this test alone."""
+    directory = tmp_path_factory.mktemp("studio") / "workspace"
+    make_studio(directory)
+    return directory
+
+
+@pytest.fixture
+def reference_workspace(tmp_path_factory: pytest.TempPathFactory, studio_workspace: Path) -> Path:
+    """A copy of one that the pipeline itself wrote, where it lies beside the checkout; else the small one."""
     if not REFERENCE_WORKSPACE.is_dir():
-        pytest.skip("the reference workspace does not lie beside this checkout")
+        return studio_workspace
     return _copy(REFERENCE_WORKSPACE, tmp_path_factory.mktemp("reference") / "workspace")
 
 

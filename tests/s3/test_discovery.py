@@ -87,9 +87,9 @@ class Machine:
 
 
 @pytest.fixture
-def first(connection: Connection, reference_workspace: Path) -> Machine:
+def first(connection: Connection, studio_workspace: Path) -> Machine:
     """The machine that has all files, and has uploaded them."""
-    machine = Machine(connection, reference_workspace)
+    machine = Machine(connection, studio_workspace)
     assert machine.upload() is ExitCode.OK
     return machine
 

@@ -46,9 +46,9 @@ print(calls)
 
 
 def test_a_sync_that_is_killed_anywhere_is_finished_by_whoever_comes_next(
-    connection: Connection, reference_workspace: Path, tmp_path: Path
+    connection: Connection, studio_workspace: Path, tmp_path: Path
 ) -> None:
-    first = Machine(connection, reference_workspace)
+    first = Machine(connection, studio_workspace)
     assert first.upload() is ExitCode.OK
     settings = json.dumps(
         {

@@ -42,9 +42,9 @@ RUN = RunRecord("migrate upload", "side", "2026-05-01T10:00:00+00:00", 1.5, 0, 3
 
 
 @pytest.fixture
-def machine(connection: Connection, reference_workspace: Path) -> Machine:
+def machine(connection: Connection, studio_workspace: Path) -> Machine:
     """A machine that has uploaded, and whose assets were used."""
-    made = Machine(connection, reference_workspace)
+    made = Machine(connection, studio_workspace)
     assert made.upload() is ExitCode.OK
     made.look()
     with made.catalog() as catalog:

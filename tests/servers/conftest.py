@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import REFERENCE_WORKSPACE
 from tests.servers.known import EVERY_DAY, SERVERS
 from tests.servers.site import Site, client_of, copy_workspace
+from tests.studio import make_studio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -86,9 +86,10 @@ def server(server_name: str, start: Callable[[str], Running]) -> Running:
 
 
 @pytest.fixture(scope="session")
-def whole_workspace(sample_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pipeline's own workspace, else the sample, with odd files: only for reading."""
-    source = REFERENCE_WORKSPACE if REFERENCE_WORKSPACE.is_dir() else sample_workspace
+def whole_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of the pipeline, with odd files: only for reading."""
+    source = tmp_path_factory.mktemp("studio") / "workspace"
+    make_studio(source)
     return copy_workspace(source, tmp_path_factory.mktemp("whole") / "workspace")
 
 

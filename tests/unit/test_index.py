@@ -233,8 +233,8 @@ def test_identities_are_never_shared_by_two_assets() -> None:
 # The pipeline's own
 
 
-def test_the_workspace_that_the_pipeline_wrote_is_read_as_it_is(reference_workspace: Path) -> None:
-    cache_dir = reference_workspace / "cache"
+def test_the_workspace_that_the_pipeline_wrote_is_read_as_it_is(studio_workspace: Path) -> None:
+    cache_dir = studio_workspace / "cache"
     index = read_index(cache_dir / "index.json")
     found, problems = walk(dict(index.document), cache_dir)
     assert index.problems == ()
@@ -262,8 +262,8 @@ def test_the_workspace_that_the_pipeline_wrote_is_read_as_it_is(reference_worksp
     )
 
 
-def test_the_files_of_the_workspace_that_the_pipeline_wrote_are_found(reference_workspace: Path) -> None:
-    workspace = Workspace(reference_workspace / "cache")
+def test_the_files_of_the_workspace_that_the_pipeline_wrote_are_found(studio_workspace: Path) -> None:
+    workspace = Workspace(studio_workspace / "cache")
     found, _ = walk(dict(read_index(workspace.index_path).document), workspace.cache_dir)
     located = {asset.cache_key: workspace.locate(asset.file_path) for asset in assets_of(found, PREFIX)}
     states = [file.state for file in located.values()]

@@ -75,8 +75,8 @@ def test_the_result_tells_which_content_the_changes_were_merged_into(index: Path
     assert write_changes(index, [EntryChange("", "abc", {"n": 1})]).merged_from == before
 
 
-def test_an_index_of_the_pipeline_changes_only_where_it_is_told_to(reference_workspace: Path) -> None:
-    index = reference_workspace / "cache" / "index.json"
+def test_an_index_of_the_pipeline_changes_only_where_it_is_told_to(studio_workspace: Path) -> None:
+    index = studio_workspace / "cache" / "index.json"
     before = index.read_text()
     write_changes(
         index,
