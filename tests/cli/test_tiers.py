@@ -219,7 +219,8 @@ def test_named_assets_go_come_back_and_are_in_the_log(tiers: Inside, cache: ACac
     gone = tiers("tiers", "demote", "warm0", cache.key("warm1"), cache.paths["a"], "--yes")
     assert gone.code == 0
     assert "Removed from local disk, proved in S3: 3 files" in gone.out
-    assert "creative-s3 tiers undo 1" in gone.err
+    (run, *_) = tiers("tiers", "log", "--quiet").out.split()
+    assert f"creative-s3 tiers undo {run}" in gone.err
     assert tiers("tiers", "demote", "warm0", "--yes").code == 0  # it is gone already
     back = tiers("tiers", "promote", "warm0", "--json")
     assert (back.code, back.data["promoted"]) == (0, 1)
@@ -227,7 +228,7 @@ def test_named_assets_go_come_back_and_are_in_the_log(tiers: Inside, cache: ACac
 
     log = tiers("tiers", "log", "--json").data["runs"]
     assert [(one["demoted"], one["promoted"], one["still_cold"]) for one in log] == [(0, 1, 0), (3, 0, 2)]
-    assert "tiers undo 1" in tiers("tiers", "log").err
+    assert f"tiers undo {run}" in tiers("tiers", "log").err
     dry = tiers("tiers", "undo", "--dry-run", "-q")
     assert sorted(dry.out.split()) == ["a", "warm1"]
     undone = tiers("tiers", "undo")
@@ -236,6 +237,23 @@ def test_named_assets_go_come_back_and_are_in_the_log(tiers: Inside, cache: ACac
     assert all(cache.path(name).read_bytes() == content for name, content in cache.contents.items())
     assert tiers("tiers", "undo").code == 2
     assert tiers("tiers", "undo", "77").code == 2
+
+
+def test_a_run_has_one_number_everywhere(tiers: Inside, cache: ACache) -> None:
+    assert tiers("migrate", "upload", "--yes").code == 0
+    assert tiers("assets", "download", cache.key("a"), "--output", "elsewhere.png").code == 0
+    gone = tiers("tiers", "demote", "a", "--yes", "--json").data["run"]
+    assert tiers("migrate", "upload", "--yes").code == 0
+    later = tiers("tiers", "demote", "b", "--yes", "--json").data["run"]
+
+    history = {one["run"]: one["command"] for one in tiers("migrate", "history", "--json").data["runs"]}
+    assert [one["run"] for one in tiers("tiers", "log", "--json").data["runs"]][:2] == [later, gone]
+    assert history[gone] == history[later] == "tiers demote"
+    assert tiers("tiers", "undo", str(gone)).code == 0
+    assert (cache.path("a").exists(), cache.path("b").exists()) == (True, False)
+    number = next(number for number, command in history.items() if command != "tiers demote")
+    refused = tiers("tiers", "undo", str(number))
+    assert (refused.code, "no run of this number" in refused.err) == (2, True)
 
 
 def test_names_come_from_other_commands(tiers: Inside, cache: ACache) -> None:

@@ -527,11 +527,12 @@ def test_two_runs_on_one_cache_do_not_meet(cache: ACache) -> None:
 def test_another_run_finishes_what_a_killed_one_left(cache: ACache) -> None:
     """Every state in which a kill can leave a file on its way out: here, aside, aside and back, gone."""
     with cache.tiers() as tiers:
-        tiers.apply(tiers.plan(Policy()))
-        tiers.undo(1)
+        run = tiers.apply(tiers.plan(Policy())).run or 0
+        tiers.undo(run)
     with cache.opened() as catalog:
         movements = Movements(catalog.database)
-        pending = movements.begin([(movement, (movement.cache_key,)) for movement in movements.demoted_by(1)])
+        gone = movements.demoted_by(run)
+        pending = movements.begin([(movement, (movement.cache_key,)) for movement in gone])
         catalog.assets.set_cold(["a", "b", "c"], is_cold=True)
     by_key = {one.cache_keys[0]: one for one in pending}
     cache.path("a").rename(aside_of(cache, "a", by_key["a"].number))
@@ -592,18 +593,19 @@ def test_a_file_aside_whose_name_is_no_file_any_more_is_kept_and_the_run_goes_on
 
 def test_a_journal_with_a_file_whose_name_became_a_link_comes_to_its_end(cache: ACache) -> None:
     with cache.tiers() as tiers:
-        tiers.apply(tiers.plan(Policy()))
-        tiers.undo(1)
+        run = tiers.apply(tiers.plan(Policy())).run or 0
+        tiers.undo(run)
     with cache.opened() as catalog:
         movements = Movements(catalog.database)
-        pending = movements.begin([(movement, (movement.cache_key,)) for movement in movements.demoted_by(1)])
+        gone = movements.demoted_by(run)
+        pending = movements.begin([(movement, (movement.cache_key,)) for movement in gone])
     for one in pending:
         name = one.cache_keys[0]
         cache.path(name).rename(aside_of(cache, name, one.number))
     cache.path("a").symlink_to("b.png")
 
     with cache.tiers() as tiers:
-        tiers.undo(1)
+        tiers.undo(run)
 
     with cache.opened() as catalog:
         assert Movements(catalog.database).pending() == []
@@ -697,11 +699,11 @@ def test_what_somebody_put_in_the_place_meanwhile_is_not_replaced(cache: ACache)
 
 
 def test_a_catalog_that_was_made_anew_still_knows_what_went(cache: ACache) -> None:
-    cache.demote()
+    run = cache.demote().run
     rebuild(cache.cache_dir, cache.store, prefix=cache.prefix)
     assert [cache.is_cold(name) for name in cache.contents] == [True, True, True, False]
     with cache.tiers() as tiers:
-        assert tiers.undo(1).promoted == 3
+        assert tiers.undo(run).promoted == 3
     cache.check_nothing_is_lost()
 
 

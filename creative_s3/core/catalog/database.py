@@ -250,11 +250,16 @@ def _migrate(database: sqlite3.Connection) -> None:
     # Asked again under the lock: another process may have migrated meanwhile.
     version = _check_version(database)
     for statements in MIGRATIONS[version:]:
-        for statement in statements.split(";"):
-            if statement.strip():
-                database.execute(statement)
+        execute_each(database, statements)
     database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     database.execute("COMMIT")
+
+
+def execute_each(database: sqlite3.Connection, statements: str) -> None:
+    """Execute statements that a semicolon parts, in the transaction around them."""
+    for statement in statements.split(";"):
+        if statement.strip():
+            database.execute(statement)
 
 
 def explained(error: sqlite3.Error, path: Path) -> CreativeS3Error:

@@ -118,8 +118,9 @@ class Runs:
         """Record that a run begins, in the catalog's bucket or another; return its number."""
         with self._database.transaction() as database:
             added = database.execute(
-                "INSERT INTO run (command, bucket, started_at, duration_s, exit_code, files, bytes, failed,"
-                " requests, token) VALUES (?, ?, ?, 0, ?, 0, 0, 0, '{}', ?)",
+                "INSERT INTO run (id, command, bucket, started_at, duration_s, exit_code, files, bytes,"
+                " failed, requests, token) VALUES (1 + max(ifnull((SELECT max(id) FROM run), 0),"
+                " ifnull((SELECT max(run) FROM movement), 0)), ?, ?, ?, 0, ?, 0, 0, 0, '{}', ?)",
                 (
                     command,
                     bucket or self._bucket,

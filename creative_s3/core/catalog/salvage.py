@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from creative_s3.core.catalog.asset_rows import COLUMNS, AssetRecord, Source, record_of
 from creative_s3.core.catalog.database import MOST_BYTES
 from creative_s3.core.catalog.runs import NOT_ENDED
+from creative_s3.core.catalog.schema import NUMBERED_SINCE, SCHEMA_VERSION
 from creative_s3.core.catalog.soundness import refuse_views
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Salvage:
         assets: Rows of assets that must not be lost with their entries.
         products: The entries of products as index.json had them, in JSON.
         incomplete: Tables of which not everything could be read.
+        has_own_numbers: Whether the runs of the tiers have other numbers than the history.
     """
 
     rows: Mapping[str, list[tuple[Any, ...]]]
@@ -45,6 +47,7 @@ class Salvage:
     assets: tuple[AssetRecord, ...] = ()
     products: Mapping[str, str] = field(default_factory=dict)
     incomplete: tuple[str, ...] = ()
+    has_own_numbers: bool = False
 
 
 def salvage(path: Path, *, every_asset: bool = False) -> Salvage:
@@ -59,12 +62,14 @@ def salvage(path: Path, *, every_asset: bool = False) -> Salvage:
     cold: list[tuple[Any, ...]] = []
     assets: list[tuple[Any, ...]] = []
     products: list[tuple[Any, ...]] = []
+    version = SCHEMA_VERSION
     ours = "asset" if every_asset else f"asset WHERE source <> '{Source.INDEX}'"
     try:
         address = f"{path.resolve().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_TIMEOUT_S)) as database:
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
             refuse_views(database)
+            (version,) = database.execute("PRAGMA user_version").fetchone()
             database.text_factory = lambda raw: raw.decode("utf-8", "replace")
             for table, (order, checks) in TABLES.items():
                 columns = ", ".join(_columns(database, table, checks))
@@ -87,6 +92,7 @@ def salvage(path: Path, *, every_asset: bool = False) -> Salvage:
         assets=tuple(filter(None, map(_asset, assets))),
         products={row[0]: row[1] for row in products if _is_well_formed(row, (_text, _json_object))},
         incomplete=tuple(dict.fromkeys(incomplete)),
+        has_own_numbers=version < NUMBERED_SINCE,
     )
 
 

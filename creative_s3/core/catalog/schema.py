@@ -257,7 +257,45 @@ _ORIGINS = """
         WHERE object.crc64nvme = file.crc64nvme
 """
 
-MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY, _PLANNING, _TIERS, _ORIGINS)
+# The runs of the tiers had numbers of their own: each gets the number of its record in the history, the
+# one of that command whose beginning is next to it. One that has none gets a new record.
+NUMBERS = """
+    CREATE TEMP TABLE moved AS
+        SELECT run AS old, min(command) AS command, min(bucket) AS bucket, min(at) AS at,
+            count(*) AS files, sum(size_bytes) AS bytes FROM movement GROUP BY run;
+    CREATE TEMP TABLE matched AS
+        SELECT moved.*, run.id AS found, min(abs(julianday(run.started_at) - julianday(moved.at))) AS days
+        FROM moved LEFT JOIN run ON run.command = moved.command AND run.bucket = moved.bucket
+            AND abs(julianday(run.started_at) - julianday(moved.at)) < 1
+        GROUP BY moved.old;
+    CREATE TEMP TABLE numbering AS
+        SELECT matched.*, CASE WHEN EXISTS (
+            SELECT 1 FROM matched AS other WHERE other.found = matched.found
+                AND (other.days, other.old) < (matched.days, matched.old)
+        ) THEN NULL ELSE found END AS kept FROM matched;
+    CREATE TEMP TABLE numbered AS
+        SELECT numbering.*, ifnull(kept, (SELECT ifnull(max(id), 0) FROM run) + (
+            SELECT count(*) FROM numbering AS other WHERE other.kept IS NULL AND other.old <= numbering.old
+        )) AS new FROM numbering;
+    INSERT INTO run (id, command, bucket, started_at, duration_s, exit_code, files, bytes, failed, requests,
+            token)
+        SELECT new, command, bucket, at, 0, 0, files, bytes, 0, '{}', lower(hex(randomblob(8)))
+        FROM numbered WHERE kept IS NULL;
+    UPDATE movement SET run = -run;
+    UPDATE movement SET run = (SELECT new FROM numbered WHERE old = -movement.run);
+    UPDATE journal SET content = json_set(
+        content, '$.run', (SELECT new FROM numbered WHERE old = json_extract(journal.content, '$.run'))
+    ) WHERE action = 'demote' AND CASE WHEN json_valid(content)
+        THEN json_extract(content, '$.run') IN (SELECT old FROM numbered) ELSE 0 END;
+    DROP TABLE numbered;
+    DROP TABLE numbering;
+    DROP TABLE matched;
+    DROP TABLE moved
+"""
+NUMBERED_SINCE = 7
+"""The schema version from which on the runs of the tiers have the history's numbers."""
+
+MIGRATIONS: tuple[str, ...] = (_PROOFS, _LIBRARY, _HISTORY, _PLANNING, _TIERS, _ORIGINS, NUMBERS)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 ASSET_INDEXES = {

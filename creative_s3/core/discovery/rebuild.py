@@ -16,10 +16,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.database import execute_each
 from creative_s3.core.catalog.identities import settle_identities
 from creative_s3.core.catalog.intake import take_in_now, turn
 from creative_s3.core.catalog.places import NOWHERE, catalog_path, remote_side
 from creative_s3.core.catalog.salvage import TABLES, Salvage, salvage
+from creative_s3.core.catalog.schema import NUMBERS
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.catalog.state import CatalogState, examine
 from creative_s3.core.discovery.discovery import discover, look_at_bucket
@@ -197,6 +199,8 @@ def _keep(catalog: Catalog, rescued: Salvage) -> None:
                 f" VALUES ({', '.join('?' * len(columns))})",
                 rows,
             )
+        if rescued.has_own_numbers:
+            execute_each(database, NUMBERS)
     cold = [
         replace(row, is_cold=True, size_bytes=rescued.cold[row.asset.cache_key])
         for cache_key in rescued.cold

@@ -50,18 +50,21 @@ class _Work:
     """One run that holds the lock.
 
     Attributes:
-        run: Its number.
         command: What was run.
         now: When its plan was made.
         replayed: What an earlier run had left.
         recording: Keeps it for the history.
     """
 
-    run: int
     command: str
     now: datetime
     replayed: Replayed
     recording: Recording
+
+    @property
+    def run(self) -> int:
+        """Its number, from when it begins to move files."""
+        return self.recording.begin()
 
 
 class TierManager:
@@ -308,17 +311,16 @@ class TierManager:
             check_cache(self._workspace)
             recording = Recording(self._catalog, command)
             replayed = replay(self._catalog, self._workspace)
-            work = _Work(self._movements.new_run(), command, now, replayed, recording)
+            work = _Work(command, now, replayed, recording)
             try:
                 yield work
             except BaseException as error:
-                recording.stop(error, lambda: self._movements.amount_of(work.run), self._store.requests)
+                recording.stop(error, self._movements.amount_of, self._store.requests)
                 raise
 
     def _demote(self, moves: Sequence[Move], work: _Work) -> Iterator[Settled]:
         if not moves:
             return
-        work.recording.begin()
         prover = Prover(
             self._catalog,
             self._workspace,
@@ -346,7 +348,6 @@ class TierManager:
     ) -> list[Settled]:
         if not moves:
             return []
-        work.recording.begin()
         promoter = Promoter(
             self._catalog,
             self._workspace,

@@ -116,11 +116,6 @@ class Movements:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def new_run(self) -> int:
-        """Return the number for a run that begins; the caller holds the cache's lock."""
-        row = self._database.row("SELECT ifnull(max(run), 0) + 1 FROM movement")
-        return int(row[0])
-
     def begin(self, demotions: Sequence[tuple[Movement, tuple[str, ...]]]) -> list[Pending]:
         """Record demotions as begun, with all assets of each file; part of the transaction around it."""
         pending = []

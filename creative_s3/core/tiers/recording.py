@@ -37,13 +37,18 @@ class Recording:
         self._began_s = time.monotonic()
         self._number: int | None = None
 
-    def begin(self) -> None:
-        """Record that files are about to move: whoever is killed now is in the history all the same."""
+    def begin(self) -> int:
+        """Record that files are about to move: whoever is killed now is in the history all the same.
+
+        Returns:
+            The run's number, in the history and of its movements.
+
+        Raises:
+            CreativeS3Error: The catalog cannot be written, and so no movement could be recorded.
+        """
         if self._number is None:
-            try:
-                self._number = self._catalog.runs.begin(self._command, self._started_at)
-            except CreativeS3Error as error:
-                _log.warning("the run is not in the history: %s", error.message)
+            self._number = self._catalog.runs.begin(self._command, self._started_at)
+        return self._number
 
     def end(self, report: TierReport) -> None:
         """Record how it ended."""
@@ -55,18 +60,18 @@ class Recording:
             requests=report.requests,
         )
 
-    def stop(self, error: BaseException, moved: Callable[[], Amount], requests: Mapping[str, int]) -> None:
+    def stop(self, error: BaseException, moved: Callable[[int], Amount], requests: Mapping[str, int]) -> None:
         """Record what ended it before its time.
 
         Args:
             error: That.
-            moved: Tells what it had moved by then.
+            moved: Tells what the run of a number had moved by then.
             requests: Requests sent, by S3 operation name.
         """
         if self._number is None:
             return
         try:
-            amount = moved()
+            amount = moved(self._number)
         except CreativeS3Error as unknown:
             _log.warning("what the run has moved is not in the history: %s", unknown.message)
             return
