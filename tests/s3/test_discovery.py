@@ -159,11 +159,12 @@ def test_only_what_the_published_index_lacks_is_asked_for(
     assert second.sync().requests == {"ListObjectsV2": 1, "GetObject": 1}
 
 
-def test_looking_writes_nothing_at_all(first: Machine, second: Machine) -> None:
+def test_looking_writes_nothing_at_all(first: Machine, second: Machine, tmp_path: Path) -> None:
     found = second.look()
     assert found.has_news
     assert len(found.newcomers) == len(first.entries()) - 2  # not the lost one, and not the reuse pattern
     assert not second.root.exists()
+    assert not list(tmp_path.iterdir())  # where it runs: a catalog in memory has no folder
     before = first.index_path.read_bytes()
     assert not first.look().has_news
     assert first.index_path.read_bytes() == before

@@ -9,6 +9,7 @@ import shlex
 import sqlite3
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,12 +22,13 @@ from creative_s3.errors import CatalogError, CreativeS3Error, TemporaryError, Us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from creative_s3.core.files.workspace import Signature
 
     _Values = Iterable[object] | Mapping[str, object]
 
+IN_MEMORY = Path(":memory:")
+"""The path of a catalog that is in no file, and that no other process has."""
 BUSY_TIMEOUT_S = 30.0
 MOST_BYTES = 128 * 2**20
 """The most bytes of a value or a row: eight times what an entry of index.json may have."""
@@ -108,7 +110,8 @@ class Database:
             self._connection.close()
             raise
         self._identity = _identity(path)
-        keep_reserve(path)
+        if path != IN_MEMORY:  # its folder would be the current one
+            keep_reserve(path)
 
     def blame(self, error: BaseException) -> None:
         """Find out whether values that no catalog of ours has are behind an error that nothing explains.

@@ -9,9 +9,9 @@ looks again when it has it.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creative_s3.core.catalog.database import IN_MEMORY
 from creative_s3.core.catalog.index_reading import IndexReading, IntakeReport
 from creative_s3.core.catalog.index_state import IndexState, record_intake
 from creative_s3.core.events import Emit, PhaseStarted, ignore
@@ -23,13 +23,12 @@ from creative_s3.errors import IndexFileError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from creative_s3.core.catalog.catalog import Catalog
     from creative_s3.core.files.workspace import Workspace
 
 LOCK_NAME = "settling.lock"
-IN_MEMORY = Path(":memory:")
-"""The path of a catalog that is in no file, and that no other process has."""
 TURN_WAIT_S = 600.0
 """The first intake of a very large index takes minutes."""
 _PAUSES_S = (0.2, 0.3, 0.7, 1.5, 3.0)

@@ -7,7 +7,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import Catalog
-from creative_s3.core.catalog.intake import IN_MEMORY, take_in
+from creative_s3.core.catalog.database import IN_MEMORY
+from creative_s3.core.catalog.intake import take_in
 from creative_s3.core.catalog.places import catalog_path, remote_side
 from creative_s3.core.catalog.settling import settle
 from creative_s3.core.discovery.discovery import discover, look_at_bucket

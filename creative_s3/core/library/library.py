@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from creative_s3.core.catalog.asset_table import is_storable
 from creative_s3.core.catalog.catalog import Catalog
+from creative_s3.core.catalog.database import IN_MEMORY
 from creative_s3.core.catalog.index_state import IndexState
-from creative_s3.core.catalog.intake import IN_MEMORY, TURN_WAIT_S, take_in
+from creative_s3.core.catalog.intake import TURN_WAIT_S, take_in
 from creative_s3.core.catalog.places import NOWHERE, catalog_path
 from creative_s3.core.events import Emit, ignore
 from creative_s3.core.files.workspace import FileState, Workspace
