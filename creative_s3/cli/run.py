@@ -6,6 +6,7 @@ at once.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from creative_s3.cli.text import PROGRAM
 from creative_s3.core.shell_words import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from creative_s3.cli.live import Live
@@ -34,6 +35,8 @@ _OPTIONS = {
     "region": "region",
 }
 """The options that set settings, and the fields of `S3Config` that they set."""
+_DRY = re.compile(r"--dry-run|-[0hqvy]*n[0hnqvy]*")
+"""``--dry-run``, or short options without values that have ``-n`` among them."""
 
 
 @dataclass(slots=True)
@@ -58,6 +61,23 @@ class Session:
     def again(self) -> str:
         """The command line that runs this call once more, ready to be pasted into a shell."""
         return joined((PROGRAM, *self.arguments))
+
+    @property
+    def in_earnest(self) -> str:
+        """The command line that does what this call, with ``--dry-run``, only shows."""
+        return joined((PROGRAM, *_in_earnest(self.arguments)))
+
+
+def _in_earnest(words: Iterable[str]) -> Iterator[str]:
+    are_names = False
+    for word in words:
+        are_names = are_names or word == "--"
+        if are_names or not _DRY.fullmatch(word):
+            yield word
+        elif word.startswith("--"):
+            continue
+        elif (others := word.replace("n", "")) != "-":
+            yield others
 
 
 class Run:
@@ -85,6 +105,11 @@ class Run:
     def again(self) -> str:
         """The command line that runs this call once more."""
         return self.session.again
+
+    @property
+    def in_earnest(self) -> str:
+        """The command line that does what this call, with ``--dry-run``, only shows."""
+        return self.session.in_earnest
 
     @cached_property
     def config(self) -> S3Config:

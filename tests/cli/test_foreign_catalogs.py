@@ -53,7 +53,7 @@ def columns() -> list[tuple[str, str]]:
 
 
 def catalog_path_in_memory() -> Path:
-    from creative_s3.core.catalog.intake import IN_MEMORY  # noqa: PLC0415 - only while tests are collected
+    from creative_s3.core.catalog.database import IN_MEMORY  # noqa: PLC0415 - only while tests are collected
 
     return IN_MEMORY
 

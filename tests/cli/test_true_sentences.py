@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
+
+from creative_s3.cli.run import Session
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -59,8 +62,15 @@ def test_a_validation_says_that_it_left_files_out(cli: Program) -> None:
     assert "Every file that index.json names is in s3://" in plain.out
     assert "that no entry names not compared (--include-unindexed)" in " ".join(plain.out.split())
     assert "Every file on disk" not in cli("migrate", "validate", "--strict").out
-    assert cli("migrate", "validate", "--include-unindexed").code == 7
-    assert cli("migrate", "upload", "--include-unindexed").code == 0
+    differs = cli("migrate", "validate", "--include-unindexed")
+    assert differs.code == 7
+    assert "creative-s3 migrate upload --include-unindexed  # sends what is missing" in differs.err
+    for look in (("estimate",), ("plan",), ("upload", "--dry-run")):
+        hinted = cli("migrate", *look, "--include-unindexed").err
+        assert "→ creative-s3 migrate upload --include-unindexed" in hinted
+    sent = cli("migrate", "upload", "--include-unindexed")
+    assert sent.code == 0
+    assert "→ creative-s3 migrate validate --include-unindexed  # proves it once more" in sent.err
     whole = cli("migrate", "validate", "--include-unindexed")
     assert whole.code == 0
     assert "Every file on disk is in s3://" in whole.out
@@ -101,3 +111,18 @@ def test_a_discovery_does_not_know_what_it_had_to_refuse(cli: Program, s3: S3Cli
     s3.put_object(Bucket=bucket, Key="creative-assets/notes.txt", Body=b"foreign")
     result = cli("assets", "discover")
     assert "everything that is in the bucket but 1 object that are not of our layout" in result.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "done"),
+    [
+        ("migrate upload --dry-run --strict", "migrate upload --strict"),
+        ("tiers demote - -n", "tiers demote -"),
+        ("tiers demote -nq0 -", "tiers demote -q0 -"),
+        ("tiers demote -n -- -rf.png -name.png -n", "tiers demote -- -rf.png -name.png -n"),
+        ("lifecycle set --name 'not -now' -n", "lifecycle set --name 'not -now'"),
+        ("tiers manage --no-promote -n", "tiers manage --no-promote"),
+    ],
+)
+def test_after_a_dry_run_the_same_command_without_that_is_named(typed: str, done: str) -> None:
+    assert Session(tuple(shlex.split(typed))).in_earnest == f"creative-s3 {done}"

@@ -72,7 +72,7 @@ def apply_plan(
     from creative_s3.core.bucket.setup import SetupResult, create, plan_setup, set_up
 
     if dry_run or not (plan.needed or creates):
-        again = run.again.replace(" --dry-run", "").replace(" -n", "")
+        again = run.in_earnest
         return Report(
             data={"bucket": plan.bucket, "creates": creates, "done": False, **_data(plan, SetupResult())},
             human=lambda: views.plan(plan, creates=creates),

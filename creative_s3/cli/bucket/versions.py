@@ -118,9 +118,7 @@ def recover(
             data={**data, "done": False},
             human=told,
             lines=(plan.target.version_id,),
-            next_steps=(f"{run.again.replace(' --dry-run', '').replace(' -n', '')}  # does it",)
-            if dry_run and plan.is_needed
-            else (),
+            next_steps=(f"{run.in_earnest}  # does it",) if dry_run and plan.is_needed else (),
         )
     run.output.show(told)
     run.confirm(f"Make version {plan.target.version_id} what everybody reads?", assume_yes=yes)

@@ -141,9 +141,7 @@ def invalidate(
             lines=made.paths,
             exit_code=code,
             warnings=warnings,
-            next_steps=(run.again.replace(" --dry-run", "").replace(" -n", "") + "  # sends exactly this",)
-            if made.requests
-            else (),
+            next_steps=(run.in_earnest + "  # sends exactly this",) if made.requests else (),
         )
     if made.requests:
         run.output.show(lambda: views.proposal(made, month))

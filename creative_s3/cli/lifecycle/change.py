@@ -230,9 +230,7 @@ def _changed(  # noqa: PLR0917 - one flow for all three commands
                 *plan.left_out,
                 *((f"would be refused: {refusal.message}; {refusal.hint}",) if refusal else ()),
             ),
-            next_steps=()
-            if refusal
-            else (f"{run.again.replace(' --dry-run', '').replace(' -n', '')}  # sets exactly these rules",),
+            next_steps=() if refusal else (f"{run.in_earnest}  # sets exactly these rules",),
         )
     if refusal:
         raise refusal

@@ -152,7 +152,7 @@ def _warnings(problem: str | None, outdated: tuple[str, ...]) -> tuple[str, ...]
 
 def _next_steps(run: Run, *, is_refreshed: bool, changed: bool) -> tuple[Any, ...]:
     if changed:
-        return (f"{run.again.replace(' --dry-run', '').replace(' -n', '')}  # stores them",)
+        return (f"{run.in_earnest}  # stores them",)
     if is_refreshed:
         return (f"{PROGRAM} lifecycle prices --reset  # goes back to the bundled prices",)
     return (f"{PROGRAM} lifecycle prices --refresh  # takes today's prices from the AWS Price List",)

@@ -254,5 +254,5 @@ def _failure(key: str, error: "CreativeS3Error") -> dict[str, Any]:
 def _after_dry_run(run: Run, plan: "ClassPlan") -> tuple[str, ...]:
     if not plan.changes:
         return ()
-    again = run.again.replace(" --dry-run", "").replace(" -n", "")
+    again = run.in_earnest
     return (f"{again}  # carries out exactly this plan",)

@@ -98,7 +98,9 @@ def estimate(
         human=lambda: estimate.estimate(made, plan),
         lines=(f"{entry.storage_class} {entry.monthly:.6f}" for entry in made.classes),
         warnings=(*warning, *reports.notices(plan)),
-        next_steps=("creative-s3 migrate upload --dry-run  # see every operation first",),
+        next_steps=(
+            f"creative-s3 migrate upload{_more(include_unindexed)} --dry-run  # see every operation first",
+        ),
     )
 
 
@@ -135,7 +137,7 @@ def plan(
         human=None if output else lambda: reports.operations(made, limit=None, unchanged=True),
         lines=(operation.key for operation in made.uploads()),
         warnings=reports.notices(made),
-        next_steps=("creative-s3 migrate upload",) if made.total_files else (),
+        next_steps=(f"creative-s3 migrate upload{_more(include_unindexed)}",) if made.total_files else (),
     )
 
 
@@ -222,9 +224,7 @@ def upload(
             lines=(operation.key for operation in made.uploads()),
             warnings=(*reports.replacements(made), *warnings),
             exit_code=stops,
-            next_steps=("creative-s3 migrate upload  # carries out exactly this plan",)
-            if made.total_files
-            else (),
+            next_steps=(f"{run.in_earnest}  # carries out exactly this plan",) if made.total_files else (),
         )
     if made.total_files:
         run.output.show(lambda: reports.plan_summary(made, priced))
@@ -242,6 +242,7 @@ def upload(
     with run.live() as live:
         manager = _manager(run, live.emit, engine=engine, max_bandwidth=limit, verify=verify)
         report = manager.execute_migration(made)
+    more = _more(include_unindexed)
     # What was asked to make the plan belongs to its price, and so to what was sent.
     sent = sent_bill(Counter(looked) + Counter(report.requests), run.config)
     told = invalidation.announce(run, report) if invalidate else None
@@ -282,7 +283,7 @@ def upload(
             if report.failures
             else (
                 *(told.next_steps if told else ()),
-                "creative-s3 migrate validate  # proves it once more, independently",
+                f"creative-s3 migrate validate{more}  # proves it once more, independently",
             )
         ),
     )
@@ -347,10 +348,16 @@ def validate(
             *(reports.problem_sentence(problem) for problem in report.problems),
             *reports.skipped(report.unusable),
         ),
-        next_steps=("creative-s3 migrate upload  # sends what is missing or changed",)
+        next_steps=(
+            f"creative-s3 migrate upload{_more(include_unindexed)}  # sends what is missing or changed",
+        )
         if any(str(finding.state) != "lost" for finding in report.differences)
         else (),
     )
+
+
+def _more(include_unindexed: bool) -> str:
+    return " --include-unindexed" if include_unindexed else ""
 
 
 def _manager(

@@ -365,7 +365,7 @@ def _shortfall(plan: "TierPlan") -> tuple[str, ...]:
 def _after_dry_run(plan: "TierPlan", run: Run, *, is_refused: bool) -> tuple[str, ...]:
     if is_refused or not (plan.demotions or plan.promotions):
         return ()
-    command_line = run.again.replace(" --dry-run", "").replace(" -n", "")
+    command_line = run.in_earnest
     return (f"{command_line}  # carries out exactly this plan",)
 
 

@@ -282,7 +282,7 @@ def _asked_report(run: Run, moves: "Sequence[Move]", bill: "Bill", warnings: Seq
     from creative_s3.cli.views import costs
     from creative_s3.core.tiers.reasons import held_because
 
-    again = run.again.replace(" --dry-run", "").replace(" -n", "")
+    again = run.in_earnest
     return Report(
         data={
             "dry_run": True,
