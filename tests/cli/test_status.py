@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,6 +102,8 @@ def test_what_is_to_be_done_comes_in_the_order_of_its_urgency() -> None:
         "creative-s3 assets discover",
         "creative-s3 cdn invalidate --changed",
     ]
+    promoted = replace(run(3, 1), command="tiers promote", number=7)  # without names it does nothing
+    assert steps_of(overview(runs=(promoted,)))[0].command == "creative-s3 migrate history 7"
     broken = BucketSide("s3://b/p", problem=TemporaryError("no answer"))
     assert steps_of(overview(bucket=broken))[0].command == "creative-s3 doctor"
     fine = overview(

@@ -235,6 +235,8 @@ def test_named_assets_go_come_back_and_are_in_the_log(tiers: Inside, cache: ACac
     assert undone.code == 0
     assert "Brought back and verified: 2 files" in undone.out
     assert all(cache.path(name).read_bytes() == content for name, content in cache.contents.items())
+    here = tiers("tiers", "promote", "--campaign", "autumn", "--dry-run")
+    assert (here.code, "Nothing would be moved." in here.out) == (0, True)
     assert tiers("tiers", "undo").code == 2
     assert tiers("tiers", "undo", "77").code == 2
 

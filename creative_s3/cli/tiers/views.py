@@ -96,6 +96,8 @@ def report(done: TierReport) -> RenderableType:
 
 def asked(moves: Sequence[Move]) -> RenderableType:
     """Show what would be done with files that somebody named."""
+    if not moves:
+        return Text("Nothing would be moved.")
     lines: list[RenderableType] = []
     for move in moves[:_MOST]:
         lines.append(_line(move.file))

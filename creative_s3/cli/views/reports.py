@@ -343,8 +343,11 @@ def _what_was_compared(report: ValidationReport) -> tuple[str, str]:
     if report.include_unindexed or not (report.unindexed or report.unusable):
         return "Every file on disk", ""
     spare = [
-        count(len(names), noun)
-        for names, noun in ((report.unindexed, "file"), (report.unusable, "link or unusable name"))
+        count(len(names), one, many)
+        for names, one, many in (
+            (report.unindexed, "file", "files"),
+            (report.unusable, "link or unusable name", "links or unusable names"),
+        )
         if names
     ]
     return "Every file that index.json names", (

@@ -129,6 +129,10 @@ class Overview:
         }
 
 
+_ALONE = frozenset({"migrate upload", "tiers manage"})
+"""The commands that take up what failed; others have to be told which assets."""
+
+
 def steps_of(seen: Overview) -> tuple[Step, ...]:
     """Decide what is worth doing. Pure."""
     steps: list[Step] = []
@@ -140,7 +144,8 @@ def steps_of(seen: Overview) -> tuple[Step, ...]:
         steps.append(Step("creative-s3 doctor", f"the bucket cannot be asked: {seen.bucket.problem.message}"))
     last = seen.runs[0] if seen.runs else None
     if last is not None and last.has_ended and last.exit_code:
-        steps.append(Step(f"creative-s3 {last.command}", f"the last one ended with {last.exit_code}"))
+        again = last.command if last.command in _ALONE else f"migrate history {last.number}"
+        steps.append(Step(f"creative-s3 {again}", f"{last.command} ended with {last.exit_code}"))
     if seen.unplaced:
         steps.append(Step("creative-s3 migrate upload --dry-run", f"{_files(seen.unplaced)} not in S3 yet"))
     if seen.library and seen.library.total.missing:
