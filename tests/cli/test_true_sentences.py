@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,17 @@ def test_the_history_has_the_code_of_a_change_of_classes_that_refused_some(cli: 
     result = cli("lifecycle", "class", "no-such-asset", "gradient_elegant", "--to", "STANDARD_IA", "--yes")
     assert result.code == 3
     assert (last_run(cli)["command"], last_run(cli)["exit_code"]) == ("lifecycle class", 3)
+
+
+def test_the_history_has_the_requests_and_the_price_that_the_report_had(cli: Program) -> None:
+    keys = cli("migrate", "plan", "-q").out.split()
+    for _ in range(2):
+        report = cli("migrate", "upload", "--json").data
+        assert last_run(cli)["requests"] == report["sent"]["requests"]
+        assert Decimal(str(last_run(cli)["price"])) == Decimal(report["price"])
+    for chosen in (keys[:3], ["--prefix", keys[0]]):
+        report = cli("assets", "download", *chosen, "--output", "here", "--json").data
+        assert last_run(cli)["requests"] == report["sent"]["requests"]
 
 
 def test_a_validation_says_that_it_left_files_out(cli: Program) -> None:

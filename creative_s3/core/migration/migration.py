@@ -160,7 +160,7 @@ class S3MigrationManager:
                 return Counter(storage.requests) - before + execution.requests
 
             def moved() -> Moved:
-                sent = requests()
+                sent = Counter(plan.looked) + requests()  # as the plan's price has them
                 return replace(
                     execution.moved(sent),
                     exit_code=exit_code_of(plan, failed=bool(execution.failures)),

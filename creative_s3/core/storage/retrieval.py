@@ -274,7 +274,11 @@ def retrieve(  # noqa: C901, PLR0913 - each of them is a choice of the caller
 
     with (
         TransferEngine(connection, engine=engine, max_bandwidth=max_bandwidth, emit=emit) as transfers,
-        ledger.run("assets download", lambda: _moved(report(), transfers.requests), counts_as=DOWNLOADS)
+        ledger.run(
+            "assets download",
+            lambda: _moved(report(), looked + Counter(transfers.requests)),
+            counts_as=DOWNLOADS,
+        )
         if ledger
         else nullcontext(),
         transfers.drained(partial(_take, retrieved)),
