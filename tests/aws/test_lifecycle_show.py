@@ -63,3 +63,22 @@ def test_a_script_gets_the_rules_and_the_effects(with_rules: S3Client) -> None: 
 def test_a_bucket_without_rules_says_so(aws_bucket: S3Client) -> None:  # noqa: ARG001 - the bucket
     result = CliRunner().invoke(app, ["lifecycle", "show"])
     assert result.stdout == "The bucket has no lifecycle rules.\n"
+
+
+def test_a_rule_for_the_whole_bucket_is_not_counted_among_those_of_folders(aws_bucket: S3Client) -> None:
+    rules: Any = [
+        {
+            "ID": f"creative-s3:{prefix}",
+            "Status": "Enabled",
+            "Filter": {"Prefix": prefix},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        }
+        for prefix in ("", "creative-assets/products/", "creative-assets/cache/")
+    ]
+    aws_bucket.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": rules})
+    result = CliRunner().invoke(app, ["lifecycle", "show"], env={"COLUMNS": "120"})
+    said = [line.strip() for line in result.stdout.splitlines() if "objects" in line]
+    assert said[:2] == [
+        "all objects of the bucket",
+        "objects under creative-assets/products/, creative-assets/cache/",
+    ]

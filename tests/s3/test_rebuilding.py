@@ -288,7 +288,7 @@ def test_cold_assets_are_cold_again(machine: Machine, connection: Connection, tm
     rebuild(second.cache_dir, None, prefix=PREFIX)
     assert second.plan().counts[Reason.COLD] == 49
     replace_all(path)
-    rebuilt(second)
+    assert rebuilt(second).cold == 49
     assert second.plan().counts[Reason.COLD] == 49
     assert second.validate().exit_code(strict=True) is ExitCode.OK
 

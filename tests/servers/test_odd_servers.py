@@ -250,6 +250,8 @@ def test_rules_are_simulated_where_a_server_has_none(make_site: MakeSite, upload
     listed = site("bucket", "uploads", "--json")
     assert listed.code == (4 if uploads[0] == 501 else 0)
     assert ("this server does not list unfinished uploads" in listed.out) == (uploads[0] == 501)
+    checks = {check["name"]: check["status"] for check in site("doctor", "--json").data["checks"]}
+    assert checks["unfinished uploads"] == ("not-tried" if uploads[0] == 501 else "ok")
 
 
 def test_small_files_arrive_where_there_are_no_uploads_in_parts(make_site: MakeSite) -> None:

@@ -138,11 +138,14 @@ def _whom(alike: Sequence[ReadRule]) -> str:
 
 
 def _alike(found: Iterable[ReadRule]) -> list[list[ReadRule]]:
-    """Put rules together that differ only in their prefix; the order is that of the first ones."""
+    """Put rules together that differ only in their prefix; one for the whole bucket stays alone.
+
+    The order is that of the first ones.
+    """
     same: dict[object, list[ReadRule]] = {}
     for rule in found:
         family = rule.name.split(":")[0] if ":" in rule.name else rule.name
-        key = (family, rule.is_enabled, replace(rule.scope, prefix=""), rule.actions)
+        key = (family, rule.is_enabled, bool(rule.scope.prefix), replace(rule.scope, prefix=""), rule.actions)
         same.setdefault(key, []).append(rule)
     return list(same.values())
 
@@ -152,7 +155,10 @@ def _alike_pairs(pairs: Iterable[tuple[Rule, Rule]]) -> list[tuple[list[ReadRule
     same: dict[object, tuple[list[ReadRule], list[ReadRule]]] = {}
     for pair in pairs:
         old, new = read_all(pair)
-        sides = tuple((rule.is_enabled, replace(rule.scope, prefix=""), rule.actions) for rule in (old, new))
+        sides = tuple(
+            (rule.is_enabled, bool(rule.scope.prefix), replace(rule.scope, prefix=""), rule.actions)
+            for rule in (old, new)
+        )
         before, after = same.setdefault(sides, ([], []))
         before.append(old)
         after.append(new)

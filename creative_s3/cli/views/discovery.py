@@ -158,8 +158,8 @@ def rebuilt(made: Rebuilt) -> RenderableType:
     if made.pending:
         lines.append(_line("Pending", f"{count(made.pending, 'entry', 'entries')} written into index.json"))
     if made.discovery:
-        cold = len(made.discovery.cooled)
-        lines.append(_line("Bucket", f"{count(made.proved, 'object')} proved again, {cold:,} in S3 only"))
+        cold = count(made.cold, "asset")
+        lines.append(_line("Bucket", f"{count(made.proved, 'object')} proved again, {cold} in S3 only"))
     end = Text("The catalog is whole again.", "bold green")
     if made.incomplete:
         end = Text("The catalog is whole again. Not all of the old one could be read.", "bold yellow")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from creative_s3.core.bucket.uploads import parts_size
+from creative_s3.core.bucket.uploads import is_none, parts_size
 from creative_s3.core.bucket.wanted import same_key
 from creative_s3.core.checks.checks import Check, Group, Topic, advice, told
 from creative_s3.core.checks.connection import seaweedfs_version
@@ -245,6 +245,8 @@ def _uploads(visit: Visit) -> tuple[Check, ...]:
     prefix = f"{visit.config.prefix}/" if visit.config.prefix else ""
     answer = _ask(visit, "list_multipart_uploads", Prefix=prefix)
     if isinstance(answer, CreativeS3Error):
+        if is_none(answer.__cause__):
+            return (UPLOADS.ok("none"),)
         return (_unseen(visit, UPLOADS, answer, "s3:ListBucketMultipartUploads"),)
     found = tuple(one for one in answer.get("Uploads", ()) if one["Key"].startswith(prefix))
     more = bool(answer.get("IsTruncated"))
@@ -303,7 +305,9 @@ def _ask(visit: Visit, operation: str, **arguments: Any) -> Mapping[str, Any] | 
             Bucket=visit.config.require_bucket(), **arguments
         )
     except Exception as error:  # noqa: BLE001 - translate raises what it does not know
-        return translate(error, endpoint_url=visit.endpoint_url)
+        ours = translate(error, endpoint_url=visit.endpoint_url)
+        ours.__cause__ = error
+        return ours
     return answer
 
 

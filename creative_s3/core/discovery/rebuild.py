@@ -61,6 +61,7 @@ class Rebuilt:
         pending: Entries that index.json had been waiting for, and has now.
         discovery: What the bucket said; None without one.
         proved: Objects that were proved again.
+        cold: Assets that are in S3 only.
         bucket_problem: Why the bucket could not be asked.
     """
 
@@ -73,6 +74,7 @@ class Rebuilt:
     pending: int = 0
     discovery: Discovery | None = None
     proved: int = 0
+    cold: int = 0
     bucket_problem: str | None = None
 
 
@@ -278,4 +280,4 @@ def _proved(made: Rebuilt, validate: Validate | None) -> Rebuilt:
         report = validate()
     except CreativeS3Error as error:
         return replace(made, bucket_problem=error.message)
-    return replace(made, proved=report.counts[State.MATCHING])
+    return replace(made, proved=report.counts[State.MATCHING], cold=report.counts[State.COLD])
