@@ -30,7 +30,25 @@ ACTIVE = [
     '<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>',
     f"<svg>{' ' * 9000}<script/></svg>",
     f"<?xml version='1.0'?>\n<!-- {'x' * 500} -->\n<svg><handler/></svg>",
+    '<?xml version="1.0" encoding="ISO-2022-JP"?><svg><scr\x1b(Bipt>alert(1)</scr\x1b(Bipt></svg>',
+    "<svg xmlns:a\u0300='http://www.w3.org/1999/xhtml'><a\u0300:script>alert(1)</a\u0300:script></svg>",
+    "<svg xmlns:a\xb7='http://www.w3.org/1999/xhtml'><a\xb7:script>alert(1)</a\xb7:script></svg>",
+    '<?xml-stylesheet type="text/xsl" href="#x"?><svg><xsl:element name="script"/></svg>',
+    '<!DOCTYPE svg [<!ATTLIST svg onload CDATA "alert(1)"><!-- -->]><svg><!-- --><svg /></svg>',
+    "<svg xmlns:h='http://www.w3.org/1999/xhtml'><h:frameset><h:frame src='x.html'/></h:frameset></svg>",
+    "<svg xmlns:h='http://www.w3.org/1999/xhtml'><h:meta http-equiv='refresh' content='0'/></svg>",
+    '<svg><set attributeName="x-l:href" to="x"/></svg>',
+    '<svg><use href="data:image/svg+xml;base64,PHN2Zz4=#x"/></svg>',
 ]
+DISGUISED = [
+    b'<?a free?><svg onload="alert(1)"/>',
+    b"<!--free--><s:svg xmlns:s='http://www.w3.org/2000/svg'><s:script>alert(1)</s:script></s:svg>",
+    b"<!--wide--><html xmlns='http://www.w3.org/1999/xhtml'><script>alert(1)</script></html>",
+    b"\n\n\n<ftyp><script xmlns='http://www.w3.org/1999/xhtml'>alert(1)</script></ftyp>",
+    b"\xff\xfe<\0ftyp" + "><script xmlns='http://www.w3.org/1999/xhtml'/>".encode("utf-16-le"),
+    b"<\0?\0ftyp" + "?><svg onload='alert(1)'/>".encode("utf-16-le"),
+]
+"""XML, for a browser, whose first bytes could be a film's."""
 
 
 @pytest.mark.parametrize("text", ACTIVE)
@@ -38,6 +56,22 @@ def test_a_picture_that_may_run_a_program_is_active(text: str) -> None:
     is_seen = is_active(BytesIO(text.encode()))
 
     assert is_seen or not media_types.is_media(text.encode())  # what is no picture lands nowhere else either
+
+
+@pytest.mark.parametrize("content", DISGUISED)
+def test_a_picture_in_xml_that_begins_as_a_film_is_none(content: bytes) -> None:
+    assert not media_types.is_media(content)
+
+
+def test_a_film_whose_first_box_has_60_bytes_is_one() -> None:
+    assert media_types.is_media(b"\0\0\0<ftypisom" + bytes(52))
+
+
+@pytest.mark.parametrize("declared", ["", "<?xml version='1.0' encoding='UTF-8'?>\n<!-- a --><!-- b -->\n"])
+def test_a_plain_picture_in_svg_is_a_picture(declared: str) -> None:
+    content = f"{declared}{PLAIN}".encode()
+    assert media_types.is_media(content)
+    assert not is_active(BytesIO(content))
 
 
 @pytest.mark.parametrize("content", [PLAIN.encode(), b"\x89PNG\r\n\x1a\n<script>", b"%PDF-1.7 onload=", b""])

@@ -75,16 +75,22 @@ _BEGINNINGS = re.compile(
     re.DOTALL,
 )
 """How files of these formats begin; the last is a Targa picture's header."""
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<|\0<|\xff\xfe|\xfe\xff")
+"""How a file begins that a browser may take for XML, whatever else its first bytes could be."""
 _SVG = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE\s+svg[^>]*>|\s)*<svg[\s>]", re.DOTALL
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>|<!--(?:(?!-->).)*-->|<!DOCTYPE\s+svg[^>]*>|\s)*<svg[\s>]",
+    re.DOTALL,
 )
 _LARGEST_SVG_BYTES = 32 << 20
 _ACTIVE = re.compile(
-    r"<(?:[\w.-]+:)?(?:script|handler|listener|foreignobject|iframe|embed|object)\b|<!entity"
-    r"|[\s\"'/]on\w+\s*=|attributename\s*=\s*[\"']?\s*(?:on|(?:\w+:)?href)|(?:java|vb)script:|data:text/",
+    r"<(?:[^\s<>/:]+:)?(?:script|handler|listener|foreignobject|i?frame|frameset|embed|object|applet|meta|link"
+    r"|base)\b|<!(?:entity|attlist)|<\?xml-stylesheet"
+    r"|<\?xml\s[^>]*encoding\s*=\s*[\"'](?!(?:utf-8|us-ascii|iso-8859-\d+|windows-125\d)[\"'])"
+    r"|[\s\"'/]on\w+\s*=|attributename\s*=\s*[\"']?\s*(?:on|(?:[^\s\"'<>:]+:)?href)|(?:java|vb)script:"
+    r"|data:(?:text/|[\w/.+-]{0,99}(?:html|xml|script))",
     re.IGNORECASE,
 )
-"""Elements, attributes and addresses that run something, or make an attribute that does."""
+"""What runs something, makes an element or an attribute that does, or could hide one from this search."""
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]|(?<=[a-z])[\t\n\r]+(?=[a-z:])", re.IGNORECASE)
 """What browsers leave out of an address."""
 
@@ -96,7 +102,7 @@ def has_media_name(name: str) -> bool:
 
 def is_media(head: bytes) -> bool:
     """Tell whether a file that begins like this is a picture, a video or a document of a designer."""
-    return bool(_BEGINNINGS.match(head) or _SVG.match(head))
+    return bool(_SVG.match(head) if _MARKUP.match(head) else _BEGINNINGS.match(head))
 
 
 def is_active(file: BinaryIO) -> bool:
