@@ -56,6 +56,11 @@ class Asked:
         return self.method == "POST" and "uploadId" in self.query
 
     @property
+    def reads_asset(self) -> bool:
+        """Whether it reads the content of an object that is no index."""
+        return self.method == "GET" and self.is_object and not self.query and "/metadata/" not in self.target
+
+    @property
     def stores(self) -> bool:
         """Whether it stores a whole object."""
         return self.completes or (self.method == "PUT" and self.is_object and not self.query)
@@ -187,6 +192,22 @@ def ranges_are_ignored(asked: Asked, pass_on: PassOn) -> Said:
     """Send the whole object where a range is asked for."""
     asked.headers.pop("range", None)
     return pass_on(asked)
+
+
+# -- what servers do with content
+
+
+def nothing_is_given_back(asked: Asked, pass_on: PassOn) -> Said:
+    """Confirm assets, list them, tell of them, and have none that could be read."""
+    return refused(404, "NoSuchKey") if asked.reads_asset else pass_on(asked)
+
+
+def other_content_is_given_back(asked: Asked, pass_on: PassOn) -> Said:
+    """Give back zeros of the same number in the place of assets."""
+    said = pass_on(asked)
+    if asked.reads_asset:
+        said.body = bytes(len(said.body))
+    return said
 
 
 # -- what servers do with ETags

@@ -274,3 +274,71 @@ def test_small_files_arrive_where_there_are_no_uploads_in_parts(make_site: MakeS
     }
     assert "large.bin" in missing
     assert missing <= {"large.bin", "index.json", "not_indexed.jpg"}
+
+
+@pytest.mark.parametrize("gives_back", [odd.nothing_is_given_back, odd.other_content_is_given_back])
+def test_etags_prove_nothing_before_the_server_has_given_one_object_back(
+    gives_back: odd.Oddity, make_site: MakeSite, tmp_path: Path
+) -> None:
+    site = make_site(*BARE, gives_back)
+    files = {path: path.read_bytes() for path in (site.cwd / "cache").rglob("*.png")}
+    homes = iter(range(100))
+
+    def told(*words: str) -> int:
+        """Return the exit code on a machine that does not know the server."""
+        home = tmp_path / f"home-{next(homes)}"
+        home.mkdir()
+        return dataclasses.replace(site, home=home)(*words, "--json").code
+
+    upload = ("migrate", "upload", "--yes")
+    to_class = ("lifecycle", "class", "--to", "STANDARD_IA", "--prefix", "creative-assets/", "--yes")
+    here = [site(*words, "--json").code for words in (upload, upload, ("validate",), ("validate", "--deep"))]
+    elsewhere = [
+        told(*words)
+        for words in (
+            upload,
+            ("validate",),
+            ("validate", "--deep"),
+            to_class,
+            ("tiers", "demote", LARGE, UNICODE, "--assume-closed", "--yes"),
+        )
+    ]
+
+    assert here == [3, 3, 7, 7]
+    assert elsewhere == [3, 7, 7, 3, 3]
+    assert files == {path: path.read_bytes() for path in (site.cwd / "cache").rglob("*.png")}
+
+
+def test_what_was_only_told_by_an_etag_is_sent_again_once_the_server_gives_it_back(
+    make_site: MakeSite,
+) -> None:
+    lies = [odd.other_content_is_given_back]
+
+    def for_now(asked: odd.Asked, pass_on: odd.PassOn) -> odd.Said:
+        return lies[0](asked, pass_on) if lies else pass_on(asked)
+
+    site = make_site(*BARE, for_now)
+    assert upload(site).code == 3
+    again = site("migrate", "upload", "--yes", "--dry-run", "--json")
+    counts = again.data["counts"]
+    assert (counts["new"], counts["unchanged"], counts["refused"]) == (0, 1, 0)  # the empty file is as it was
+    assert counts["changed"] == len(site.keys()) - 2  # that one, and the published index
+    lies.clear()
+
+    assert upload(site).code == 0
+    assert site("validate", "--deep").code == 0
+
+
+@pytest.mark.parametrize("gives_back", [odd.nothing_is_given_back, odd.other_content_is_given_back])
+def test_a_file_of_the_library_is_not_there_already_because_an_etag_says_so(
+    gives_back: odd.Oddity, make_site: MakeSite
+) -> None:
+    site = make_site(*BARE, gives_back)
+    (site.cwd / "x.png").write_bytes(b"a picture")
+    site.client.put_object(Bucket=site.bucket, Key="creative-assets/x.png", Body=b"a picture")
+    code = (
+        "from creative_s3 import *; from pathlib import Path;"
+        "m = S3StorageManager(config=S3Config.from_env());"
+        "r = m.upload_file(Path('x.png'), 'x.png'); print(r.success, r.already_there)"
+    )
+    assert site.program.run_python(code).split() == ["False", "False"]

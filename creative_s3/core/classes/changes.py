@@ -38,13 +38,14 @@ from creative_s3.core.s3.copies import (
     copy_in_parts,
     system_metadata,
 )
-from creative_s3.core.s3.objects import from_answer, is_archived, read_back
+from creative_s3.core.s3.objects import from_answer, is_archived, read_back, tells_md5
 from creative_s3.core.shell_words import quoted
 from creative_s3.core.transfers.outcomes import Proof
 from creative_s3.errors import (
     ChecksumMismatchError,
     CreativeS3Error,
     ItemError,
+    NotStoredError,
     ObjectNotFoundError,
     PreconditionFailedError,
 )
@@ -137,7 +138,7 @@ class ClassChanger:
                 item=stored.key,
                 hint="copy it with the tool that made it",
             )
-        content = before.crc64nvme or (None if _is_md5(answer, before) else self._read_back(before))
+        content = before.crc64nvme or self._content(before, answer)
         try:
             if before.size_bytes <= self._copy_limit_bytes:
                 self._copy(before, answer)
@@ -147,6 +148,29 @@ class ClassChanger:
             # Our own copy may have succeeded and its answer been lost: then what is there is what we want.
             return self._proved(stored, answer, content, otherwise=_PLAN_AGAIN)
         return self._proved(stored, answer, content)
+
+    def _content(self, before: StoredObject, answer: Mapping[str, Any]) -> str | None:
+        """Return the CRC64NVME of an object that tells none; None where its ETag tells the same of the copy.
+
+        Raises:
+            NotStoredError: The server has not shown that it stores, and gives back what the ETag is none of.
+            CreativeS3Error: It cannot be read.
+        """
+        connection = self._store.connection
+        if not _is_md5(answer, before):
+            return self._read_back(before)
+        if not before.size_bytes or not told_checksums.may_be_read(connection):
+            return None
+        if not tells_md5(connection, before, answer):
+            return self._read_back(before)
+        self._count("GetObject", before.storage_class)
+        if content := told_checksums.content_of_md5(connection, before):
+            return content
+        raise NotStoredError(
+            "the server gives back other content than its ETag tells, or none",
+            item=before.key,
+            hint="check the server, then upload the asset again",
+        )
 
     def _look(self, key: str, storage_class: str) -> Mapping[str, Any]:
         self._count("HeadObject", storage_class)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from creative_s3.core.events import Emit, PhaseStarted, ignore
 from creative_s3.core.files.checksums import crc64_hex
 from creative_s3.core.files.workspace import FileState, LocalFile
 from creative_s3.core.migration.candidates import Candidate
-from creative_s3.core.migration.remote import RemoteSurvey, prove_without_checksum
+from creative_s3.core.migration.remote import RemoteSurvey, prove_without_checksum, tells_md5_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -190,6 +190,8 @@ class Matching:
             remote_crc = prove_without_checksum(self.remote.storage, stored, local, crc)
         elif crc is not None and crc == stored.crc64nvme:
             remote_crc = self.remote.checked_crc64nvme(stored, local)
+        if crc is not None and crc != remote_crc and tells_md5_of(stored, local):
+            stored = replace(stored, crc64nvme=crc)  # it is only told
         proved = self.remote.proved(key)
         return Candidate(
             asset,

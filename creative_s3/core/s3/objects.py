@@ -21,7 +21,7 @@ from creative_s3.core.s3.dialect import REFUSED_STATUS, status_of
 from creative_s3.errors import UnreadableAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from creative_s3.core.s3.connection import Connection
@@ -204,8 +204,13 @@ def listed_etag(connection: Connection, key: str) -> str | None:
     return bare_etag(first.get("ETag")) if first and first.get("Key") == key else None
 
 
-def read_back(connection: Connection, stored: StoredObject) -> str:
+def read_back(connection: Connection, stored: StoredObject, *, also: Callable[[bytes], object] = len) -> str:
     """Read an object's whole content and return its CRC64NVME: the proof when there is no usable checksum.
+
+    Args:
+        connection: Where it is.
+        stored: The object.
+        also: Given each block.
 
     Raises:
         CreativeS3Error: The request failed, or the object is no longer the one that `stored` describes.
@@ -217,6 +222,7 @@ def read_back(connection: Connection, stored: StoredObject) -> str:
             left = stored.size_bytes
             for chunk in body.iter_chunks(CHUNK_BYTES):
                 crc.update(chunk)
+                also(chunk)
                 left -= len(chunk)
                 if left < 0:  # whatever follows: it is not the object
                     break

@@ -6,11 +6,12 @@ that it says of the object speaks against it.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from creative_s3.core.s3 import objects
-from creative_s3.errors import AccessDeniedError, ArchivedError, PreconditionFailedError
+from creative_s3.errors import AccessDeniedError, ArchivedError, ObjectNotFoundError, PreconditionFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ def checked(
 
     Args:
         connection: Where it is.
-        stored: The object as HEAD told it, with a checksum.
+        stored: The object as HEAD told it, with a checksum, or with that which its ETag tells as an MD5.
         is_doubted: Something else that the server says contradicts the checksum.
         count: Called before the object is read.
 
@@ -71,19 +72,39 @@ def checked(
         return found, True
 
 
-def content(connection: Connection, stored: StoredObject) -> str:
-    """Read an object and return its CRC64NVME; empty where GET keeps to another ETag than HEAD.
+def content(connection: Connection, stored: StoredObject, *, also: Callable[[bytes], object] = len) -> str:
+    """Read an object and return its CRC64NVME; empty where GET knows another object than HEAD, or none.
+
+    Args:
+        connection: Where it is.
+        stored: The object as HEAD told it.
+        also: Given each block.
 
     Raises:
-        CreativeS3Error: It cannot be read, or another writer has just replaced it.
+        CreativeS3Error: It cannot be read, or another writer has just replaced or removed it.
     """
     try:
-        return objects.read_back(connection, stored)
-    except PreconditionFailedError:
+        return objects.read_back(connection, stored, also=also)
+    except (ObjectNotFoundError, PreconditionFailedError):
         seen = None if connection.is_aws else objects.head(connection, stored.key)
         if seen is None or seen.etag != stored.etag:
             raise
         return ""
+
+
+def content_of_md5(connection: Connection, stored: StoredObject) -> str | None:
+    """Read an object whose ETag is the MD5 of its content; return its CRC64NVME, None where it is another's.
+
+    Raises:
+        CreativeS3Error: It cannot be read.
+    """
+    digest, dialect = hashlib.md5(usedforsecurity=False), connection.dialect
+    found = content(connection, stored, also=digest.update)
+    if found and digest.hexdigest() == stored.etag.lower():
+        dialect.found_stored(connection.bucket, stored.key)
+        return found
+    dialect.found_not_stored(connection.bucket, stored.key)
+    return None
 
 
 def has_other_md5(connection: Connection, stored: StoredObject, is_same: Callable[[], bool]) -> bool:

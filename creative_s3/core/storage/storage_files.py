@@ -307,17 +307,21 @@ def _same_content(store: ObjectStore, seen: StoredObject, upload: Upload) -> Pro
     """Compare the file with what HEAD said; None when it differs or only reading could tell."""
     if seen.size_bytes != upload.size_bytes:
         return None
-    if seen.crc64nvme is not None:
-        if local_files.read(upload.path)[1] != seen.crc64nvme:
-            return None
-        found, is_read = told_checksums.checked(store.connection, seen)
-        if found != seen.crc64nvme:
-            return None
-        return Proof.READ_BACK if is_read else Proof.CHECKSUM
-    try:
-        return Proof.MD5 if objects.same_md5(seen, upload.path) else None
-    except OSError as error:
-        raise translate(error, item=str(upload.path)) from error
+    proof, told = Proof.CHECKSUM, seen.crc64nvme
+    if told is None:
+        try:
+            if not objects.same_md5(seen, upload.path):
+                return None
+        except OSError as error:
+            raise translate(error, item=str(upload.path)) from error
+        proof = Proof.MD5
+    content = local_files.read(upload.path)[1]
+    if content != (told or content):
+        return None
+    found, is_read = told_checksums.checked(store.connection, replace(seen, crc64nvme=content))
+    if found != content:
+        return None
+    return Proof.READ_BACK if is_read else proof
 
 
 def _uploaded(outcome: Outcome, manner: Manner) -> UploadResult:
