@@ -199,8 +199,8 @@ def test_a_wrong_word_cannot_act_on_the_terminal() -> None:
 
 
 def test_a_command_line_loads_only_the_modules_that_its_words_name() -> None:
-    assert groups.modules_for(["migrate", "upload"]) == ("migrate",)
-    assert groups.modules_for(["--bucket", "migrate", "list"]) == ("migrate", "assets")
+    assert groups.modules_for(["migrate", "upload"]) == ("migrate.commands",)
+    assert groups.modules_for(["--bucket", "migrate", "list"]) == ("migrate.commands", "assets.commands")
     assert groups.modules_for(["--help", "tiers"]) == tuple(groups.NAMES)
     assert groups.modules_for(["uplaod"]) == tuple(groups.NAMES)
 

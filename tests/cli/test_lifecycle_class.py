@@ -41,7 +41,7 @@ def classes(s3: S3Client, bucket: str) -> dict[str, str]:
 def test_a_dry_run_shows_the_price_and_changes_nothing(cli: Inside, s3: S3Client, bucket: str) -> None:
     result = cli("lifecycle", "class", "--type", "composite", "--to", "STANDARD_IA", "--dry-run", "--json")
     assert (result.code, result.data["objects"], result.data["size_bytes"]) == (0, 2, 201_000)
-    assert result.data["bill"]["requests"] == {"CopyObject": 2, "HeadObject": 4}
+    assert result.data["bill"]["requests"] == {"CopyObject": 2, "HeadObject": 4, "GetObject": 1}
     # us-east-1: 2 copies at .01, 2 HEADs at STANDARD's .0004 and 2 at STANDARD_IA's .001, per 1,000.
     assert float(result.data["bill"]["price"]) == pytest.approx(0.0000228)
     assert (result.data["dearer_objects"], classes(s3, bucket)) == (1, {})
@@ -50,7 +50,7 @@ def test_a_dry_run_shows_the_price_and_changes_nothing(cli: Inside, s3: S3Client
 def test_the_report_compares_what_was_sent_with_the_plan(cli: Inside, s3: S3Client, bucket: str) -> None:
     result = cli("lifecycle", "class", "--type", "composite", "--to", "STANDARD_IA", "--yes", "--json")
     assert result.code == 0
-    assert (result.data["changed"], result.data["proofs"]) == (2, {"checksum": 2})
+    assert (result.data["changed"], result.data["proofs"]) == (2, {"checksum": 1, "read-back": 1})
     assert result.data["sent"]["requests"] == result.data["bill"]["requests"]
     assert result.data["sent"]["total"] == result.data["bill"]["total"]
     assert classes(s3, bucket) == {key: "STANDARD_IA" for key in KEYS if "/composites/" in key}

@@ -92,7 +92,8 @@ def test_streams_that_the_caller_closed_are_no_bug(closed: str, arguments: str, 
 
 WORKER = '''
 import sys, threading, time
-from creative_s3.cli import options, stops
+from creative_s3.cli import stops
+from creative_s3.cli.declare import options
 from creative_s3.cli.app import new_app
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run  # noqa: TC001 - commands' annotations are read at run time

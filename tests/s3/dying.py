@@ -36,7 +36,7 @@ WATCHED = frozenset(
         "tiers/promotion.py",
         "catalog/database.py",
         "catalog/asset_table.py",
-        "pool.py",
+        "concurrency/pool.py",
     }
 )
 """The modules whose lines are counted, as far as the main thread runs them."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -35,6 +36,7 @@ from creative_s3.core.migration.published_index import assigned_keys
 from creative_s3.core.migration.validation import ValidationReport, compare
 from creative_s3.core.s3.dialect import Dialect
 from creative_s3.core.s3.listing import Page
+from creative_s3.core.s3.tally import RequestTally
 from creative_s3.errors import RefusedError, TemporaryError
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class FakeBucket:
 
     objects: dict[str, StoredObject] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    tally: RequestTally = field(default_factory=RequestTally)
     connection: Any = field(
         default_factory=lambda: SimpleNamespace(
             config=SimpleNamespace(kms_key_id=None), dialect=Dialect(None), is_aws=True
@@ -89,8 +92,11 @@ class FakeBucket:
                 "more",
             )
 
-    def heads(self, keys: Sequence[str], *, engine: str) -> Iterator[tuple[str, StoredObject | None]]:
-        assert engine == "auto"
+    def heads(
+        self, _connection: object, keys: Sequence[str], *, engine: str, tally: RequestTally
+    ) -> Iterator[tuple[str, StoredObject | None]]:
+        """Answer in the place of `core.transfers.heads`."""
+        assert (engine, tally) == ("auto", self.tally)
         self.asked += keys
         yield from ((key, self.objects.get(key)) for key in keys)
 
@@ -166,7 +172,9 @@ def a_scene(index: dict[str, Any], files: dict[str, bytes]) -> Iterator[Scene]:
         with Catalog(root / "catalog" / "c.sqlite3", bucket=BUCKET) as catalog:
             workspace = Workspace(root / "cache")
             take_in(catalog, workspace)
-            yield Scene(workspace, catalog, FakeBucket())
+            bucket = FakeBucket()
+            with patch("creative_s3.core.transfers.heads.heads", bucket.heads):
+                yield Scene(workspace, catalog, bucket)
     finally:
         shutil.rmtree(root)
 

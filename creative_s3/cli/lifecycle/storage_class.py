@@ -4,6 +4,7 @@
 
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -93,6 +94,7 @@ def change_class(
     from creative_s3.core.classes.plan import plan_class_change
     from creative_s3.core.classes.selection import split_archived
     from creative_s3.core.costs.price_store import current_book
+    from creative_s3.core.s3.told_checksums import expected_reads
     from creative_s3.core.storage.manager import S3StorageManager
 
     target, region = str(to), current_book().region(run.config.region)
@@ -103,7 +105,12 @@ def change_class(
         ready, archived = split_archived(store, movable, workers=run.config.max_parallel_uploads)
     settled = [stored for stored in chosen if stored.storage_class == target]
     plan = plan_class_change(
-        (*ready, *settled), target, region, now=datetime.now(UTC), refused=(*missing, *archived)
+        (*ready, *settled),
+        target,
+        region,
+        now=datetime.now(UTC),
+        refused=(*missing, *archived),
+        reads=partial(expected_reads, store.connection),
     )
     if not plan.changes and len(plan.refused) == 1 and not settled:
         raise plan.refused[0].error

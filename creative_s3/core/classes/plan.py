@@ -17,7 +17,7 @@ from creative_s3.core.costs.pricing import SMALL_OBJECT_BYTES, amount_text
 from creative_s3.core.s3.copies import COPY_LIMIT_BYTES, parts_of_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from creative_s3.core.assets.models import StoredObject
@@ -111,13 +111,14 @@ class ClassPlan:
         }
 
 
-def plan_class_change(
+def plan_class_change(  # noqa: PLR0913 - each of them is a choice of the caller
     objects: Iterable[StoredObject],
     target: str,
     region: RegionPrices,
     *,
     now: datetime,
     refused: Iterable[Refused] = (),
+    reads: Callable[[int], int] = lambda _: 0,
 ) -> ClassPlan:
     """Plan to move objects to a storage class by copying each onto itself.
 
@@ -127,6 +128,7 @@ def plan_class_change(
         region: The prices.
         now: With time zone: the age of each object is counted from when it was stored.
         refused: What cannot be moved.
+        reads: Tells how many of so many copies are read for their proof.
 
     Raises:
         UsageError: The book has no such class.
@@ -146,7 +148,7 @@ def plan_class_change(
         changes=tuple(changes),
         settled=tuple(settled),
         refused=tuple(refused),
-        bill=bill_of(_requests(changes, target), region, extras=extras),
+        bill=bill_of(_requests(changes, target, reads(len(changes))), region, extras=extras),
         early=early_objects,
         monthly_before=sum((storage_price(part, name, region) for name, part in before.items()), Decimal(0)),
         monthly_after=storage_price(sum(before.values(), SizeTotals()), target, region),
@@ -172,8 +174,10 @@ def bill_of_changes(
     return bill_of(sent, region, extras=_extras(_by_class_and_age(changed, now), region, now)[0])
 
 
-def _requests(changes: Iterable[StoredObject], target: str) -> Mapping[str, Mapping[str, int]]:
+def _requests(changes: Iterable[StoredObject], target: str, reads: int) -> Mapping[str, Mapping[str, int]]:
     requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    if reads:
+        requests[target]["GetObject"] = reads
     for stored in changes:
         requests[stored.storage_class]["HeadObject"] += 1  # once more before the copy
         requests[target]["HeadObject"] += 1  # the proof

@@ -25,6 +25,13 @@ def may_be_read(connection: Connection) -> bool:
     return not connection.is_aws and not connection.dialect.is_known_to_store
 
 
+def expected_reads(connection: Connection, objects: int) -> int:
+    """Return how many of so many objects that tell a checksum are read for it, for the price of a plan."""
+    if connection.dialect.not_stored:
+        return objects
+    return min(1, objects) if may_be_read(connection) else 0
+
+
 def checked(
     connection: Connection,
     stored: StoredObject,

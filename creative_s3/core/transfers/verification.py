@@ -130,12 +130,10 @@ def reading_before_demotion(connection: Connection, files: int) -> int:
     """Return how many of so many objects will be read before their files go, for the price of a plan."""
     if connection.dialect.tells_no_checksums:
         return files
-    return _sample(connection, files, wanted=None)
+    return told_checksums.expected_reads(connection, files)
 
 
 def _sample(connection: Connection, uploads: int, *, wanted: bool | None) -> int:
-    if connection.dialect.not_stored:
-        return uploads
-    if wanted is None:
-        return min(1, uploads) if told_checksums.may_be_read(connection) else 0
+    if wanted is None or connection.dialect.not_stored:
+        return told_checksums.expected_reads(connection, uploads)
     return math.ceil(uploads / _EVERY) if wanted else 0
