@@ -11,6 +11,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PROGRAM = "creative-s3"
@@ -95,3 +96,15 @@ def home_short(path: Path) -> str:
     if home != "/" and text.startswith(f"{home}/") and shlex.quote(text) == text:
         return f"~{text[len(home) :]}"
     return shlex.quote(text)
+
+
+def broken_command(line: str, width: int) -> Iterator[str]:
+    r"""Break a shell command between words, each line but the last ending in a backslash."""
+    current = ""
+    for word in re.findall(r"(?:'[^']*'|\"[^\"]*\"|\S)+", line):
+        if current and len(current) + len(word) + 3 > width:
+            yield f"{current} \\"
+            current = word
+        else:
+            current = f"{current} {word}" if current else word
+    yield current

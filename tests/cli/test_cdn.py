@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from rich.console import Console
 
 from creative_s3 import AssetType, S3CacheManager, SemanticMetadata
+from creative_s3.cli.views.cdn import steps
+from creative_s3.core.cdn.setup import Step
 from tests.cli.inside import Inside
 
 if TYPE_CHECKING:
@@ -228,9 +234,29 @@ def test_without_a_distribution_setup_says_how_to_make_one(env: Mapping[str, str
     result = Inside(bare, workspace)("cdn", "setup")
     assert result.code == 0
     assert "aws cloudfront create-origin-access-control" in result.out
+    nowhere = {name: value for name, value in bare.items() if name != "AWS_ENDPOINT_URL_CLOUDFRONT"}
+    refused = Inside(nowhere, workspace)("cdn", "setup")
+    assert refused.code == 4
+    assert "CloudFront is a service of AWS, and the settings name another server" in refused.err
     missing = Inside(bare, workspace)("cdn", "status")
     assert missing.code == 4
     assert "CLOUDFRONT_DISTRIBUTION_ID" in missing.err
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_commands_of_setup_can_be_pasted_from_the_screen(width: int) -> None:
+    control = shlex.quote(json.dumps({"Name": "assets-oac", "Behavior": "always"}))
+    commands = [
+        f"aws cloudfront create-origin-access-control --origin-access-control-config {control}",
+        "export CLOUDFRONT_DISTRIBUTION_ID=DISTRIBUTION  # or in .env",
+    ]
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(steps([Step("Do this", command) for command in commands]))
+    lines = console.export_text().splitlines()
+    pasted = "\n".join(line.strip() for line in lines if line.startswith("   ")).replace("\\\n", " ")
+    assert [words for line in pasted.splitlines() if (words := shlex.split(line, comments=True))] == [
+        shlex.split(command, comments=True) for command in commands
+    ]
 
 
 def test_an_address_is_the_viewers_own(cdn: Inside, cloudfront: Any, distribution: str) -> None:  # noqa: ANN401 - the same

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from creative_s3.cli.text import count, printable
+from creative_s3.cli.text import broken_command, count, printable
 from creative_s3.core.cdn.planning import PATH_LIMIT, WILDCARD_LIMIT
 from creative_s3.core.costs.price_store import current_book
 from creative_s3.core.costs.pricing import money
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from creative_s3.core.cdn.allowance import MonthOfPaths
     from creative_s3.core.cdn.looking import Listed, Standing
@@ -215,8 +215,22 @@ def steps(todo: Iterable[Step]) -> RenderableType:
     for number, step in enumerate(todo, start=1):
         parts.append(Text(f"{number}. {step.what}"))
         if step.command:
-            parts.append(Padding(Text(step.command, style="cyan", overflow="fold"), (0, 0, 0, 3)))
+            parts.append(Padding(_Command(step.command), (0, 0, 0, 3)))
     return Group(*parts)
+
+
+class _Command:
+    """A command to paste; where it is too long for the screen, a shell joins its lines again."""
+
+    def __init__(self, command: str) -> None:
+        self._line, _, self._remark = command.partition("  # ")
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        text = "\n".join(broken_command(self._line, options.max_width))
+        if self._remark:
+            fits = len(self._line) + len(self._remark) + len("  # ") <= options.max_width
+            text += ("  # " if fits else "\n# ") + self._remark
+        yield Text(text, style="cyan", overflow="fold")
 
 
 def _status(status: str) -> Text:

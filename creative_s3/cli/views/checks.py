@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import groupby
 from textwrap import wrap
@@ -12,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from creative_s3.cli.text import count, printable
+from creative_s3.cli.text import broken_command, count, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -131,7 +130,7 @@ def _lines(check: Check, name_width: int, screen_width: int) -> Iterator[Table |
 def _fix(fix: str, width: int) -> Table:
     """Show what to do; a command that is too long for the screen is broken so that a shell joins it again."""
     line, _, reason = printable(fix).partition("  # ")
-    lines = list(_broken(line, width)) if line.startswith(_PROGRAMS) else [line]
+    lines = list(broken_command(line, width)) if line.startswith(_PROGRAMS) else [line]
     text = Text("\n".join(lines), overflow="fold")
     if reason and len(lines[-1]) + len(reason) + 4 <= width:
         text.append(f"  # {reason}", style="dim")
@@ -143,18 +142,6 @@ def _fix(fix: str, width: int) -> Table:
     table.add_column(overflow="fold")
     table.add_row(Text("→", style="bold cyan"), text)
     return table
-
-
-def _broken(line: str, width: int) -> Iterator[str]:
-    r"""Break a shell command between words, each line but the last ending in a backslash."""
-    current = ""
-    for word in re.findall(r"(?:'[^']*'|\"[^\"]*\"|\S)+", line):
-        if current and len(current) + len(word) + 3 > width:
-            yield f"{current} \\"
-            current = word
-        else:
-            current = f"{current} {word}" if current else word
-    yield current
 
 
 def _summary(diagnosis: Diagnosis) -> Text:

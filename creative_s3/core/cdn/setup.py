@@ -48,7 +48,12 @@ class Step:
 
 
 def first_steps(connection: Connection) -> tuple[Step, ...]:
-    """Return how to make a distribution in front of the bucket."""
+    """Return how to make a distribution in front of the bucket.
+
+    Raises:
+        UnsupportedError: The settings name another server than AWS, before which there is none.
+    """
+    CloudFront(connection).close()
     bucket, prefix = connection.bucket, connection.config.prefix
     domain = _domain(connection)
     control = {
