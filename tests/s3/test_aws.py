@@ -146,7 +146,7 @@ def test_retries_time_outs_and_addressing_are_explicit(config: S3Config) -> None
     assert used.retries["mode"] == "standard"
     assert used.retries["total_max_attempts"] > 1
     assert used.connect_timeout < used.read_timeout
-    assert used.max_pool_connections >= config.max_parallel_uploads
+    assert used.max_pool_connections >= 2 * config.max_parallel_uploads  # those that send, those that prove
     assert used.s3["addressing_style"] == "path"
     assert "creative-s3/" in used.user_agent_extra
 

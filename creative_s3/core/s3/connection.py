@@ -357,7 +357,8 @@ def _client_config(config: S3Config, endpoint_url: str | None) -> Config:
         retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS},
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
-        max_pool_connections=config.max_parallel_uploads + _SPARE_CONNECTIONS,
+        # Where answers have no checksum, what has arrived is asked for beside what is being sent.
+        max_pool_connections=2 * config.max_parallel_uploads + _SPARE_CONNECTIONS,
         request_checksum_calculation="when_supported",
         response_checksum_validation="when_supported",
         user_agent_extra=f"creative-s3/{__version__}",
