@@ -211,3 +211,13 @@ def _as_written(value: object, *, empty: str) -> str:
 
 def _pyproject() -> dict[str, Any]:
     return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    page = _text("docs/architecture.md")
+    named = set(re.findall(r"`(creative_s3/[\w/]+\.\w+|creative_s3/[\w/]+/|tests/\w+|benchmarks/)`", page))
+    assert len(named) > 40
+    assert not {name for name in named if not (CHECKOUT / name).exists()}
+    packages = {path.name for path in (CHECKOUT / "creative_s3" / "core").iterdir() if path.is_dir()}
+    rooms = page.partition("## One upload")[0]
+    assert not {name for name in packages - {"__pycache__"} if f" {name}/" not in rooms}
