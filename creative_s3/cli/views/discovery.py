@@ -110,7 +110,7 @@ def _verdict(found: Discovery, recorded: Recorded | None) -> Text:
 
 
 _SORTS = {
-    "assets": "files that index.json names",
+    "assets": "times that index.json names a file",
     "keys": "keys of assets",
     "proved": "objects proved",
     "seen": "objects seen",
@@ -151,7 +151,7 @@ def rebuilt(made: Rebuilt) -> RenderableType:
     if made.set_aside:
         state = f"damaged: {made.problems[0]}" if made.problems else "not damaged"
         lines.append(_line("Old", f"{state}; set aside as {made.set_aside.name}"))
-    lines.append(_line("Index", f"{count(made.assets, 'file')} named, taken in"))
+    lines.append(_line("Index", f"taken in; it names files {count(made.assets, 'time')}"))
     kept = [f"{number:,} {RESCUED[name]}" for name, number in made.rescued.items() if number]
     if made.set_aside:
         lines.append(_line("Kept", ", ".join(kept) or "nothing of the old one"))
