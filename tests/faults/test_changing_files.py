@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creative_s3.errors import FileChangedError
-from tests.faults.programme import Hold, Rule, Way
+from tests.faults.programme import Hold, Retell, Rule, Way, on
 from tests.faults.workshop import KIB, PART, PUT
 from tests.s3.moving import MIB, MULTIPART, a_file, an_upload, only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.faults.programme import Reply
     from tests.faults.proxy import FaultProxy
     from tests.faults.workshop import Bench, Site
 
@@ -118,3 +119,30 @@ def test_the_program_names_the_file_that_grew_ends_with_3_and_a_rerun_sends_it(s
     assert again.code == 0
     assert again.data["uploaded"] == 1
     assert site.stored() == site.cache.content
+
+
+@pytest.mark.parametrize("words", [("migrate", "upload", "--yes"), ("migrate", "validate")])
+def test_what_the_pipeline_registers_while_the_bucket_is_listed_ends_no_run(
+    site: Site, words: tuple[str, ...]
+) -> None:
+    assert site.program("migrate", "upload", "--yes").code == 0
+    register = (
+        "from creative_s3 import *; from pathlib import Path;"
+        "Path('cache/late.png').write_bytes(b'late'); m = S3CacheManager('cache');"
+        "m.register_semantic_asset('late', 'cache/late.png', SemanticMetadata(AssetType.COMPOSITE),"
+        " upload_to_s3=False); m.close()"
+    )
+
+    def tell(reply: Reply) -> Iterator[bytes]:
+        site.program.run_python(register)
+        assert site.program("assets", "find").code == 0  # it takes the index in
+        yield reply.raw
+
+    site.proxy.follow(Rule(Retell(tell), on("ListObjectsV2"), times=1))
+
+    done = site.program(*words, "--json")
+
+    assert site.proxy.struck == 1
+    assert done.code == (0 if "upload" in words else 7), done.out
+    assert site.program("migrate", "upload", "--yes").code == 0
+    assert site.program("migrate", "validate").code == 0

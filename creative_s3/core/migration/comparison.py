@@ -202,9 +202,17 @@ class Comparison:
         """Return the files that are left to the rules."""
         return self._column(UNCOUNTED_FILES)
 
-    def file(self, root: Path, path: str) -> LocalFile:
-        """Return what is on disk for a file that an entry names, or that was found in the cache directory."""
+    def file(self, root: Path, path: str, locate: Callable[[str], LocalFile]) -> LocalFile:
+        """Return what is on disk for a file that an entry names, or that was found in the cache directory.
+
+        Args:
+            root: The workspace.
+            path: Relative to it.
+            locate: Looks at a file that an entry names only since the disk was looked at.
+        """
         row = self._row("SELECT state, size, mtime, ctime, inode, reason FROM local WHERE path = ?", (path,))
+        if row is None:
+            return locate(path)
         state = FileState(row[0])
         signature = None
         if state is FileState.PRESENT:

@@ -161,11 +161,12 @@ class Observer:
         """Read what was touched, copied or moved since its content was recorded: it may be as recorded."""
         if self.storage is None or not self.settles:
             return
-        root = self.workspace.root
+        root, locate = self.workspace.root, Locator(self.workspace)
         for number, paths in enumerate(comparison.touched(_CHUNK)):
             if not number:
                 self.emit(PhaseStarted("reading files"))
-            Contents(self.catalog).of({path: comparison.file(root, path) for path in paths}, paths)
+            files = {path: comparison.file(root, path, locate) for path in paths}
+            Contents(self.catalog).of(files, paths)
 
     def _read(self, comparison: Comparison) -> None:
         """Read the small files while the bucket is listed."""
@@ -193,7 +194,8 @@ class Observer:
         if rivals := comparison.pull_in(wanted):
             self._take(entries, rivals)
             assets = assets_of(entries.references, self.prefix) + extra
-        files = {asset.file_path: comparison.file(self.workspace.root, asset.file_path) for asset in assets}
+        root, locate = self.workspace.root, Locator(self.workspace)  # others go on with the index
+        files = {asset.file_path: comparison.file(root, asset.file_path, locate) for asset in assets}
         return LocalSurvey(
             references=tuple(entries.references),
             assets=assets,
