@@ -30,6 +30,8 @@ _ELSEWHERE = "s3"
 """Where files go that have no other place, inside the cache directory."""
 
 
+_MOST_PATH_BYTES = 3840
+"""Linux takes 4,095; the temporary file beside it has a longer name."""
 _OUR_ENDINGS = (".part", ".leaving")
 _CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]")
 """What moves a terminal's cursor, ends a line or turns the direction of text."""
@@ -80,6 +82,8 @@ class Landing:
             return "it leads out of the workspace, or names no file"
         if any(part.startswith(".") for part in parts):
             return "a part of it begins with a dot"
+        if len(f"{self._workspace.root}/{file_path}".encode("utf-8", "surrogatepass")) > _MOST_PATH_BYTES:
+            return "it is longer than a path may be"
         if self.is_inside(file_path):
             return "it is named as the index or a temporary file" if _is_like_ours(file_path) else ""
         return self._problem_outside(file_path, parts)
