@@ -1,7 +1,7 @@
 """One tree of errors: each has a code, the item it concerns, a hint and an exit code.
 
 The core raises them, the command line renders them; nothing here prints. The exit codes are the public
-contract that the README lists.
+contract: docs/exit-codes.md.
 """
 
 from __future__ import annotations

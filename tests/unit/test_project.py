@@ -25,20 +25,26 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
-PAGES = ("README.md", "docs/coming-from-cli_s3.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{path.name}" for path in sorted((CHECKOUT / "docs").glob("*.md")) if path.stem != "decisions"),
+)
+COMMANDS, EXIT_CODES, SETTINGS = "docs/commands.md", "docs/exit-codes.md", "docs/settings.md"
+MOST_LINES = 200
 TRY_IT = "python3 -m venv .venv && .venv/bin/pip install '.[local]' && .venv/bin/creative-s3 demo"
 TEST_IT = ".venv/bin/pip install nox && .venv/bin/nox -s tests"
 
 
-def test_the_readmes_command_tables_name_every_command_and_no_other() -> None:
-    rows = _rows("Commands")
+def test_the_command_tables_name_every_command_and_no_other() -> None:
+    rows = _rows(COMMANDS)
     named = [_code(row[0]) for row in rows]
     assert len(named) == len(set(named))
     assert set(named) == {path for path, _ in _commands()}
 
 
-def test_the_readme_says_of_every_shortcut_what_it_is_short_for() -> None:
-    named = {_code(row[0]): _code(row[1]) for row in _rows("Commands") if row[1].startswith("`")}
+def test_every_shortcut_is_said_to_be_short_for_what_it_is() -> None:
+    named = {_code(row[0]): _code(row[1]) for row in _rows(COMMANDS) if row[1].startswith("`")}
     shortcuts = {path: command for path, command in _commands() if _is_shortcut(command)}
     assert named.keys() == shortcuts.keys()
     long_names = dict(_commands())
@@ -74,14 +80,14 @@ def test_what_takes_the_place_of_older_names_exists_with_its_options() -> None:
         assert hasattr(getattr(creative_s3, thing), attribute), f"{thing}.{attribute}"
 
 
-def test_the_readmes_exit_codes_are_those_of_the_program() -> None:
-    rows = _rows("Exit codes")
+def test_the_exit_codes_of_the_documentation_are_those_of_the_program() -> None:
+    rows = _rows(EXIT_CODES)
     assert sorted(int(code) for row in rows for code in row[0].split(", ")) == sorted(ExitCode)
     assert all(row[1] for row in rows)
 
 
-def test_the_readmes_settings_are_those_of_the_program_with_their_defaults() -> None:
-    cells = [cell for row in _rows("Settings") for cell in (row[:2], row[3:]) if cell[0]]
+def test_the_settings_of_the_documentation_are_those_of_the_program_with_their_defaults() -> None:
+    cells = [cell for row in _rows(SETTINGS) for cell in (row[:2], row[3:]) if cell[0]]
     named = {_code(name): default.strip("`") for name, default in cells}
     assert named == {
         name: _as_written(getattr(S3Config(), field), empty="AWS" if field == "endpoint_url" else "none")
@@ -94,10 +100,18 @@ def test_the_first_two_command_lines_of_the_readme_are_the_promised_two() -> Non
     assert [block.strip() for block in blocks[:2]] == [TRY_IT, TEST_IT]
 
 
-def test_every_link_in_the_readme_to_a_file_leads_to_one() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert targets
-    assert [target for target in targets if not (CHECKOUT / target).is_file()] == []
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_to_a_file_leads_to_one(name: str) -> None:
+    folder = (CHECKOUT / name).parent
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", _text(name))
+    assert [target for target in targets if not (folder / target).is_file()] == []
+
+
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
+    assert {f"docs/{path.name}" for path in (CHECKOUT / "docs").glob("*.md")} <= set(
+        re.findall(r"\]\(([^)#]+)\)", README)
+    )
 
 
 def test_env_example_names_every_setting_once_and_no_other() -> None:
@@ -162,15 +176,9 @@ def _is_shortcut(command: Any) -> bool:  # noqa: ANN401 - Typer's own
     return bool(command.rich_help_panel == SHORTCUTS_PANEL)
 
 
-def _section(title: str) -> str:
-    """Return a section of the README, without its heading."""
-    (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", README, flags=re.DOTALL | re.MULTILINE)
-    return str(section)
-
-
-def _rows(title: str) -> list[list[str]]:
-    """Return the rows of a section's tables, without their headings."""
-    lines = _section(title).splitlines()
+def _rows(name: str) -> list[list[str]]:
+    """Return the rows of a page's tables, without their headings."""
+    lines = _text(name).splitlines()
     rows = [line for line, after in zip(lines, [*lines[1:], ""], strict=True) if not after.startswith("|---")]
     return [
         [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[1:-1]]

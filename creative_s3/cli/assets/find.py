@@ -89,9 +89,10 @@ def find(
     first. The catalog answers, after it has taken in what is new in index.json; where an asset is, the disk
     says. Nothing found is no error.
 
-    --like compares style, season, category, region, palette and tags, in the README's weights, and goes with
-    all other options. --quiet prints cache keys, all of them, for other commands to read with "-"; with
-    --null, each ends with NUL, for names with line breaks: assets find -0 … | assets download -0 -
+    --like compares style (0.25), season and category (0.20 each), region (0.15), palette and tags (0.10
+    each), and goes with all other options. --quiet prints cache keys, all of them, for other commands to
+    read with "-"; with --null, each ends with NUL, for names with line breaks:
+    assets find -0 … | assets download -0 -
 
     Here --region is the asset's, and a use is what index.json or this machine recorded as one.
     """
