@@ -4,23 +4,20 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from creative_s3.cli.completion import values
 from creative_s3.cli.declare.amounts import bytes_per_second
 from creative_s3.cli.declare.names import STDIN, names_of
-from creative_s3.cli.declare.options import AWS, CACHE, MaxBandwidth, command
+from creative_s3.cli.declare.options import AWS, CACHE, DryRun, EngineOption, MaxBandwidth, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM
 from creative_s3.core.assets.models import AssetType, ProductCategory, Season, VisualStyle
 from creative_s3.core.shell_words import quoted
 from creative_s3.errors import UsageError
-
-Engine = Literal["auto", "crt", "classic"]
-"""The transfer engines."""
 
 _IMAGE = "creative-assets/composites/spring/dish-soap/1x1/hero.png"
 
@@ -96,7 +93,7 @@ def download(
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that have other content.", show_default=False)
     ] = False,
-    engine: Annotated[Engine, typer.Option("--engine", help="The transfer engine.")] = "auto",
+    engine: EngineOption = "auto",
     max_bandwidth: MaxBandwidth = None,
 ) -> Report:
     """Download objects, many at once, each verified before its file gets its name.
@@ -231,10 +228,8 @@ def upload(
         bool,
         typer.Option("--replace", help="Replace the same asset's other content.", show_default=False),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only show what would happen.", show_default=False)
-    ] = False,
-    engine: Annotated[Engine, typer.Option("--engine", help="The transfer engine.")] = "auto",
+    dry_run: DryRun = False,
+    engine: EngineOption = "auto",
 ) -> Report:
     """Upload one file as an asset, and prove it.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from creative_s3.cli.completion import values
-from creative_s3.cli.declare.options import AWS, command
+from creative_s3.cli.declare.options import AWS, DryRun, Yes, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count
@@ -40,10 +40,8 @@ def retire(
         ),
     ],
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only show what it would take out.", show_default=False)
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> Report:
     """Take assets out of the published index, so that no machine of the team gets them any more.
 

@@ -4,9 +4,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -17,9 +15,6 @@ if TYPE_CHECKING:
     from creative_s3.core.bucket.setup import Part, SetupPlan
     from creative_s3.core.s3.connection import Connection
     from creative_s3.errors import CreativeS3Error, ExitCode
-
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
 
 
 def change_bucket(

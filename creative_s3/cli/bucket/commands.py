@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from creative_s3.cli.bucket import events, init, metrics, policy, replication, versions
-from creative_s3.cli.bucket.changes import DryRun, Yes, apply_plan
-from creative_s3.cli.declare.options import AWS, command, group
+from creative_s3.cli.bucket.changes import apply_plan
+from creative_s3.cli.declare.options import AWS, DryRun, Yes, command, group
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM

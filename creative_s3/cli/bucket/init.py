@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from creative_s3.cli.bucket.changes import DryRun, Yes
-from creative_s3.cli.declare.options import AWS, CACHE, command
+from creative_s3.cli.declare.options import AWS, CACHE, DryRun, Yes, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count, printable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creative_s3.cli.bucket.changes import DryRun, Yes, change_bucket
-from creative_s3.cli.declare.options import AWS, command, group
+from creative_s3.cli.bucket.changes import change_bucket
+from creative_s3.cli.declare.options import AWS, DryRun, Yes, command, group
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from creative_s3.cli.bucket.changes import DryRun, Yes
 from creative_s3.cli.completion import values
 from creative_s3.cli.declare.amounts import moment
-from creative_s3.cli.declare.options import AWS, command
+from creative_s3.cli.declare.options import AWS, DryRun, Yes, command
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count, printable, size

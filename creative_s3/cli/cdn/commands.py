@@ -9,7 +9,7 @@ import typer
 from creative_s3.cli.cdn import status
 from creative_s3.cli.cdn.status import DistributionOption, OriginPath
 from creative_s3.cli.completion import values
-from creative_s3.cli.declare.options import AWS, CACHE, command, group
+from creative_s3.cli.declare.options import AWS, CACHE, DryRun, Yes, command, group
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count
@@ -97,10 +97,8 @@ def invalidate(
         bool,
         typer.Option("--wait", help="Wait until every edge has forgotten them.", show_default=False),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     distribution: DistributionOption = None,
     origin_path: OriginPath = None,
 ) -> Report:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, Literal, TypeVar, get_type_hints
 
 import typer
 
@@ -30,6 +30,12 @@ MaxBandwidth = Annotated[
     typer.Option("--max-bandwidth", metavar="SPEED", help="At most so many bytes a second, such as 20MiB/s."),
 ]
 """A limit on the speed of a command's transfers; `amounts.bytes_per_second` reads it."""
+
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
+EngineOption = Annotated[
+    Literal["auto", "crt", "classic"], typer.Option("--engine", help="The transfer engine.")
+]
 
 SETTINGS_PANEL = "Settings"
 GLOBAL_PANEL = "Global options"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creative_s3.cli.declare.options import AWS, CACHE, command
+from creative_s3.cli.declare.options import AWS, CACHE, DryRun, Yes, command
 from creative_s3.cli.lifecycle.options import RuleOptions, saying_rules, use_of
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from creative_s3.core.lifecycle.planning import ChangePlan
     from creative_s3.core.s3.object_store import ObjectStore
 
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
 AcceptExpiry = Annotated[
     list[str] | None,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creative_s3.cli.completion import values
-from creative_s3.cli.declare.options import AWS, CACHE, command
+from creative_s3.cli.declare.options import AWS, CACHE, DryRun, Yes, command
 from creative_s3.cli.declare.selections import selected_names, selecting
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -76,10 +76,8 @@ def change_class(
             autocompletion=values.key_prefixes,
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only show the plan and its price.", show_default=False)
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> Report:
     """Change the storage class of objects that are in the bucket; price and saving come first.
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from creative_s3.cli.declare.amounts import MOST_READS, bytes_per_second
-from creative_s3.cli.declare.options import AWS, CACHE, MaxBandwidth, command, group, shortcut
+from creative_s3.cli.declare.options import (
+    AWS,
+    CACHE,
+    DryRun,
+    EngineOption,
+    MaxBandwidth,
+    Yes,
+    command,
+    group,
+    shortcut,
+)
 from creative_s3.cli.migrate import history
 from creative_s3.cli.migrate.data import failures_data, plan_data, problem_data, stacked
 from creative_s3.cli.output import Report
@@ -22,10 +32,6 @@ if TYPE_CHECKING:
 
 app = group("migrate", "Move the cache to S3: estimate, plan, upload, validate, look back.")
 
-EngineOption = Annotated[
-    str,
-    typer.Option("--engine", metavar="auto|crt|classic", help="The transfer engine.", show_default=True),
-]
 UnindexedOption = Annotated[
     bool,
     typer.Option(
@@ -154,10 +160,8 @@ def plan(
 def upload(
     run: Run,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     include_unindexed: UnindexedOption = False,
     strict: Annotated[
         bool,

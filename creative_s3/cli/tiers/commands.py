@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creative_s3.cli.declare.amounts import MOST_DAYS, MOST_ITEMS
-from creative_s3.cli.declare.options import AWS, CACHE, command, group, shortcut
+from creative_s3.cli.declare.options import AWS, CACHE, DryRun, EngineOption, Yes, command, group, shortcut
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count, size
@@ -164,11 +164,9 @@ def manage(
         list[str] | None,
         typer.Option("--explain", metavar="KEY", help="Only say what is decided about this asset, and why."),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only show the plan.", show_default=False)
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
-    engine: files.EngineOption = "auto",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    engine: EngineOption = "auto",
 ) -> Report:
     """Remove cold files from local disk, and bring back what is used often.
 

@@ -4,12 +4,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from creative_s3.cli.completion import values
-from creative_s3.cli.declare.options import AWS, CACHE, command
+from creative_s3.cli.declare.options import AWS, CACHE, DryRun, EngineOption, Yes, command
 from creative_s3.cli.declare.selections import selected_names, selecting
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
@@ -49,15 +49,8 @@ AssumeClosed = Annotated[
         show_default=False,
     ),
 ]
-EngineOption = Annotated[
-    Literal["auto", "crt", "classic"], typer.Option("--engine", help="The transfer engine.")
-]
 SETTINGS = (*(name for name in AWS if name != "region"), *CACHE)
 """Where --region is the asset's, the bucket's is given before the group."""
-_DRY_RUN = Annotated[
-    bool, typer.Option("--dry-run", "-n", help="Only show what would happen.", show_default=False)
-]
-_YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
@@ -107,8 +100,8 @@ def demote(
     selection: "Selection | None",
     accept_expiry: AcceptExpiry = None,
     assume_closed: AssumeClosed = False,
-    dry_run: _DRY_RUN = False,
-    yes: _YES = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> Report:
     """Remove the local files of some assets, each after it was proved in S3.
 
@@ -162,7 +155,7 @@ def promote(
     keys: Keys = None,
     *,
     selection: "Selection | None",
-    dry_run: _DRY_RUN = False,
+    dry_run: DryRun = False,
     engine: EngineOption = "auto",
 ) -> Report:
     """Bring cold assets back to local disk, many at once, each verified before its file gets its name.
@@ -197,7 +190,7 @@ def undo(
         ),
     ] = None,
     *,
-    dry_run: _DRY_RUN = False,
+    dry_run: DryRun = False,
     engine: EngineOption = "auto",
 ) -> Report:
     """Bring back what a run demoted: exactly that content, with its times and permissions.

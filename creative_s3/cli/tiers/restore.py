@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from creative_s3.cli.declare.options import command
+from creative_s3.cli.declare.options import DryRun, EngineOption, Yes, command
 from creative_s3.cli.declare.selections import selected_names, selecting
 from creative_s3.cli.output import Report
 from creative_s3.cli.run import Run
 from creative_s3.cli.text import PROGRAM, count, size
-from creative_s3.cli.tiers.files import SETTINGS, EngineOption, Keys
+from creative_s3.cli.tiers.files import SETTINGS, Keys
 from creative_s3.core.shell_words import joined
 
 if TYPE_CHECKING:
@@ -57,10 +57,8 @@ def restore(
         bool,
         typer.Option("--wait", help="Wait until all can be read, then bring them back.", show_default=False),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only show price and time.", show_default=False)
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     engine: EngineOption = "auto",
 ) -> Report:
     """Ask S3 for readable copies of archived objects; price and waiting time come first.
