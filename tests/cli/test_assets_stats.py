@@ -98,7 +98,7 @@ def test_what_was_moved_is_counted(cli: Inside, tmp_path: Path) -> None:
         uploaded["uploaded"],
         0,
     )
-    assert first["requests"] == uploaded["requests"]
+    assert first["requests"] == uploaded["sent"]["requests"]
     assert library["s3_assets"] >= uploaded["uploaded"]
     # Nothing new was moved: nothing is counted twice.
     assert cli("upload", "--yes", "-q").code == 0

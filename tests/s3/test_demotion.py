@@ -463,8 +463,8 @@ def test_an_interruption_in_the_middle_leaves_everything_here_or_proved(cache: A
     assert [cache.is_cold(name) for name in "abc"] == [not is_here for is_here in here]
     with cache.opened() as catalog:
         assert Movements(catalog.database).pending() == []
-        assert len(Movements(catalog.database).demoted_by(1)) == 1
         run = catalog.runs.last(1)[0]
+        assert len(Movements(catalog.database).demoted_by(run.number)) == 1
     assert (run.command, run.exit_code, run.files) == ("tiers manage", 130, 1)
     assert run.size_bytes == len(cache.contents["a"])
     cache.check_nothing_is_lost()

@@ -17,7 +17,7 @@ _NAME = "localstack"
 _PYTHON = "bin/python"
 _NEEDS = ("localstack-core[base-runtime]==2026.3.0", "moto-ext>=5.1.22,<5.2", "cbor2<6", "pyopenssl<25")
 """Its last release that runs without an account; the last two are what it was made for."""
-_OLDEST_PYTHON = (3, 12)
+_OLDEST_PYTHON = (3, 13)
 
 
 @contextmanager
