@@ -124,6 +124,15 @@ class FaultProxy(Record):
                 line.writer.transport.abort()
             lines.clear()
             await asyncio.sleep(0)
+        self._abort_all()
+        await asyncio.sleep(0)
+
+    def _abort_all(self) -> None:
+        """End every connection that the loop still has, also one that nobody was told of yet."""
+        for transport in tuple(
+            getattr(self._loop, "_transports", {}).values()
+        ):  # a private name of asyncio's
+            transport.abort()
 
     async def _attend(self, client: Line) -> None:
         """Serve one connection of a client, with one connection of its own to the server."""
