@@ -59,8 +59,13 @@ class Flusher:
         Raises:
             CreativeS3Error: What the work raises.
         """
+        self._do()
+
+    def _do(self, *, unless_closed: bool = False) -> None:
         work = self._work()
         with self._turn:
+            if unless_closed and self._closed.is_set():
+                return  # who closed it has done what was waiting, and let go of what the work needs
             self._changed.clear()
             started = time.monotonic()
             if work is not None:
@@ -85,7 +90,7 @@ class Flusher:
         if self._closed.wait(self._delay_s):
             return False
         try:
-            self.flush()
+            self._do(unless_closed=True)
         except CreativeS3Error as error:
             # What is waiting stays recorded, and is tried again; the next `flush` tells the caller.
             _log.warning("%s: %s", error.message, error.hint)
