@@ -162,7 +162,9 @@ class Life:
         who = self._who()
         command = self._command(who)
         folders = [path for path in (self.workspaces[who].root / "cache").iterdir() if path.is_dir()]
-        with read_only(self.random.choice(sorted(folders))) if folders else nullcontext():
+        folder = self.random.choice(sorted(folders)) if folders else None
+        self._tell(f"nobody may write in {folder}")
+        with read_only(folder) if folder else nullcontext():
             self._start(who, who, command, Fault())
             self._end(who, who, command, _SURROUNDED)
 
