@@ -12,6 +12,7 @@ import pytest
 
 from creative_s3.core.catalog.places import catalog_path
 from tests.cli.program import Program
+from tests.life.surroundings import read_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,4 +180,15 @@ def test_a_catalog_of_an_earlier_version_knows_what_was_sent_from_here(two: Two)
     assert two.a("upload", "--dry-run").code == 0
     two.s3.put_object(Bucket=two.bucket, Key=KEY, Body=V2, Metadata={"cache-key": "hero"})
     two.a, two.b = two.b, two.a
+    two.b_is_refused()
+
+
+def test_a_catalog_that_may_not_be_written_where_it_lies_still_tells_a_copy_from_an_edit(two: Two) -> None:
+    two.b_has_the_first_version()
+    two.a_stores_the_second_version()
+    later = time.time() + 2
+    os.utime(two.b.cwd / HERO, (later, later))
+    time.sleep(2.1)  # by now the copy looks newer than the object
+    with read_only(two.b.cwd / "cache" / ".creative-s3"):
+        two.b_is_refused()
     two.b_is_refused()

@@ -143,7 +143,7 @@ def _catalog_of(cache_dir: str) -> Path | None:
             return None
         from creative_s3.core.catalog.places import catalog_path
 
-        path = catalog_path(directory)
+        path = catalog_path(directory, brings=False)
     return path if path.is_file() else None
 
 

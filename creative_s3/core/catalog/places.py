@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from creative_s3.core.catalog.catalog import Catalog
 from creative_s3.core.files import user_directories
-from creative_s3.core.files.own_files import PRIVATE_DIRECTORY
-from creative_s3.errors import CreativeS3Error
+from creative_s3.core.files.own_files import PRIVATE_DIRECTORY, check_own
+from creative_s3.errors import CreativeS3Error, RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,13 +44,48 @@ def cold_files(cache_dir: Path) -> dict[str, int]:
         return {}
 
 
-def catalog_path(cache_dir: Path) -> Path:
-    """Return where a cache's catalog lies: inside it; if it is read-only, in the user's state directory."""
+def catalog_path(cache_dir: Path, *, brings: bool = True) -> Path:
+    """Return where a cache's catalog lies: inside it; if it is read-only, in the user's state directory.
+
+    Args:
+        cache_dir: The cache.
+        brings: Whether a catalog that lies inside and cannot be written there is copied first.
+    """
     inside = cache_dir / PRIVATE_DIRECTORY
     if os.access(inside if inside.exists() else cache_dir, os.W_OK):
         return inside / CATALOG_NAME
     digest = hashlib.sha256(os.fsencode(os.path.realpath(cache_dir))).hexdigest()[:16]
-    return user_directories.state_path() / "caches" / digest / CATALOG_NAME
+    outside = user_directories.state_path() / "caches" / digest / CATALOG_NAME
+    if brings:
+        with suppress(OSError, RefusedError):
+            _bring(inside / CATALOG_NAME, outside)
+    return outside
+
+
+def _bring(inside: Path, outside: Path) -> None:
+    """Copy a catalog, with what a crash left beside it, unless the other one is newer.
+
+    Nothing else tells a file that was sent or brought here from one that was edited.
+
+    Raises:
+        RefusedError: It is no file of ours.
+        OSError: There is none, or it cannot be copied.
+    """
+    from creative_s3.core.files.local_files import install_over, partial_path  # noqa: PLC0415 - rarely needed
+
+    check_own(inside)
+    brought_at = outside.stat().st_mtime_ns if outside.exists() else 0
+    if brought_at >= inside.stat().st_mtime_ns:
+        return
+    outside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for ending in ("-journal", ""):
+        source, target = (path.with_name(f"{path.name}{ending}") for path in (inside, outside))
+        if source.is_file():
+            partial = partial_path(target)
+            shutil.copyfile(source, partial)
+            install_over(partial, target)
+        else:
+            target.unlink(missing_ok=True)
 
 
 def existing_catalog(connection: Connection, *, prefix: str, cache_dir: Path) -> Catalog | None:
