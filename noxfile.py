@@ -47,7 +47,7 @@ def versions(session: nox.Session) -> None:
 
 @nox.session
 def long(session: nox.Session) -> None:
-    """Run what takes too long for every day: 10,000 steps of two random lives, 300 kills, CRT's stalls."""
+    """Run what takes too long for every day: 10,000 steps of two random lives, 300 kills, every lie."""
     session.install("--editable", ".", *_group("test"))
     session.run(
         "pytest",
@@ -57,6 +57,8 @@ def long(session: nox.Session) -> None:
         "tests/s3/test_tiers_killed.py",
         "tests/life/test_life.py",
         "tests/faults/test_connections.py",
+        "tests/faults/test_lies.py",
+        "tests/servers/test_odd_servers.py",
         "tests/as_aws/test_refusals.py",
         "tests/cli/test_absurd_values.py",
         "tests/cli/test_foreign_catalogs.py",
@@ -68,6 +70,8 @@ def long(session: nox.Session) -> None:
             "LIFE_STEPS": "10000",
             "CRT_STALLS": "1",
             "ABSURD_VALUES": "all",
+            "EVERY_LIE": "1",
+            "EVERY_ODDITY": "1",
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from creative_s3.core.transfers.choice import EngineName
     from tests.faults.programme import Fault
     from tests.faults.workshop import Bench
 
@@ -53,6 +55,13 @@ PADDED = {"a length of many digits", "chunks with many digits"}
 FINE = ("k/first", "k/last")
 MOST_TOLD_BYTES = 40 * MIB
 """What of one lie without an end is taken by the buffers of the system and by those who try again."""
+
+
+@pytest.fixture(params=["auto", "crt", "classic"] if os.environ.get("EVERY_LIE") else ["auto"])
+def engine(request: pytest.FixtureRequest) -> EngineName:
+    """The usual one; with ``EVERY_LIE``, as in ``nox -s long``, every one."""
+    name: EngineName = request.param
+    return name
 
 
 @pytest.fixture
