@@ -1,1 +1,1 @@
-"""What S3, botocore, the Common Runtime and the file system report, as our own errors."""
+"""Turns errors of S3, botocore, the Common Runtime and the file system into our own."""

@@ -74,8 +74,8 @@ class S3CacheManager(CacheManager):
             some, in GiB; None for no limit.
         auto_manage: Whether the limit is kept without being asked: after a download that exceeds it, files go
             by the same policy, with the same proof. What stands against it is in the log.
-        assume_closed: Whether files may go of which nobody can tell who has them open: on a shared disk, or
-            where the system does not say it, as macOS.
+        assume_closed: Whether local files may be removed where the system cannot say whether another process
+            has them open: on a shared disk, or on macOS.
         s3_manager: An open storage manager to use instead of making one.
 
     Raises:
